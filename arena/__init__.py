@@ -1,0 +1,6 @@
+"""The copyright arena: thieves steal neural networks, owners prove whose they are, a referee judges.
+
+Importing this package is cheap on purpose: `torch` is imported by the floors that compute.
+"""
+
+__version__ = "0.1.0"

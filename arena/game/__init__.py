@@ -1,0 +1,1 @@
+"""One match: access, players, evidence, referee, score, environments."""

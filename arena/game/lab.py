@@ -1,0 +1,74 @@
+"""The laboratory of a player: training and running its own models, with every step on the meter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from arena.world.compute import Compute, Objective
+from arena.world.models import Classifier, ModelCard, build
+from arena.world.rng import Rng
+from arena.world.training import Examples, Free, History, Hook, Meter, Progress, Recipe, Trainer
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The compute layer behind a meter. Owners and thieves work in one each."""
+
+    compute: Compute = field(default_factory=Compute)
+    meter: Meter = field(default_factory=Free)
+    progress: Progress = lambda done, total: None
+
+    def build(self, card: ModelCard, rng: Rng) -> Classifier:
+        """Return a fresh model; counts as one more model."""
+        self.meter.charge({"models": 1})
+        return build(card, rng)
+
+    def train(
+        self,
+        model: Classifier,
+        examples: Examples,
+        recipe: Recipe,
+        rng: Rng,
+        hooks: Sequence[Hook] = (),
+    ) -> History:
+        """Train a model in place; see `Trainer.train`."""
+        trainer = Trainer(self.compute, self.meter, self.progress)
+        return trainer.train(model, examples, recipe, rng, hooks)
+
+    def logits(self, model: nn.Module, images: Tensor, *, double: bool = False) -> Tensor:
+        """Return the logits (N, C) of an own model."""
+        self.meter.charge({"images_forward": len(images)})
+        return self.compute.logits(model, images, double=double)
+
+    def labels(self, model: nn.Module, images: Tensor) -> Tensor:
+        """Return the classes (N,) that an own model predicts."""
+        return self.logits(model, images).argmax(1)
+
+    def accuracy(self, model: nn.Module, examples: Examples) -> float:
+        """Return the share in [0, 1] of examples that an own model gets right."""
+        return float((self.labels(model, examples.images) == examples.targets).double().mean())
+
+    def activations(self, model: nn.Module, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Return the outputs of named layers of an own model."""
+        self.meter.charge({"images_forward": len(images)})
+        return self.compute.activations(model, images, layers)
+
+    def input_gradients(self, model: nn.Module, images: Tensor, objective: Objective) -> Tensor:
+        """Return d objective / d image for an own model; see `Compute.input_gradients`."""
+        self.meter.charge({"images_forward": len(images), "images_backward": len(images)})
+        return self.compute.input_gradients(model, images, objective)
+
+    def frozen(self, model: nn.Module) -> nn.Module:
+        """Return a view of an own model for a toolbox; its calls are on the meter."""
+        view = self.compute.frozen(model)
+
+        def count(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            n = len(inputs[0])
+            backward = n if inputs[0].requires_grad else 0
+            self.meter.charge({"images_forward": n, "images_backward": backward})
+
+        view.register_forward_pre_hook(count)
+        return view

@@ -1,0 +1,102 @@
+"""The statistics that verdicts and tables rest on, in double precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from arena.world.rng import Rng
+
+
+def binomial_tail(hits: int, n: int, p: float = 0.5) -> float:
+    """Return P(Bin(n, p) >= hits): the p-value of at least so many matches by chance.
+
+    >>> round(binomial_tail(41 + 18, 100, 0.5), 4)
+    0.0443
+    """
+    return float(stats.binom.sf(hits - 1, n, p)) if n else 1.0
+
+
+def least_hits(n: int, p: float, level: float) -> int:
+    """Return the least number of matches out of `n` with a p-value of at most `level`.
+
+    `n + 1` when even `n` matches would not do.
+
+    >>> least_hits(100, 0.1, 1e-6), least_hits(64, 0.5, 1e-6)
+    (28, 51)
+    """
+    hits = int(stats.binom.isf(level, n, p))
+    while hits <= n and binomial_tail(hits, n, p) > level:
+        hits += 1
+    return hits
+
+
+def null_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
+    """Return the p-value of one new value against the values of null models.
+
+    The test: Student's t for one further observation from a normal population, with
+    t = (value - mean) / (s * sqrt(1 + 1/n)) and n - 1 degrees of freedom. Where the nulls have no
+    spread at all, the rank test (1 + #extreme) / (1 + n) is all that can be said.
+
+    Args:
+        value: the suspect's statistic.
+        nulls: at least two values, of models that were not used for anything else.
+        high: whether high values speak for a copy.
+    """
+    sample = np.asarray(nulls, dtype=np.float64)
+    if len(sample) < 2:
+        return 1.0
+    signed, null = (value, sample) if high else (-value, -sample)
+    spread = float(null.std(ddof=1))
+    if spread == 0.0:
+        return rank_p_value(value, nulls, high=high)
+    t = (signed - float(null.mean())) / (spread * math.sqrt(1 + 1 / len(null)))
+    return float(stats.t.sf(t, len(null) - 1))
+
+
+def rank_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
+    """Return the exact rank p-value (1 + number of nulls as extreme) / (1 + n)."""
+    sample = np.asarray(nulls, dtype=np.float64)
+    extreme = int((sample >= value).sum() if high else (sample <= value).sum())
+    return (1 + extreme) / (1 + len(sample))
+
+
+def null_threshold(nulls: Sequence[float], level: float, *, high: bool) -> float:
+    """Return the value at which `null_p_value` equals `level`."""
+    sample = np.asarray(nulls, dtype=np.float64)
+    if len(sample) < 2:
+        return math.inf if high else -math.inf
+    reach = stats.t.isf(level, len(sample) - 1) * sample.std(ddof=1) * math.sqrt(1 + 1 / len(sample))
+    return float(sample.mean() + (reach if high else -reach))
+
+
+def proportion_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the exact (Clopper-Pearson) interval of a proportion.
+
+    >>> low, high = proportion_interval(0, 20)
+    >>> low, round(high, 4)
+    (0.0, 0.1684)
+    """
+    if n == 0:
+        return 0.0, 1.0
+    tail = (1 - confidence) / 2
+    low = float(stats.beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
+    high = float(stats.beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    return low, high
+
+
+def bootstrap_interval(
+    values: Sequence[float], rng: Rng, confidence: float = 0.95, n_draws: int = 2000
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of the mean; the value twice for a single one."""
+    sample = np.asarray(values, dtype=np.float64)
+    if len(sample) == 0:
+        return math.nan, math.nan
+    draws = rng.numpy().integers(0, len(sample), (n_draws, len(sample)))
+    means = sample[draws].mean(1)
+    tail = 100 * (1 - confidence) / 2
+    low, high = np.percentile(means, [tail, 100 - tail])
+    return float(low), float(high)

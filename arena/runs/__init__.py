@@ -1,0 +1,1 @@
+"""Many matches: scenario files, tournament, executors, ledger, artefact store."""

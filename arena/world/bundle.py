@@ -1,0 +1,55 @@
+"""Bundles: plain data and tensors in one safetensors blob. Everything that is stored or sent is one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from safetensors.torch import load, save
+
+from arena.errors import StoreError
+from arena.world.plain import Json, canonical
+
+_HEADER = 8  # bytes that hold the length of the safetensors header
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Plain data and named tensors; nothing in it runs when it is read."""
+
+    data: Mapping[str, Json] = field(default_factory=dict)
+    tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Return the safetensors blob; the plain data travels in its metadata."""
+        tensors = {
+            name: tensor.detach().cpu().contiguous().clone()
+            for name, tensor in sorted(self.tensors.items())
+        }
+        return save(tensors, metadata={"data": canonical(dict(self.data))})
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Bundle:
+        """Read a blob.
+
+        Raises:
+            StoreError: the bytes are not a safetensors blob written by `to_bytes`.
+        """
+        try:
+            size = int.from_bytes(blob[:_HEADER], "little")
+            header = json.loads(blob[_HEADER : _HEADER + size])
+            return cls(json.loads(header["__metadata__"]["data"]), load(blob))
+        except Exception as error:
+            raise StoreError(f"expected a bundle, found damaged bytes ({error})") from error
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the blob."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def prefixed(self, prefix: str) -> dict[str, torch.Tensor]:
+        """Return the tensors whose name starts with `prefix/`, without the prefix."""
+        start = prefix + "/"
+        return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}

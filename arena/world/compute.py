@@ -1,0 +1,198 @@
+"""The compute layer: everything that runs a model goes through it, so speed is decided in one place.
+
+For each device it fixes memory format, chunk size and number type. Results come back on the CPU in
+float32 (or float64 where asked), whatever the device and the autocast: verdicts are computed there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from arena.errors import ArenaError
+
+Precision = Literal["float32", "bfloat16"]
+Objective = Callable[[Tensor, Tensor], Tensor]
+"""(logits (B, C), indices (B,)) -> one value for each image (B,)."""
+
+_CHUNK = {"cpu": 256, "cuda": 4096}  # images a forward pass: fits the caches / fills the GPU
+_FLAT_CHUNK = 4096  # tabular inputs are small
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how models run."""
+
+    device: str = "cpu"
+    precision: Precision = "float32"
+
+    @classmethod
+    def choose(cls, device: str = "auto") -> Compute:
+        """Return the layer for `auto`, `cpu` or `cuda`; `cuda` runs under bfloat16 autocast.
+
+        Raises:
+            ArenaError: a GPU is asked for and none is found, or the name is unknown.
+        """
+        if device not in ("auto", "cpu", "cuda"):
+            raise ArenaError(f"expected a device of auto, cpu or cuda, found {device!r}; try auto")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ArenaError("expected a CUDA device, found none; try --device cpu")
+        if device != "cpu" and torch.cuda.is_available():
+            return cls("cuda", "bfloat16")
+        return cls()
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """Move a model (in place) to the device and into the memory format that is fast there."""
+        model.to(self.device)
+        for parameter in model.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return model
+
+    def images(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return images as the models read them: floats in [0, 1] from uint8, on the device."""
+        placed = images.to(self.device, non_blocking=True)
+        scaled = placed.to(dtype).div_(255) if placed.dtype == torch.uint8 else placed.to(dtype)
+        if scaled.dim() == 4:
+            scaled = scaled.contiguous(memory_format=torch.channels_last)
+        return scaled
+
+    def autocast(self) -> contextlib.AbstractContextManager[None]:
+        """Return the autocast context of this layer (none for float32)."""
+        if self.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device, torch.bfloat16)
+
+    def chunks(self, n_images: int, n_dimensions: int = 4) -> Iterator[slice]:
+        """Yield the slices in which `n_images` are run."""
+        size = _CHUNK[self.device] if n_dimensions == 4 else _FLAT_CHUNK
+        for start in range(0, n_images, size):
+            yield slice(start, min(start + size, n_images))
+
+    def logits(self, model: nn.Module, images: Tensor, *, double: bool = False) -> Tensor:
+        """Return the logits (N, C) of a model in eval mode, on the CPU.
+
+        Args:
+            model: the model; it is put into eval mode and onto the device, not changed otherwise.
+            images: uint8 or floats in [0, 1], (N, *input_shape).
+            double: compute in float64 (on a copy of the model).
+        """
+        if double:
+            model = copy.deepcopy(model).double()
+        self.place(model).eval()
+        dtype = torch.float64 if double else torch.float32
+        context = contextlib.nullcontext() if double else self.autocast()
+        parts = []
+        with torch.no_grad(), context:
+            for part in self.chunks(len(images), images.dim()):
+                parts.append(model(self.images(images[part], dtype)).to("cpu", dtype))
+        return torch.cat(parts) if parts else torch.zeros(0, 0, dtype=dtype)
+
+    def probabilities(self, model: nn.Module, images: Tensor, *, double: bool = False) -> Tensor:
+        """Return the softmax (N, C) of the logits, on the CPU."""
+        return self.logits(model, images, double=double).softmax(1)
+
+    def labels(self, model: nn.Module, images: Tensor) -> Tensor:
+        """Return the predicted classes (N,), on the CPU."""
+        return self.logits(model, images).argmax(1)
+
+    def accuracy(self, model: nn.Module, images: Tensor, labels: Tensor) -> float:
+        """Return the share in [0, 1] of images whose predicted class is the given one."""
+        return float((self.labels(model, images) == labels.cpu()).double().mean())
+
+    def activations(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        layers: Sequence[str],
+        reduce: Callable[[Tensor], Tensor] = lambda output: output,
+    ) -> dict[str, Tensor]:
+        """Return the outputs of the named modules for all images from one forward pass each.
+
+        Args:
+            model: the model, put into eval mode.
+            images: (N, *input_shape).
+            layers: names as in `model.named_modules()`.
+            reduce: applied to each chunk's output (B, ...) before it is kept, to bound memory.
+        """
+        self.place(model).eval()
+        kept: dict[str, list[Tensor]] = {name: [] for name in layers}
+        with torch.no_grad(), self.autocast(), captured(model, layers) as seen:
+            for part in self.chunks(len(images), images.dim()):
+                model(self.images(images[part]))
+                for name in layers:
+                    kept[name].append(reduce(seen[name]).to("cpu", torch.float32))
+        return {name: torch.cat(parts) for name, parts in kept.items()}
+
+    def input_gradients(self, model: nn.Module, images: Tensor, objective: Objective) -> Tensor:
+        """Return d objective / d image, (N, *input_shape), on the CPU.
+
+        Args:
+            model: the model, put into eval mode.
+            images: (N, *input_shape).
+            objective: (logits (B, C), indices (B,) into `images`) -> values (B,).
+        """
+        frozen = self.frozen(model)
+        parts = []
+        for part in self.chunks(len(images), images.dim()):
+            batch = self.images(images[part]).detach().requires_grad_(True)
+            index = torch.arange(part.start, part.stop)
+            value = objective(frozen(batch), index).sum()
+            (gradient,) = torch.autograd.grad(value, batch)
+            parts.append(gradient.to("cpu", torch.float32))
+        return torch.cat(parts)
+
+    def frozen(self, model: nn.Module) -> FixedModel:
+        """Return a view of the model that any library can call or differentiate with respect to its
+        input: chunked, in the fast format, without the cost of weight gradients.
+        """
+        return FixedModel(self, model)
+
+
+class FixedModel(nn.Module):
+    """A model whose weights take no gradients, run in chunks; what toolboxes are given to attack."""
+
+    def __init__(self, compute: Compute, model: nn.Module) -> None:
+        super().__init__()
+        self.compute = compute
+        self.model = copy.deepcopy(model).eval()
+        compute.place(self.model).requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return float32 logits (N, C) on the device; differentiable in `images`."""
+        parts = []
+        for part in self.compute.chunks(len(images), images.dim()):
+            with self.compute.autocast():
+                parts.append(self.model(self.compute.images(images[part])).float())
+        return torch.cat(parts)
+
+
+@contextlib.contextmanager
+def captured(model: nn.Module, layers: Sequence[str]) -> Iterator[Mapping[str, Tensor]]:
+    """Collect the outputs of the named modules at each forward pass while the context is open."""
+    seen: dict[str, Tensor] = {}
+    modules = dict(model.named_modules())
+    missing = [name for name in layers if name not in modules]
+    if missing:
+        raise ArenaError(
+            f"expected names of layers, found {missing[0]!r}; try one of {', '.join(modules)[:200]}"
+        )
+
+    def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            seen[name] = output
+
+        return hook
+
+    handles = [modules[name].register_forward_hook(keep(name)) for name in layers]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()

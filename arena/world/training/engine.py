@@ -1,0 +1,251 @@
+"""The one training engine: victims, innocents, watermarks, attacks and copies are all trained here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from arena.errors import ArenaError
+from arena.world import layers
+from arena.world.compute import Compute, captured
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+from arena.world.training.augment import augmented
+from arena.world.training.hooks import Free, Hook, Meter, Progress, StepView
+from arena.world.training.recipe import Examples, Recipe, soft
+
+
+@dataclass
+class History:
+    """What happened: mean loss an epoch, validation accuracy an epoch, steps made."""
+
+    losses: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    n_steps: int = 0
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains on a device and charges a meter before each step."""
+
+    compute: Compute = field(default_factory=Compute)
+    meter: Meter = field(default_factory=Free)
+    progress: Progress = lambda done, total: None
+
+    def train(
+        self,
+        model: Classifier,
+        examples: Examples,
+        recipe: Recipe,
+        rng: Rng,
+        hooks: Sequence[Hook] = (),
+    ) -> History:
+        """Train a model in place, leave it in eval mode, and return what happened.
+
+        Args:
+            model: the caller's own model.
+            examples: (N, *input_shape) images with classes (N,) or rows (N, C).
+            recipe: how.
+            rng: order of the batches, augmentation, dropout and what the hooks draw.
+            hooks: what a watermark or an attack adds.
+
+        Raises:
+            ArenaError: no examples, or nothing to train.
+            BudgetExceeded: the meter refuses a step; the model stays as the last step left it.
+        """
+        if not len(examples):
+            raise ArenaError("expected examples to train on, found none; grant more data")
+        with torch.random.fork_rng(devices=_devices(self.compute)):
+            # Dropout has no generator argument: its draws come from the forked default generator.
+            torch.default_generator.set_state(rng.child("dropout").torch().get_state())
+            for device in _devices(self.compute):
+                torch.cuda.default_generators[device].manual_seed(rng.child("dropout").integer())
+            return _Run(self, model, examples, recipe, rng, tuple(hooks)).run()
+
+
+def _devices(compute: Compute) -> list[int]:
+    return [torch.cuda.current_device()] if compute.device == "cuda" else []
+
+
+class _Run:
+    """One run of training: the state that its steps share."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        model: Classifier,
+        examples: Examples,
+        recipe: Recipe,
+        rng: Rng,
+        hooks: tuple[Hook, ...],
+    ) -> None:
+        self.trainer, self.model, self.recipe, self.hooks = trainer, model, recipe, hooks
+        self.compute = trainer.compute
+        self.own, self.held_out = _held_out(examples, recipe, rng)
+        self.own = self.own.to(self.compute.device)
+        self.generator = rng.child("batches").torch(self.compute.device)
+        self.compute.place(model)
+        for i, hook in enumerate(hooks):
+            hook.start(model, rng.child("hook", i), self.compute.device)
+        self.parameters = _trained(model, recipe)
+        self.optimiser = _optimiser(self.parameters, recipe)
+        self.layers = sorted({name for hook in hooks for name in hook.layers})
+        self.per_epoch = max(1, math.ceil(len(self.own) / recipe.batch))
+        self.n_steps = recipe.epochs * self.per_epoch if recipe.steps is None else recipe.steps
+        self.history = History()
+
+    def run(self) -> History:
+        frozen = _frozen_parameters(self.model, self.parameters)
+        try:
+            for _ in range(math.ceil(self.n_steps / self.per_epoch)):
+                self._epoch()
+                if self._stop():
+                    break
+        finally:
+            for parameter in frozen:
+                parameter.requires_grad_(True)
+            self.model.eval()
+        return self.history
+
+    def _epoch(self) -> None:
+        _train_mode(self.model, self.recipe)
+        n = len(self.own)
+        order = torch.randperm(n, generator=self.generator, device=self.compute.device)
+        total = torch.zeros((), device=self.compute.device)
+        done = 0
+        for index in order.split(self.recipe.batch):
+            if self.history.n_steps >= self.n_steps:
+                break
+            total += self._step(self.own.select(index))
+            done += 1
+        self.history.losses.append(float(total) / max(done, 1))
+
+    def _step(self, batch: Examples) -> Tensor:
+        view = self._view(batch)
+        n = len(view.images)
+        self.trainer.meter.charge({"steps": 1, "images_forward": n, "images_backward": n})
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.lr * _factor(self.recipe, view.step, self)
+        self.optimiser.zero_grad(set_to_none=True)
+        with captured(self.model, self.layers) as seen, self.compute.autocast():
+            view.logits = self.model(view.images)
+            view.activations = seen
+            loss = _loss(view.logits.float(), view.targets, self.recipe)
+            for extra in (hook.loss(view) for hook in self.hooks):
+                loss = loss if extra is None else loss + extra
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._each("before_step", view)
+        if self.recipe.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
+        self.optimiser.step()
+        self._each("after_step", view)
+        self.history.n_steps += 1
+        self.trainer.progress(self.history.n_steps, self.n_steps)
+        return loss.detach()
+
+    def _view(self, batch: Examples) -> StepView:
+        step = self.history.n_steps
+        images = self.compute.images(batch.images)
+        batch = Examples(augmented(images, self.recipe.augment, self.generator), batch.targets)
+        n_own = len(batch)
+        for extra in (hook.examples(step) for hook in self.hooks):
+            if extra is not None:
+                batch = batch.joined(Examples(self.compute.images(extra.images), extra.targets))
+        empty = batch.images.new_zeros(0)
+        return StepView(self.model, step, self.n_steps, batch.images, batch.targets, empty, n_own)
+
+    def _each(self, method: str, view: StepView) -> None:
+        for hook in self.hooks:
+            getattr(hook, method)(view)
+
+    def _stop(self) -> bool:
+        if self.hooks and all(hook.satisfied(self.model) for hook in self.hooks):
+            return True
+        if self.held_out is None or not self.recipe.patience:
+            return False
+        targets = self.held_out.targets
+        classes = targets if targets.dim() == 1 else targets.argmax(1)
+        scores = self.history.validation
+        scores.append(self.compute.accuracy(self.model, self.held_out.images, classes))
+        return len(scores) - 1 - scores.index(max(scores)) >= self.recipe.patience
+
+
+def _held_out(examples: Examples, recipe: Recipe, rng: Rng) -> tuple[Examples, Examples | None]:
+    n_held = int(len(examples) * recipe.validation)
+    if not n_held:
+        return examples, None
+    order = torch.randperm(len(examples), generator=rng.child("validation").torch())
+    return examples.select(order[n_held:]), examples.select(order[:n_held])
+
+
+def _trained(model: Classifier, recipe: Recipe) -> list[nn.Parameter]:
+    if recipe.train == "all":
+        chosen = list(model.parameters())
+    else:
+        shape = model.card.input_shape
+        names = (layers.head(model, shape),) if recipe.train == "last" else recipe.train
+        modules = dict(model.named_modules())
+        unknown = [name for name in names if name not in modules]
+        if unknown:
+            raise ArenaError(f"expected names of layers to train, found {unknown[0]!r}")
+        chosen = [p for name in names for p in modules[name].parameters()]
+    if not chosen:
+        raise ArenaError("expected parameters to train, found none; name other layers")
+    return chosen
+
+
+def _frozen_parameters(model: nn.Module, trained: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """Switch gradients off for what does not train; return it, to be switched on again."""
+    kept = {id(parameter) for parameter in trained}
+    frozen = [p for p in model.parameters() if p.requires_grad and id(p) not in kept]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    return frozen
+
+
+def _train_mode(model: nn.Module, recipe: Recipe) -> None:
+    model.train()
+    if recipe.batch_norm == "frozen":
+        for module in model.modules():
+            if isinstance(module, layers.NORMS):
+                module.eval()
+
+
+def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    lr, decay = recipe.lr, recipe.weight_decay
+    if recipe.optimiser == "adam":
+        return torch.optim.Adam(parameters, lr=lr, weight_decay=decay, fused=True)
+    if recipe.optimiser == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=lr, weight_decay=decay, foreach=True)
+    nesterov = recipe.nesterov and recipe.momentum > 0
+    momentum = recipe.momentum
+    return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=True)
+
+
+def _factor(recipe: Recipe, step: int, run: _Run) -> float:
+    """Return what the learning rate is multiplied by at a step."""
+    share = step / max(run.n_steps, 1)
+    if recipe.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * share))
+    if recipe.schedule == "steps":
+        return recipe.gamma ** sum(share >= milestone for milestone in recipe.milestones)
+    if recipe.schedule == "exponential":
+        return recipe.gamma ** (step // run.per_epoch)
+    return 1.0
+
+
+def _loss(logits: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
+    if recipe.loss == "distillation":
+        t = recipe.temperature
+        wanted = (targets / t).log_softmax(1)
+        given = (logits / t).log_softmax(1)
+        return t * t * F.kl_div(given, wanted, reduction="batchmean", log_target=True)
+    if targets.dim() == 1:
+        return F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
+    smoothed = soft(targets, logits.shape[1])
+    return F.cross_entropy(logits, smoothed, label_smoothing=recipe.label_smoothing)

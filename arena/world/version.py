@@ -1,0 +1,51 @@
+"""The version of the code that made an artefact: a hash of its sources."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+import arena
+
+
+@functools.cache
+def core_version() -> str:
+    """Return a hash of the sources of `arena.world` and `arena.game` and of torch's version."""
+    root = Path(arena.__file__).parent
+    state = hashlib.sha256(torch.__version__.encode())
+    for floor in ("world", "game"):
+        for path in sorted((root / floor).rglob("*.py")):
+            state.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return state.hexdigest()[:16]
+
+
+@functools.cache
+def class_version(player: type) -> str:
+    """Return a hash of a player's source: its module and what that imports of its own package."""
+    state = hashlib.sha256()
+    for name in sorted(_sources(player)):
+        module = sys.modules[name]
+        if module.__file__:
+            state.update(name.encode() + Path(module.__file__).read_bytes())
+    return state.hexdigest()[:16]
+
+
+def _sources(player: type) -> set[str]:
+    package = player.__module__.partition(".")[0]
+    waiting = [c.__module__ for c in player.__mro__ if c.__module__.partition(".")[0] == package]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in found or package in ("arena", "builtins"):
+            continue
+        found.add(name)
+        for value in vars(sys.modules[name]).values():
+            home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+            if isinstance(home, str) and home.partition(".")[0] == package and home in sys.modules:
+                waiting.append(home)
+    return found
