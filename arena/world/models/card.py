@@ -1,0 +1,96 @@
+"""The card of a model: all that is needed, besides its tensors, to build it again."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from arena.errors import ModelError
+from arena.world.plain import Frozen, Json, canonical
+
+_MAX_CLASSES = 2**16
+_MAX_INPUT = 2**26  # numbers in one input
+_MAX_AXES = 8
+
+
+class ModelCard(Frozen):
+    """Architecture, its arguments, classes, input shape and normalisation of one model.
+
+    Attributes:
+        architecture: name in the registry, or `torchvision:<name>`.
+        arguments: keyword arguments of the architecture.
+        n_classes: number of logits, at least 2.
+        input_shape: (C, H, W) of an image, (D,) of a row of a table.
+        mean: subtracted from the input: one value, or one for each channel (image) or column.
+        std: divides the input afterwards; as many values as `mean`.
+        resized: layers may differ in width or kernel size from the architecture's.
+
+    Raises:
+        ModelError: a value is out of its range.
+    """
+
+    architecture: str
+    arguments: dict[str, Json] = Field(default_factory=dict)
+    n_classes: int
+    input_shape: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    resized: bool = False
+
+    @property
+    def title(self) -> str:
+        """The architecture and its arguments: `lenet5(norm='batch')`."""
+        listed = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
+        return f"{self.architecture}({listed})" if listed else self.architecture
+
+    @classmethod
+    def read(cls, value: Json) -> ModelCard:
+        """Return the card that plain data describes.
+
+        Raises:
+            ModelError: the data are not those of a card; says which fields are wrong.
+        """
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, fault['loc'])) or 'card'}: {fault['msg']}"
+                for fault in error.errors()
+            )
+            raise ModelError(f"the model's card is not valid: {wrong}") from error
+
+    @field_validator("arguments")
+    @classmethod
+    def _as_json(cls, arguments: dict[str, Json]) -> dict[str, Json]:
+        """Write tuples as lists, so that a card that travelled equals the one that was sent."""
+        try:
+            plain: dict[str, Json] = json.loads(canonical(arguments))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ModelError(
+                f"a model's arguments are plain JSON values, found {arguments!r} ({error})"
+            ) from error
+        return plain
+
+    @model_validator(mode="after")
+    def _check(self) -> ModelCard:
+        problems = self._problems()
+        if problems:
+            raise ModelError(f"the card of {self.architecture} is not valid: {'; '.join(problems)}")
+        return self
+
+    def _problems(self) -> list[str]:
+        shape = self.input_shape
+        if not 1 <= len(shape) <= _MAX_AXES or min(shape) < 1 or math.prod(shape) > _MAX_INPUT:
+            limits = f"1 to {_MAX_AXES} sizes from 1 up, with a product of at most {_MAX_INPUT:,}"
+            return [f"input_shape holds {limits}, found {shape}"]
+        problems = []
+        if not 2 <= self.n_classes <= _MAX_CLASSES:
+            problems.append(f"n_classes lies in [2, {_MAX_CLASSES:,}], found {self.n_classes}")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, shape[0]) or not all(map(math.isfinite, values)):
+                problems.append(f"{name} holds 1 or {shape[0]} finite numbers, found {values}")
+        if any(value <= 0 for value in self.std):
+            problems.append(f"std is above 0, found {self.std}")
+        return problems

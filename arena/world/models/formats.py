@@ -1,0 +1,117 @@
+"""What a model file is, found from its first bytes, before anything in it is believed."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import BinaryIO
+
+from arena.errors import ModelError
+from arena.world.models.tensors import MAX_BYTES
+from arena.world.plain import Json
+
+_LENGTH = 8  # bytes that hold the length of a safetensors header
+_MAX_HEADER = 16 * 2**20
+_N_BYTES: Mapping[str, int] = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1,
+    "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
+    "I32": 4, "U32": 4, "F32": 4,
+    "I64": 8, "U64": 8, "F64": 8,
+}  # fmt: skip
+
+TORCHSCRIPT = "a TorchScript archive"
+PT2 = "an exported program (.pt2)"
+CHECKPOINT = "a torch.save checkpoint"
+PICKLE = "a pickle"
+
+
+def foreign_format(path: Path) -> str | None:
+    """Return the name of a format that can carry code, or None if the file is of none of them.
+
+    Raises:
+        ModelError: there is no such file, or it is a damaged zip archive.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(2)
+        if start != b"PK":
+            return PICKLE if start[:1] == b"\x80" else None
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    except zipfile.BadZipFile as error:
+        raise ModelError(f"{path} is a damaged zip archive ({error}); copy it again") from error
+    if sum(entry.file_size for entry in entries) > MAX_BYTES:
+        raise ModelError(f"{path} unpacks to more than {MAX_BYTES / 2**30:g} GiB; it is refused")
+    names = [entry.filename for entry in entries]
+    if any(name.endswith("constants.pkl") or "/code/" in name for name in names):
+        return TORCHSCRIPT
+    exported = ("archive_format", "serialized_exported_program.json", "models/model.json")
+    return PT2 if any(name.endswith(exported) for name in names) else CHECKPOINT
+
+
+def read_header(path: Path) -> dict[str, Json]:
+    """Return the metadata of a safetensors file whose header is sound; reads the header only.
+
+    Raises:
+        ModelError: the file is no safetensors file, is truncated, names tensors over 4 GiB, or
+            its offsets do not fit its shapes and its length.
+    """
+    n_file = path.stat().st_size
+    with path.open("rb") as file:
+        header, start = _parse(path, file, n_file)
+    metadata = header.pop("__metadata__", {})
+    spans = sorted(_span(path, name, entry) for name, entry in header.items())
+    if any(left[1] != right[0] for left, right in pairwise([(0, 0), *spans])):
+        raise ModelError(f"{path} is damaged: its tensors overlap or leave gaps; copy it again")
+    n_bytes = spans[-1][1] if spans else 0
+    if n_bytes > MAX_BYTES:
+        raise ModelError(
+            f"{path} claims {n_bytes / 2**30:.1f} GiB of tensors; "
+            f"a model holds at most {MAX_BYTES / 2**30:g} GiB"
+        )
+    if start + n_bytes != n_file:
+        raise ModelError(
+            f"{path} should hold {start + n_bytes:,} bytes, found {n_file:,}; it is truncated or "
+            "damaged, copy it again"
+        )
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _parse(path: Path, file: BinaryIO, n_file: int) -> tuple[dict[str, Json], int]:
+    """Return the header and the position at which the tensors start."""
+    n_header = int.from_bytes(file.read(_LENGTH), "little")
+    if n_file < _LENGTH or n_header > min(_MAX_HEADER, n_file - _LENGTH):
+        raise ModelError(
+            f"{path} is no safetensors file, or a truncated one: its header would have "
+            f"{n_header:,} bytes, the file has {n_file:,}; save models with save_model"
+        )
+    try:
+        header = json.loads(file.read(n_header))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is no safetensors file (its header is not JSON)") from error
+    if not isinstance(header, dict):
+        raise ModelError(f"{path} is no safetensors file (its header is not a table)")
+    return header, _LENGTH + n_header
+
+
+def _span(path: Path, name: str, entry: Json) -> tuple[int, int]:
+    """Return the first and last offset of a tensor, after comparing them with its shape."""
+    try:
+        width = _N_BYTES[entry["dtype"]]
+        (begin, end), shape = entry["data_offsets"], list(entry["shape"])
+        sizes = [begin, end, *shape]
+        sound = all(type(size) is int and size >= 0 for size in sizes)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is damaged: the header entry of {name!r} is unusable") from error
+    if not sound or end - begin != math.prod(shape) * width:
+        raise ModelError(
+            f"{path} is damaged: {name!r} of shape {tuple(shape)} cannot lie in "
+            f"bytes {begin} to {end}; copy it again"
+        )
+    return begin, end

@@ -1,0 +1,140 @@
+"""The registry of architectures: the only way from a name to a network."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeVar
+
+from torch import nn
+
+from arena.errors import ModelError, RegistryError, did_you_mean
+from arena.world.plain import Json
+
+Builder = Callable[..., nn.Module]
+"""`builder(shape, n_classes, *, keyword=default, ...)`: normalised input -> logits."""
+
+_B = TypeVar("_B", bound=Builder)
+_BUILDERS: dict[str, Builder] = {}
+_FAMILIES: dict[str, Callable[[str], Builder]] = {}
+
+
+@dataclass(frozen=True)
+class ArchitectureInfo:
+    """What `arena list models` shows of an architecture."""
+
+    name: str
+    summary: str
+    defaults: Mapping[str, Json]
+
+
+def architecture(name: str) -> Callable[[_B], _B]:
+    """Register the decorated builder; the first line of its docstring is its summary.
+
+    A builder is `def lenet5(shape, n_classes, *, norm="none") -> nn.Module`. The defaults of its
+    keyword arguments say which type each argument has.
+
+    Raises:
+        RegistryError: the name is taken.
+    """
+
+    def register(builder: _B) -> _B:
+        if name in _BUILDERS:
+            raise RegistryError(f"the architecture {name!r} is registered twice; rename one")
+        _BUILDERS[name] = builder
+        return builder
+
+    return register
+
+
+def family(
+    prefix: str,
+) -> Callable[[Callable[[str], Builder]], Callable[[str], Builder]]:
+    """Register a function that finds the builder of every name that reads `<prefix>:<rest>`.
+
+    Raises:
+        RegistryError: the prefix is taken.
+    """
+
+    def register(find: Callable[[str], Builder]) -> Callable[[str], Builder]:
+        if prefix in _FAMILIES:
+            raise RegistryError(f"the family {prefix!r} is registered twice; rename one")
+        _FAMILIES[prefix] = find
+        return find
+
+    return register
+
+
+def architectures() -> Mapping[str, ArchitectureInfo]:
+    """Return what is known of every registered architecture, by name in alphabetical order.
+
+    Members of a family (`torchvision:<name>`) are not listed: they are found when asked for.
+    """
+    return MappingProxyType(
+        {
+            name: ArchitectureInfo(name, _summary(builder), _defaults(builder))
+            for name, builder in sorted(_BUILDERS.items())
+        }
+    )
+
+
+def make_body(
+    name: str, arguments: Mapping[str, Json], shape: tuple[int, ...], n_classes: int
+) -> nn.Module:
+    """Build the network of that name for inputs of `shape`, on the current default device.
+
+    Raises:
+        ModelError: the name, an argument or the shape is not one that the architecture takes.
+    """
+    builder = _find(name)
+    problems = _argument_problems(arguments, _defaults(builder))
+    if problems:
+        raise ModelError(f"{name} cannot be built: " + "; ".join(problems))
+    return builder(shape, n_classes, **arguments)
+
+
+def _find(name: str) -> Builder:
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix in _FAMILIES:
+        return _FAMILIES[prefix](rest)
+    if name not in _BUILDERS:
+        raise ModelError(f"no architecture is named {name!r}{did_you_mean(name, _BUILDERS)}")
+    return _BUILDERS[name]
+
+
+def _summary(builder: Builder) -> str:
+    return (inspect.getdoc(builder) or "").partition("\n")[0]
+
+
+def _defaults(builder: Builder) -> Mapping[str, Json]:
+    parameters = inspect.signature(builder).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _argument_problems(arguments: Mapping[str, Json], defaults: Mapping[str, Json]) -> list[str]:
+    known = ", ".join(defaults) or "none"
+    problems = [
+        f"it has no argument {key!r} (its arguments: {known})"
+        for key in arguments
+        if key not in defaults
+    ]
+    problems += [
+        f"{key} should look like {defaults[key]!r}, found {value!r}"
+        for key, value in arguments.items()
+        if key in defaults and not _same_kind(value, defaults[key])
+    ]
+    return problems
+
+
+def _same_kind(value: Json, default: Json) -> bool:
+    """Tell whether a JSON value can stand for a default: lists of ints for tuples of ints, ..."""
+    if isinstance(default, tuple | list):
+        is_list = isinstance(value, tuple | list)
+        return is_list and all(_same_kind(entry, first) for entry in value for first in default[:1])
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    return isinstance(value, type(default))
