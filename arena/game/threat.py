@@ -68,6 +68,7 @@ class ThreatModel(Frozen):
     pool: str = ""  # name of a public data set of another distribution
     transfer: str = ""  # name of a data set of another task, to move the model to
     architecture: bool = True  # the victim's architecture is known
+    own_architecture: str = "mlp"  # what the thief builds where it is not
     knows: frozenset[str] = frozenset()  # "scheme", "tests" (the exposed test cases), "passport"
     precommit: bool = False  # may enter a commitment before the victim is published
     deliverables: frozenset[Kind] = frozenset({"model"})

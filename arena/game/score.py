@@ -1,0 +1,36 @@
+"""The score of a round: design.md section 5, every formula in docs/protocol.md."""
+
+from __future__ import annotations
+
+TOLERANCE = 0.05
+"""The accuracy that a removal may cost at most (the SoK's rule, one-sided)."""
+
+
+def kept(suspect: float, victim: float, chance: float) -> float:
+    """Return the share in [0, 1] of the victim's usefulness above chance that the suspect kept.
+
+    >>> kept(0.55, 1.0, 0.1)
+    0.5
+    """
+    if victim <= chance:
+        return 1.0 if suspect >= victim else 0.0
+    return min(1.0, max(0.0, (suspect - chance) / (victim - chance)))
+
+
+def removed(caught: bool, suspect: float, victim: float) -> bool:
+    """Return whether the mark counts as removed: not caught, at most 0.05 of accuracy lost.
+
+    >>> removed(False, 0.95, 0.97), removed(False, 0.90, 0.97), removed(False, 0.99, 0.97)
+    (True, False, True)
+    """
+    return not caught and victim - suspect <= TOLERANCE + 1e-12
+
+
+def evading_payoff(kept_share: float, caught: bool) -> float:
+    """Return the thief's pay-off in [0, 1] when it evades: what it kept, or nothing if caught."""
+    return 0.0 if caught else kept_share
+
+
+def claiming_payoff(claim_won: bool) -> float:
+    """Return the thief's pay-off when it claims: 1 if the dispute ends for the forged claim."""
+    return 1.0 if claim_won else 0.0

@@ -1,0 +1,6 @@
+"""Data sets by name, held as uint8 tensors."""
+
+from arena.world.data.catalogue import DataInfo, known, load
+from arena.world.data.dataset import Dataset, Source, concat
+
+__all__ = ["DataInfo", "Dataset", "Source", "concat", "known", "load"]

@@ -1,0 +1,114 @@
+"""Images in class folders, decoded into uint8 tensors."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from arena.errors import DataError
+from arena.world.data.dataset import Dataset, Source
+from arena.world.data.layout import Part, arrange
+from arena.world.data.members import members
+
+Picture = npt.NDArray[np.uint8]  # (H, W) grey or (H, W, 3) colour
+
+_GREY = ("1", "L", "LA")
+_DEEP = ("I", "F")  # and all that begin so: 16 or 32 bits for each pixel
+
+
+def read_class_folders(path: Path, name: str) -> Source | Dataset:
+    """Read the images of a folder, or of an archive in one pass.
+
+    Grey images give one channel, colour ones three; a single colour image makes all of them colour.
+
+    Args:
+        path: a folder, or an archive of one of `members.SUFFIXES`; laid out as `arrange` says.
+        name: the name of the data set.
+
+    Returns:
+        Both parts where there are `train` and `test`, else one undivided data set; ordered by class
+        and file name, whatever the order of the archive.
+
+    Raises:
+        DataError: the archive is damaged or unsafe, a file in a class folder is no image, a class is
+            empty, there is only one class, image sizes differ, or the layout is another one.
+    """
+    pictures: dict[PurePosixPath, Picture] = {}
+    faults: dict[PurePosixPath, str] = {}
+    folders: set[PurePosixPath] = set()
+    for place, blob in members(path):
+        if blob is None:
+            folders.add(place)
+            continue
+        try:
+            pictures[place] = decode(blob)
+        except DataError as error:  # no fault yet: the file may lie beside the class folders
+            faults[place] = str(error)
+    parts = arrange([*pictures, *faults], folders, path.name)
+    used = [file for part in parts.values() for of_class in part.values() for file in of_class]
+    for file in used:
+        if file in faults:
+            raise DataError(f"{file} in {path.name}: {faults[file]}; convert or remove it")
+    is_colour = _check_alike(pictures, used, path.name)
+    sets = {key: _dataset(name, pictures, part, is_colour) for key, part in parts.items()}
+    return sets["whole"] if "whole" in sets else Source(sets["train"], sets["test"])
+
+
+def decode(blob: bytes) -> Picture:
+    """Return the pixels of an image file, (H, W) if it is grey, else (H, W, 3); alpha is dropped.
+
+    Raises:
+        DataError: the bytes are no image, a damaged one, or one of more than 8 bits for each value.
+    """
+    try:
+        with Image.open(io.BytesIO(blob)) as image:
+            mode = image.mode
+            pixels = np.asarray(image.convert("L" if mode in _GREY else "RGB"))
+    except Exception as error:  # a decoder that is fed with foreign bytes may raise anything
+        reason = str(error).split("<", 1)[0].strip()  # without the address of the buffer
+        raise DataError(f"expected an image, found bytes that are none ({reason})") from error
+    if mode.startswith(_DEEP):
+        raise DataError(f"expected 8 bits for each value, found an image of mode {mode}")
+    return pixels
+
+
+def _check_alike(
+    pictures: Mapping[PurePosixPath, Picture], used: Sequence[PurePosixPath], origin: str
+) -> bool:
+    """Return whether any image is in colour; refuse images of different sizes."""
+    first = used[0]
+    for file in used:
+        if pictures[file].shape[:2] != pictures[first].shape[:2]:
+            sizes = [
+                f"{found} of {pictures[found].shape[1]}x{pictures[found].shape[0]}"
+                for found in (first, file)
+            ]
+            raise DataError(
+                f"expected images of one size in {origin}, found {' and '.join(sizes)} pixels; "
+                "resize them all to one size first"
+            )
+    return any(pictures[file].ndim == 3 for file in used)
+
+
+def _dataset(
+    name: str, pictures: Mapping[PurePosixPath, Picture], part: Part, is_colour: bool
+) -> Dataset:
+    files = [file for of_class in part.values() for file in of_class]
+    height, width = pictures[files[0]].shape[:2]
+    held = np.empty((len(files), height, width, 3 if is_colour else 1), dtype=np.uint8)
+    for index, file in enumerate(files):
+        picture = pictures[file]
+        held[index] = picture if picture.ndim == 3 else picture[..., None]
+    counts = torch.tensor([len(of_class) for of_class in part.values()])
+    return Dataset(
+        name=name,
+        images=torch.from_numpy(held).permute(0, 3, 1, 2).contiguous(),  # (N, C, H, W)
+        labels=torch.repeat_interleave(torch.arange(len(part)), counts),
+        classes=tuple(part),
+    )
