@@ -36,6 +36,7 @@ class OwnerTask:
         base: returns a copy of the unprotected model (same data, recipe and seed).
         nulls: copies of independent models that nobody reports on: for thresholds.
         train_rng: the randomness of the base model, so that a protected twin differs by its mark.
+        marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
     """
 
     data: Dataset
@@ -46,6 +47,7 @@ class OwnerTask:
     train_rng: Rng
     _base: Classifier
     _nulls: Callable[[], Sequence[Classifier]] = field(default=tuple)
+    marks_base: bool = False
 
     def base(self) -> Classifier:
         """Return a copy of the unprotected twin of the victim."""
@@ -55,11 +57,23 @@ class OwnerTask:
         """Return the calibration innocents as suspects whose weights may be read."""
         return [Suspect.plain(model, self.lab.compute) for model in self._nulls()]
 
-    def trained(self, hooks: Sequence[Hook] = (), recipe: Recipe | None = None) -> Classifier:
-        """Train a victim from scratch with the base model's own randomness and these hooks."""
-        model = self.lab.build(self.card, self.train_rng.child("initial"))
-        rng = self.train_rng.child("training")
-        self.lab.train(model, Examples.of(self.data), recipe or self.recipe, rng, hooks)
+    def trained(
+        self,
+        hooks: Sequence[Hook] = (),
+        recipe: Recipe | None = None,
+        examples: Examples | None = None,
+    ) -> Classifier:
+        """Return a model trained with these hooks: what embeds a mark.
+
+        An owner trains from scratch with the base model's own randomness, so that base and victim
+        differ by the mark alone; whoever marks a finished model (`marks_base`) fine-tunes a copy.
+        """
+        if self.marks_base:
+            model = self.base()
+        else:
+            model = self.lab.build(self.card, self.train_rng.child("initial"))
+        own = Examples.of(self.data) if examples is None else examples
+        self.lab.train(model, own, recipe or self.recipe, self.train_rng.child("training"), hooks)
         return model
 
 

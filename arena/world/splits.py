@@ -21,10 +21,10 @@ _ROUNDING = 1e-9  # 0.5 + 0.3 + 0.2 need not be 1 to the last bit
 class Shares(Frozen):
     """How the two parts of a source are shared out; each class in the same proportion.
 
-    The first three are shares of the train part and sum to at most 1: what the owner trains on, what
-    the thief is given, what the referee's innocents for thresholds add to the thief's. `probe` is the
-    share of the test part that the owner's and the judge's seed images come from; the rest of it
-    measures utility.
+    The first three are shares of the train part and sum to at most 1: what the owner trains on,
+    what the thief is given, and what only the referee's innocents see besides. `probe` is the share
+    of the test part that the owner's and the judge's seed images come from; the rest of it measures
+    utility.
     """
 
     owner: float = Field(0.5, gt=0, lt=1)

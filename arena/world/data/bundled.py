@@ -45,4 +45,5 @@ def read_bundled(name: str) -> Dataset:
 def _rescaled(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return (N, D) features in [0, 1]; a constant one is 0."""
     least, span = rows.min(axis=0), np.ptp(rows, axis=0)
-    return (rows - least) / np.where(span > 0, span, 1.0)
+    scaled: npt.NDArray[np.float64] = (rows - least) / np.where(span > 0, span, 1.0)
+    return scaled

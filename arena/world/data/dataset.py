@@ -92,7 +92,7 @@ class Dataset:
         head = canonical({"shape": list(self.images.shape), "classes": list(self.classes)})
         sha = hashlib.sha256(head.encode())
         for tensor in (self.images, self.labels):
-            sha.update(tensor.cpu().contiguous().numpy())
+            sha.update(tensor.cpu().contiguous().numpy().data)
         return sha.hexdigest()
 
 
@@ -121,7 +121,7 @@ def concat(parts: Sequence[Dataset]) -> Dataset:
     """Return the examples of all parts, in that order, under the name of the first.
 
     Raises:
-        DataError: the parts differ in their classes or in the shape of an example, or there is none.
+        DataError: the parts differ in classes or in the shape of an example, or there is none.
     """
     if len({(part.classes, part.input_shape) for part in parts}) != 1:
         raise DataError(f"expected parts of one data set, found {list(parts)}")

@@ -36,8 +36,8 @@ def read_class_folders(path: Path, name: str) -> Source | Dataset:
         and file name, whatever the order of the archive.
 
     Raises:
-        DataError: the archive is damaged or unsafe, a file in a class folder is no image, a class is
-            empty, there is only one class, image sizes differ, or the layout is another one.
+        DataError: the archive is damaged or unsafe, a file in a class folder is no image, a class
+            is empty, there is only one class, image sizes differ, or the layout is another one.
     """
     pictures: dict[PurePosixPath, Picture] = {}
     faults: dict[PurePosixPath, str] = {}

@@ -21,6 +21,7 @@ Member = tuple[PurePosixPath, bytes | None]
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 """The kinds of archive that are read."""
 
+_HERE = PurePosixPath()
 _DEEPEST = 4  # top/train/class/file: nothing below is ever of use, and links may run in circles
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
@@ -60,7 +61,7 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _walk(root: Path, inside: PurePosixPath = PurePosixPath()) -> Iterator[PurePosixPath]:
+def _walk(root: Path, inside: PurePosixPath = _HERE) -> Iterator[PurePosixPath]:
     for entry in sorted((root / inside).iterdir()):
         place = inside / entry.name
         if entry.name.startswith("."):
@@ -110,7 +111,7 @@ def _inside(name: str, archive: Path, *, is_link: bool) -> PurePosixPath:
     place = PurePosixPath(name.replace("\\", "/"))
     is_drive = bool(place.parts) and place.parts[0].endswith(":")
     if is_link or is_drive or place.is_absolute() or ".." in place.parts:
-        fault = "is a link or a device" if is_link else "points outside the archive"
+        fault = "is a link or a device" if is_link else "points outside it"
         raise DataError(
             f"expected only files and folders inside {archive.name}, found {name!r}, which {fault}; "
             "build the archive again without it"
