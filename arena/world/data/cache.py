@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
-from arena.errors import StoreError
+from arena.errors import ArenaError, StoreError
 from arena.world.bundle import Bundle
 from arena.world.data.dataset import Dataset, Source
 from arena.world.plain import digest
@@ -33,7 +33,7 @@ def through_cache(
     if path.exists():
         try:
             return _unpacked(Bundle.from_bytes(path.read_bytes()))
-        except StoreError as error:
+        except (ArenaError, OSError, KeyError) as error:
             _LOG.warning("the cached file %s is read anew: %s", path.name, error)
     content = read()
     _write(path, _packed(content).to_bytes())
@@ -76,17 +76,17 @@ def _unpacked(bundle: Bundle) -> Source | Dataset:
 
 def _write(path: Path, blob: bytes) -> None:
     """Write under a temporary name, sync, rename: the file is whole or not there."""
+    part = path.with_name(f"{path.name}.{uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            try:
+        try:
+            with part.open("xb") as file:
                 file.write(blob)
                 file.flush()
                 os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
             f"expected to write the data cache into {path.parent}, found {error}; "

@@ -30,13 +30,11 @@ def members(path: Path) -> Iterator[Member]:
     """Yield every folder and every file that is not hidden.
 
     Raises:
-        DataError: the archive is damaged or of no known kind, or holds a link or a path that points
-            outside it.
+        DataError: the archive is damaged, or holds a link or a path that points outside it; a file
+            cannot be read.
     """
     if path.is_dir():
-        for inside in _walk(path):
-            place = path / inside
-            yield inside, None if place.is_dir() else place.read_bytes()
+        yield from _folder(path)
         return
     reader = _zip if path.suffix == ".zip" else _tar
     try:
@@ -49,9 +47,16 @@ def members(path: Path) -> Iterator[Member]:
 
 
 def fingerprint(path: Path) -> str:
-    """Return a SHA-256 that changes when a file's place, size or time of change does."""
-    files = [path / inside for inside in _walk(path)] if path.is_dir() else [path]
-    stats = [(str(file.resolve()), file.stat()) for file in files]
+    """Return a SHA-256 that changes when a file's place, size or time of change does.
+
+    Raises:
+        DataError: a file is not there.
+    """
+    files = [path, *(path / inside for inside in _walk(path))] if path.is_dir() else [path]
+    try:
+        stats = [(str(file.absolute()), file.stat()) for file in files]
+    except OSError as error:
+        raise _unreadable(error) from error
     return digest([[name, found.st_size, found.st_mtime_ns] for name, found in stats])
 
 
@@ -59,6 +64,22 @@ def checksum(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unreadable(error: OSError) -> DataError:
+    return DataError(
+        f"expected to read {error.filename}, found {error.strerror}; restore or remove it"
+    )
+
+
+def _folder(root: Path) -> Iterator[Member]:
+    for inside in _walk(root):
+        place = root / inside
+        try:
+            blob = None if place.is_dir() else place.read_bytes()
+        except OSError as error:
+            raise _unreadable(error) from error
+        yield inside, blob
 
 
 def _walk(root: Path, inside: PurePosixPath = _HERE) -> Iterator[PurePosixPath]:
@@ -113,8 +134,8 @@ def _inside(name: str, archive: Path, *, is_link: bool) -> PurePosixPath:
     if is_link or is_drive or place.is_absolute() or ".." in place.parts:
         fault = "is a link or a device" if is_link else "points outside it"
         raise DataError(
-            f"expected only files and folders inside {archive.name}, found {name!r}, which {fault}; "
-            "build the archive again without it"
+            f"expected only files and folders inside {archive.name}, found {name!r}, "
+            f"which {fault}; build the archive again without it"
         )
     return place
 

@@ -33,7 +33,7 @@ def read_vision(name: str, downloads: Path, offline: Path | None = None) -> Sour
     Raises:
         DataError: the files are not there and could not be downloaded, or are damaged.
     """
-    kind = getattr(importlib.import_module("torchvision.datasets"), _TYPES[name])  # takes 3 s
+    kind = _type(name)
     if offline is not None:
         try:
             return _both(name, kind, offline, download=False)
@@ -46,6 +46,16 @@ def read_vision(name: str, downloads: Path, offline: Path | None = None) -> Sour
         raise DataError(
             f"expected to download {name}, found {_first_line(error)}; "
             "set ARENA_DATA to a folder that holds it, or use digits"
+        ) from error
+
+
+def _type(name: str) -> Any:
+    try:
+        return getattr(importlib.import_module("torchvision.datasets"), _TYPES[name])  # takes 3 s
+    except (ImportError, RuntimeError) as error:  # RuntimeError: built for another torch
+        raise DataError(
+            f"expected torchvision for {name}, found {_first_line(error)}; "
+            "install the torchvision that belongs to this torch, or set ARENA_DATA"
         ) from error
 
 
