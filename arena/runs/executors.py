@@ -1,0 +1,245 @@
+"""Executors: who makes the steps. One process, or several local worker processes, one interface."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from arena.errors import StoreError
+from arena.game.memo import FAILURE, Memo, Setting, Status, Step, StepFailed, perform, resolve
+from arena.runs.store import Store
+from arena.world.bundle import Bundle
+from arena.world.plain import Json, canonical
+
+Heard = Callable[[str, int, int], None]
+"""(digest of a step, steps of training done, of how many)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended."""
+
+    digest: str
+    status: Status
+    message: str = ""
+
+
+class Executor(Protocol):
+    """Makes steps whose parents are made."""
+
+    @property
+    def free(self) -> int:
+        """Return how many more steps it would take now."""
+
+    def submit(self, step: Step) -> None:
+        """Begin a step."""
+
+    def finished(self) -> list[Outcome]:
+        """Wait for at least one step to end and return those that did."""
+
+
+def make(step: Step, memo: Memo, setting: Setting) -> Outcome:
+    """Make one step unless it is made; its failure is an outcome."""
+    try:
+        with memo.lock(step.digest):
+            if not memo.has(step.digest):
+                def inputs(parent: Step, part: str) -> Bundle:
+                    return resolve(parent, part, memo, setting)
+
+                memo.save(step.digest, perform(step, inputs, setting))
+        failure = memo.load(step.digest, FAILURE)
+    except StepFailed as error:
+        return Outcome(step.digest, error.status, str(error))
+    except MemoryError as error:
+        return Outcome(step.digest, "MEMORY", f"out of memory ({error})")
+    if failure is not None:
+        return Outcome(step.digest, failure.data["status"], failure.data["message"])
+    return Outcome(step.digest, "OK")
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, so that every executor gives the same bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class InProcess:
+    """Makes one step at a time in this process."""
+
+    def __init__(self, memo: Memo, cache: Path | None, heard: Heard = lambda *_: None) -> None:
+        self._memo, self._cache, self._heard = memo, cache, heard
+        self._waiting: deque[Step] = deque()
+
+    @property
+    def free(self) -> int:
+        """Return 1 when nothing waits."""
+        return int(not self._waiting)
+
+    def submit(self, step: Step) -> None:
+        """Put a step in line."""
+        self._waiting.append(step)
+
+    def finished(self) -> list[Outcome]:
+        """Make the next step."""
+        step = self._waiting.popleft()
+        setting = Setting(self._cache, lambda done, total: self._heard(step.digest, done, total))
+        with one_thread():
+            return [make(step, self._memo, setting)]
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    step: Step | None = None
+    started: float = 0.0
+
+
+class Workers:
+    """Makes steps in worker processes of one thread each. A worker that dies costs its step alone."""
+
+    def __init__(
+        self,
+        n_workers: int,
+        store: Path,
+        cache: Path | None,
+        heard: Heard = lambda *_: None,
+        limit_s: float | None = None,
+        plugins: tuple[Path, ...] = (),
+    ) -> None:
+        self._store, self._cache, self._heard, self._limit_s = store, cache, heard, limit_s
+        self._plugins = plugins
+        self._context = multiprocessing.get_context("spawn")
+        self._workers = [self._begin() for _ in range(n_workers)]
+
+    def _begin(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        arguments = (theirs, self._store, self._cache, self._plugins)
+        process = self._context.Process(target=_work, args=arguments, daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the workers; a step under way is lost and will be made again."""
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join()
+
+    @property
+    def free(self) -> int:
+        """Return how many workers are idle."""
+        return sum(worker.step is None for worker in self._workers)
+
+    def submit(self, step: Step) -> None:
+        """Give a step to an idle worker."""
+        worker = next(worker for worker in self._workers if worker.step is None)
+        worker.step, worker.started = step, time.monotonic()
+        worker.pipe.send(step)
+
+    def finished(self) -> list[Outcome]:
+        """Wait until a worker ends a step, dies, or runs over the time limit."""
+        while True:
+            busy = [worker for worker in self._workers if worker.step is not None]
+            ready = wait([worker.pipe for worker in busy], timeout=0.5)
+            outcomes = [self._hear(worker) for worker in busy if worker.pipe in ready]
+            outcomes += [self._overdue(worker) for worker in busy if self._is_overdue(worker)]
+            ended = [outcome for outcome in outcomes if outcome is not None]
+            if ended:
+                return ended
+
+    def _hear(self, worker: _Worker) -> Outcome | None:
+        assert worker.step is not None  # noqa: S101 - only busy workers are heard
+        try:
+            # JSON, not pickle: a player's code runs at the other end of this pipe.
+            said = json.loads(worker.pipe.recv_bytes())
+        except (EOFError, OSError):
+            worker.process.join()
+            code = worker.process.exitcode
+            killed = code == -9
+            message = f"the worker process ended with {'SIGKILL' if killed else f'code {code}'}"
+            return self._replace(worker, "MEMORY" if killed else "ERROR", message)
+        if "progress" in said:
+            self._heard(worker.step.digest, *said["progress"])
+            return None
+        outcome = Outcome(worker.step.digest, said["status"], said["message"])
+        worker.step = None
+        return outcome
+
+    def _is_overdue(self, worker: _Worker) -> bool:
+        if self._limit_s is None or worker.step is None:
+            return False
+        return time.monotonic() - worker.started > self._limit_s
+
+    def _overdue(self, worker: _Worker) -> Outcome:
+        worker.process.kill()
+        worker.process.join()
+        message = f"took longer than the limit of {self._limit_s:g} s"
+        return self._replace(worker, "TIMEOUT", message)
+
+    def _replace(self, worker: _Worker, status: Status, message: str) -> Outcome:
+        assert worker.step is not None  # noqa: S101 - only busy workers are replaced
+        outcome = Outcome(worker.step.digest, status, message)
+        self._workers[self._workers.index(worker)] = self._begin()
+        return outcome
+
+
+def _work(pipe: Connection, root: Path, cache: Path | None, plugins: tuple[Path, ...]) -> None:
+    """Run in a worker: make the steps that come through the pipe until it closes."""
+    from arena.runs.plugins import load_plugins
+
+    os.environ["OMP_NUM_THREADS"] = "1"
+    load_plugins(plugins)
+    store = Store(root)
+    with one_thread(), contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            step: Step = pipe.recv()
+            setting = Setting(cache, _Every(pipe))
+            try:
+                outcome = make(step, store, setting)
+            except StoreError as error:
+                outcome = Outcome(step.digest, "ERROR", str(error))
+            _say(pipe, {"status": outcome.status, "message": outcome.message})
+
+
+def _say(pipe: Connection, said: dict[str, Json]) -> None:
+    pipe.send_bytes(canonical(said).encode())
+
+
+class _Every:
+    """Passes progress on a few times a second."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._last = pipe, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last > 0.2 or done == total:
+            self._last = now
+            _say(self._pipe, {"progress": [done, total]})

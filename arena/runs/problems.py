@@ -1,0 +1,106 @@
+"""Problems in a scenario file as sentences, each with its line and a suggestion."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from arena.errors import did_you_mean
+
+Location = tuple[str | int, ...]
+
+
+def place(text: str, where: Location) -> str:
+    """Return `line N: ` for a place in a TOML text; nothing where no line can be named.
+
+    Args:
+        text: the TOML text.
+        where: keys and list positions, as pydantic reports them.
+    """
+    line = _line(text.splitlines(), where)
+    return f"line {line}: " if line else ""
+
+
+def _line(lines: list[str], where: Location) -> int:
+    """Return the 1-based line on which a key, or the nearest table above it, is written."""
+    start, end, at, table = 0, len(lines), 0, ""
+    for i, part in enumerate(where):
+        if isinstance(part, int):
+            continue
+        path = f"{table}.{part}" if table else part
+        number = where[i + 1] if i + 1 < len(where) and isinstance(where[i + 1], int) else 0
+        heads = [n for n, line in enumerate(lines) if _head(line) == path]
+        if heads and int(number) < len(heads):
+            at = start = heads[int(number)]
+            end = next((n for n in range(at + 1, len(lines)) if _ends(lines[n], path)), len(lines))
+            table = path
+            continue
+        key = re.compile(rf"^\s*\"?{re.escape(part)}\"?\s*(=|\.)")
+        found = next((n for n in range(start, end) if key.match(lines[n])), None)
+        if found is None:
+            break
+        at = start = found
+        table = path
+        return found + 1
+    return at + 1 if lines and where and _head(lines[at]) else 0
+
+
+def _head(line: str) -> str:
+    match = re.match(r"^\s*\[\[?\s*([^\]\[]+?)\s*\]\]?\s*(#.*)?$", line)
+    return match.group(1) if match else ""
+
+
+def _ends(line: str, path: str) -> bool:
+    head = _head(line)
+    return bool(head) and not head.startswith(f"{path}.")
+
+
+def sentences(error: ValidationError, text: str, root: type[BaseModel]) -> list[str]:
+    """Return one sentence for each thing that pydantic found wrong."""
+    said = []
+    for problem in error.errors(include_url=False):
+        sentence = place(text, problem["loc"]) + _sentence(problem, root)
+        if sentence not in said:
+            said.append(sentence)
+    return said
+
+
+def _sentence(problem: Any, root: type[BaseModel]) -> str:  # noqa: ANN401 - pydantic's own dict
+    where = tuple(part for part in problem["loc"] if not _is_branch(part))
+    name = ".".join(str(part) for part in where)
+    found = repr(problem["input"])
+    found = found if len(found) <= 60 else found[:57] + "..."
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {name!r}{did_you_mean(str(where[-1]), _fields(root, where[:-1]))}"
+    if problem["type"] == "missing":
+        return f"expected a key {name!r}, found none; add it"
+    message = problem["msg"]
+    message = message[0].lower() + message[1:]
+    message = message.removeprefix("value error, ").removeprefix("input should be ")
+    return f"{name!r}: expected {message}, found {found}"
+
+
+def _is_branch(part: str | int) -> bool:
+    """Say whether a part of a location only names a branch of a union (`str`, a model's name)."""
+    return isinstance(part, str) and (part in ("str", "int", "float", "bool") or part[:1].isupper())
+
+
+def _fields(root: type[BaseModel], where: Location) -> list[str]:
+    """Return the keys that are known at a place."""
+    model: Any = root
+    for part in where:
+        if isinstance(part, str) and model is not None:
+            model = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
+    return sorted(model.model_fields) if model is not None else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any type expression
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None

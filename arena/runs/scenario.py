@@ -1,0 +1,274 @@
+"""Scenario files: a whole tournament in TOML. Every problem is found and said at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from arena.errors import ArenaError, RegistryError, ScenarioError, did_you_mean
+from arena.game.agents import Action
+from arena.game.attack import attacks
+from arena.game.defense import Protocol, defenses
+from arena.game.match import MatchSpec, Pools
+from arena.game.player import PlayerSpec
+from arena.game.threat import Budget, Output, ThreatModel, level, preset
+from arena.runs.plugins import load_plugins
+from arena.runs.problems import place, sentences
+from arena.world.models.registry import architectures
+from arena.world.plain import Frozen, Json
+from arena.world.splits import Shares
+from arena.world.task import TaskSpec
+from arena.world.training import Recipe
+
+
+class TaskTable(Frozen):
+    """What is stolen: `[task]`."""
+
+    data: str = "digits"
+    model: str = "cnn8"
+    arguments: dict[str, Json] = {}
+    recipe: Recipe = Recipe(epochs=30)
+    shares: Shares = Shares()
+
+
+class Limits(Frozen):
+    """What a step may take: `[limits]`; enforced where workers run it."""
+
+    step_s: float | None = Field(None, gt=0)
+
+
+class OwnerTable(Frozen):
+    """An owner: `[[owner]]`."""
+
+    scheme: str
+    name: str = ""
+    settings: dict[str, Json] = {}
+    protocol: Protocol | None = None
+    verification: Output = "weights"
+
+    @property
+    def title(self) -> str:
+        """Return the name under which it plays."""
+        return self.name or self.scheme
+
+    def spec(self) -> PlayerSpec:
+        """Return the player."""
+        extra = {"protocol": self.protocol} if self.protocol else {}
+        return PlayerSpec(name=self.scheme, settings={**self.settings, **extra})
+
+
+class Move(Frozen):
+    """One round of a thief: a move with its hyper-parameters, or one strength for them."""
+
+    move: str
+    strength: float | None = Field(None, ge=0, le=1)
+    settings: dict[str, Json] = {}
+
+    def action(self) -> Action:
+        """Return what the agent plays."""
+        return Action(PlayerSpec(name=self.move, settings=self.settings), self.strength)
+
+
+class ThreatTable(Frozen):
+    """A threat model: a preset and what differs from it."""
+
+    preset: str = "whitebox_third"
+    grant: dict[str, Json] = {}
+    budget: dict[str, Json] = {}
+
+    def model(self) -> ThreatModel:
+        """Return the threat model.
+
+        Raises:
+            RegistryError: no such preset. ValidationError: a field is not one of a threat model.
+        """
+        known = preset(self.preset)
+        budget = Budget.model_validate({**known.budget.model_dump(), **self.budget})
+        fields = {**known.model_dump(), **self.grant, "budget": budget.model_dump()}
+        return ThreatModel.model_validate(fields)
+
+
+class ThiefTable(Frozen):
+    """A thief: `[[thief]]`. `moves` are its rounds; `against` names owners, none means all."""
+
+    name: str
+    moves: tuple[str | Move, ...] = Field(min_length=1)
+    threat: str | ThreatTable = "whitebox_third"
+    against: tuple[str, ...] = ()
+
+    def script(self) -> tuple[Action, ...]:
+        """Return the thief's rounds."""
+        named = (Move(move=move) if isinstance(move, str) else move for move in self.moves)
+        return tuple(move.action() for move in named)
+
+    def grants(self) -> ThreatModel:
+        """Return its threat model; raises like `ThreatTable.model`."""
+        table = ThreatTable(preset=self.threat) if isinstance(self.threat, str) else self.threat
+        return table.model()
+
+
+class Scenario(Frozen):
+    """A tournament: every thief against every owner, a number of times."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    description: str = ""
+    seed: int = Field(0, ge=0)
+    repeats: int = Field(1, ge=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    players: tuple[str, ...] = ()  # Python files with a person's own players
+    task: TaskTable = TaskTable()
+    innocents: Pools = Pools()
+    limits: Limits = Limits()
+    owner: tuple[OwnerTable, ...] = Field(min_length=1)
+    thief: tuple[ThiefTable, ...] = Field(min_length=1)
+
+    def task_spec(self, device: Literal["cpu", "cuda"], precision: str) -> TaskSpec:
+        """Return the task, bound to a device."""
+        fields = {**self.task.model_dump(), "seed": self.seed}
+        return TaskSpec.model_validate({**fields, "device": device, "precision": precision})
+
+    def matches(self, task: TaskSpec) -> Iterator[tuple[MatchSpec, tuple[Action, ...]]]:
+        """Yield every match with the script of its thief, in the order of the file."""
+        for repeat in range(self.repeats):
+            for owner in self.owner:
+                for thief in self.thief:
+                    if thief.against and owner.title not in thief.against:
+                        continue
+                    match = MatchSpec(
+                        task=task,
+                        owner=owner.title,
+                        defense=owner.spec(),
+                        thief=thief.name,
+                        grants=thief.grants(),
+                        verification=owner.verification,
+                        pools=self.innocents,
+                        seed=self.seed,
+                        repeat=repeat,
+                    )
+                    yield match, thief.script()
+
+
+def read_scenario(path: Path, changes: Mapping[str, Json] | None = None) -> Scenario:
+    """Read and check a scenario file.
+
+    Args:
+        path: the TOML file.
+        changes: dotted keys and values that replace what the file says (`--set`).
+
+    Raises:
+        ScenarioError: with one sentence for each problem.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError([f"expected a scenario file at {path}, cannot read it ({error})"]) from error
+    return parse_scenario(text, path.parent, changes)
+
+
+def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None = None) -> Scenario:
+    """Parse and check the text of a scenario; raises like `read_scenario`."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
+    for key, value in (changes or {}).items():
+        _set(raw, key, value)
+    try:
+        scenario = Scenario.model_validate(raw)
+    except ValidationError as error:
+        raise ScenarioError(sentences(error, text, Scenario)) from error
+    problems = list(_problems(scenario, text, folder))
+    if problems:
+        raise ScenarioError(problems)
+    return scenario
+
+
+def _set(raw: dict[str, Any], key: str, value: Json) -> None:
+    *path, last = key.split(".")
+    table: Any = raw
+    for step in path:
+        table = table[int(step)] if isinstance(table, list) else table.setdefault(step, {})
+    if isinstance(table, list):
+        table[int(last)] = value
+    else:
+        table[last] = value
+
+
+def _problems(scenario: Scenario, text: str, folder: Path) -> Iterator[str]:
+    """Yield what is wrong with a scenario whose form is right."""
+    try:
+        load_plugins(folder / player for player in scenario.players)
+    except RegistryError as error:
+        yield f"{place(text, ('players',))}{error}"
+    yield from _task_problems(scenario, text)
+    owners = [owner.title for owner in scenario.owner]
+    thieves = [thief.name for thief in scenario.thief]
+    for kind, names in (("owner", owners), ("thief", thieves)):
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                yield f"{place(text, (kind, i))}two {kind}s are called {name!r}; give one a name"
+    for i, owner in enumerate(scenario.owner):
+        yield from _owner_problems(owner, place(text, ("owner", i)))
+    for i, thief in enumerate(scenario.thief):
+        yield from _thief_problems(thief, owners, place(text, ("thief", i)))
+
+
+def _task_problems(scenario: Scenario, text: str) -> Iterator[str]:
+    from arena.world.data import known
+
+    where = place(text, ("task",))
+    names = {info.name for info in known()}
+    data = scenario.task.data.partition("/")[0]
+    if data not in names and not data.startswith(("folder:", "archive:")):
+        yield f"{where}no data set is called {data!r}{did_you_mean(data, names)}"
+    model, known_models = scenario.task.model, architectures()
+    if model not in known_models and not model.startswith("torchvision:"):
+        yield f"{where}no model is called {model!r}{did_you_mean(model, known_models)}"
+        return
+    if model in known_models:
+        for argument in scenario.task.arguments:
+            if argument not in known_models[model].defaults:
+                hint = did_you_mean(argument, known_models[model].defaults)
+                yield f"{where}model {model!r} has no argument {argument!r}{hint}"
+
+
+def _owner_problems(owner: OwnerTable, where: str) -> Iterator[str]:
+    try:
+        scheme = defenses.make(owner.spec())
+    except RegistryError as error:
+        yield f"{where}{error}"
+        return
+    if level(scheme.reads) > level(owner.verification):
+        yield (
+            f"{where}{owner.scheme!r} verifies by {scheme.reads}, the scenario grants "
+            f'{owner.verification}; set verification = "{scheme.reads}"'
+        )
+
+
+def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterator[str]:
+    for name in thief.against:
+        if name not in owners:
+            yield f"{where}no owner is called {name!r}{did_you_mean(name, owners)}"
+    try:
+        grants = thief.grants()
+    except ValidationError as error:
+        yield from (f"{where}{problem}" for problem in sentences(error, "", ThreatModel))
+        return
+    except RegistryError as error:
+        yield f"{where}{error}"
+        return
+    for action in thief.script():
+        try:
+            move = attacks.make(action.move)
+        except ArenaError as error:
+            yield f"{where}{error}"
+            continue
+        lacks = grants.missing(move.needs)
+        if lacks:
+            yield f"{where}{action.move.name!r} needs {'; '.join(lacks)}; grant it in `threat`"
+
+

@@ -1,0 +1,235 @@
+"""A tournament: many matches over one graph of steps, resumed where it was left."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy
+import torch
+
+import arena
+from arena.game.agents import Scripted
+from arena.game.match import MatchSpec, RoundRecord, Want, play
+from arena.game.memo import FAILURE, Step, StepFailed
+from arena.game.steps import InnocentsStep
+from arena.runs.executors import Executor, Outcome
+from arena.runs.ledger import Ledger
+from arena.runs.scenario import Scenario
+from arena.runs.store import Store
+from arena.world.bundle import Bundle
+from arena.world.compute import Compute
+from arena.world.plain import Json
+from arena.world.task import TaskSpec
+
+Game = Generator[list[Want], list[Bundle], object]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a board can show: a step began, a step ended, a match was written."""
+
+    kind: str  # "planned", "began", "ended", "match"
+    title: str
+    digest: str = ""
+    status: str = ""
+    n_done: int = 0
+    n_total: int = 0
+
+
+Board = Callable[[Event], None]
+
+
+def versions() -> dict[str, Json]:
+    """Return the versions that a result depends on."""
+    return {"arena": arena.__version__, "torch": torch.__version__, "numpy": numpy.__version__}
+
+
+def hardware(device: str) -> str:
+    """Return the processor or GPU in words."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    try:
+        found = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
+        model = next(line for line in found.splitlines() if line.startswith("Model name"))
+        return model.partition(":")[2].strip()
+    except (OSError, subprocess.CalledProcessError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+@dataclass
+class _Playing:
+    """A generator of steps that waits for some of them."""
+
+    title: str
+    game: Game
+    finish: Callable[[object], None]
+    wanted: list[Want] = field(default_factory=list)
+
+
+class Tournament:
+    """Plays the matches of a scenario with an executor, and writes each into the ledger."""
+
+    def __init__(
+        self, scenario: Scenario, task: TaskSpec, store: Store, ledger: Ledger, board: Board
+    ) -> None:
+        self.scenario, self.task, self.store, self.ledger = scenario, task, store, ledger
+        self.board = board
+        self._hardware, self._versions = hardware(task.device), versions()
+        self._outcomes: dict[str, Outcome] = {}
+        self._steps: dict[str, Step] = {}
+        self._queue: list[str] = []
+        self._running: set[str] = set()
+        self.n_made = 0
+
+    def plan(self) -> list[Step]:
+        """Return the steps that can be foreseen and are not made yet, parents first."""
+        order: dict[str, Step] = {}
+        for playing in self._games():
+            for step, _ in next(playing.game, []):
+                self._collect(step, order)
+        return [step for step in order.values() if not self.store.has(step.digest)]
+
+    def _collect(self, step: Step, order: dict[str, Step]) -> None:
+        if step.digest not in order:
+            for parent in step.parents():
+                self._collect(parent, order)
+            order[step.digest] = step
+
+    def _games(self) -> Iterable[_Playing]:
+        """Yield every match, and every owner's verification of the reporting innocents."""
+        owners: dict[tuple[str, int], MatchSpec] = {}
+        for match, script in self.scenario.matches(self.task):
+            owners.setdefault((match.owner, match.repeat), match)
+            game = play(match, Scripted(script))
+            yield _Playing(match.title, game, self._write_match)
+        for match in owners.values():
+            yield _Playing(f"innocents of {match.owner}", _innocents(match), self._write_innocents(match))
+
+    def _write_match(self, records: object) -> None:
+        assert isinstance(records, list)  # noqa: S101 - what `play` returns
+        rounds: list[RoundRecord] = records
+        self.ledger.write_rounds(rounds, self._hardware, self._versions)
+        last = rounds[-1]
+        self.board(Event("match", last.match.title, status=last.status))
+
+    def _write_innocents(self, match: MatchSpec) -> Callable[[object], None]:
+        def write(rows: object) -> None:
+            assert isinstance(rows, list)  # noqa: S101 - what `_innocents` returns
+            self.ledger.write_innocents(match.owner, match.repeat, rows)
+
+        return write
+
+    def run(self, executor: Executor) -> None:
+        """Play everything that is not played yet, and write it all down."""
+        titles = [match.title for match, _ in self.scenario.matches(self.task)]
+        facts = {"scenario": self.scenario.plain(), "task": self.task.plain()}
+        self.ledger.begin({**facts, "versions": self._versions}, titles)
+        self.board(Event("planned", self.scenario.name, n_total=len(self.plan())))
+        playing = [game for game in self._games() if self._advance(game, None)]
+        while playing:
+            self._fill(executor)
+            if self._running:
+                for outcome in executor.finished():
+                    self._note(outcome)
+            playing = [game for game in playing if self._proceed(game)]
+
+    def _fill(self, executor: Executor) -> None:
+        """Give the executor the queued steps whose parents are made."""
+        for digest in list(self._queue):
+            if executor.free == 0:
+                return
+            step = self._steps[digest]
+            states = [self._outcomes.get(parent.digest) for parent in step.parents()]
+            failed = next((state for state in states if state and state.status != "OK"), None)
+            if failed is not None:
+                self._queue.remove(digest)
+                self._outcomes[digest] = Outcome(digest, "SKIPPED", failed.message)
+            elif all(states):
+                self._queue.remove(digest)
+                self._running.add(digest)
+                self.board(Event("began", step.title, digest))
+                executor.submit(step)
+
+    def _note(self, outcome: Outcome) -> None:
+        self._running.discard(outcome.digest)
+        self._outcomes[outcome.digest] = outcome
+        self.n_made += 1
+        title = self._steps[outcome.digest].title
+        self.board(Event("ended", title, outcome.digest, outcome.status, self.n_made))
+
+    def _want(self, step: Step) -> None:
+        """Put a step and its missing ancestors into the queue, parents first."""
+        if step.digest in self._steps:
+            return
+        self._steps[step.digest] = step
+        if self.store.has(step.digest):
+            failure = self.store.load(step.digest, FAILURE)
+            status = failure.data["status"] if failure else "OK"
+            message = failure.data["message"] if failure else ""
+            self._outcomes[step.digest] = Outcome(step.digest, status, message)
+            return
+        for parent in step.parents():
+            self._want(parent)
+        self._queue.append(step.digest)
+
+    def _proceed(self, playing: _Playing) -> bool:
+        """Send a game what it waits for once all of it has ended; return whether it goes on."""
+        outcomes = [self._outcomes.get(step.digest) for step, _ in playing.wanted]
+        failed = next((found for found in outcomes if found and found.status != "OK"), None)
+        if failed is not None:
+            return self._advance(playing, StepFailed(failed.status, failed.message))
+        if not all(outcomes):
+            return True
+        bundles = [self.store.load(step.digest, part) for step, part in playing.wanted]
+        if None in bundles:  # damaged on the disk since it was made: make it again
+            self._forget(playing.wanted)
+            return True
+        return self._advance(playing, [bundle for bundle in bundles if bundle is not None])
+
+    def _forget(self, wanted: list[Want]) -> None:
+        for step, _ in wanted:
+            if not self.store.has(step.digest):
+                del self._steps[step.digest], self._outcomes[step.digest]
+                self._want(step)
+
+    def _advance(self, playing: _Playing, given: list[Bundle] | StepFailed | None) -> bool:
+        try:
+            if isinstance(given, StepFailed):
+                playing.wanted = playing.game.throw(given)
+            elif given is None:
+                playing.wanted = next(playing.game)
+            else:
+                playing.wanted = playing.game.send(given)
+        except StopIteration as stop:
+            playing.finish(stop.value)
+            return False
+        for step, _ in playing.wanted:
+            self._want(step)
+        return True
+
+
+def _innocents(match: MatchSpec) -> Generator[list[Want], list[Bundle], list[Json]]:
+    """Verify the reporting innocents with an owner's key; no rows where that is not possible."""
+    try:
+        step = InnocentsStep(match.protect(), match.reporting(), match.verification)
+        (verdicts,) = yield [(step, "verdicts")]
+    except StepFailed:
+        return []
+    rows: list[Json] = verdicts.data["rows"]
+    return rows
+
+
+def task_of(scenario: Scenario, compute: Compute) -> TaskSpec:
+    """Return the scenario's task, bound to where it runs."""
+    device = "cuda" if compute.device == "cuda" else "cpu"
+    return scenario.task_spec(device, compute.precision)
+
+
+def open_folder(out: Path) -> tuple[Store, Ledger]:
+    """Return the store and the ledger of a tournament's folder, made if they are not there."""
+    store = Store(out / "artefacts")
+    return store, Ledger(out / "ledger.sqlite")
