@@ -27,6 +27,7 @@ class Nothing(Attack):
     """
 
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights")
+    control: ClassVar[bool] = True
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Return the suspect as it is."""

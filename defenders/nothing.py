@@ -29,6 +29,7 @@ class Nothing(Defense):
 
     reads: ClassVar[Output] = "nothing"
     invasive: ClassVar[bool] = False
+    control: ClassVar[bool] = True
     protocol: Protocol = "none"
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:

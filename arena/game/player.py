@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -35,12 +36,15 @@ class Player:
     """Base class of attacks and defences: hyper-parameters are keyword-only fields, nothing else.
 
     Class attributes: `paper` (authors, venue, year, or "" for a control), `dial` (what `at` turns),
-    and `name`, set by the registry.
+    `control` (does nothing on purpose), `quick` (settings that make a trial on the digits a matter
+    of seconds, where the paper's defaults do not), and `name`, set by the registry.
     """
 
     name: ClassVar[str] = ""
     paper: ClassVar[str] = ""
     dial: ClassVar[Dial | None] = None
+    control: ClassVar[bool] = False
+    quick: ClassVar[Mapping[str, Json]] = MappingProxyType({})
 
     def at(self, strength: float) -> Self:
         """Return the same player, milder (0) or harsher (1); one without a dial is unchanged.
