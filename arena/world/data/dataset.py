@@ -108,13 +108,14 @@ class Source:
     test: Dataset
 
     def __post_init__(self) -> None:
-        for what in ("classes", "input_shape"):
-            ours, theirs = getattr(self.train, what), getattr(self.test, what)
-            if ours != theirs:
-                raise DataError(
-                    f"expected one {what.replace('_', ' ')} in both parts of {self.train.name!r}, "
-                    f"found {ours} in train and {theirs} in test"
-                )
+        ours, theirs = (
+            f"{part.input_shape} in {', '.join(part.classes)}" for part in (self.train, self.test)
+        )
+        if ours != theirs:
+            raise DataError(
+                f"expected one shape and the same classes in both parts of {self.train.name!r}, "
+                f"found {ours} (train) and {theirs} (test)"
+            )
 
 
 def concat(parts: Sequence[Dataset]) -> Dataset:
