@@ -22,6 +22,7 @@ _BUNDLED = "bundled with scikit-learn"
 _PUBLIC = "torchvision (download) or ARENA_DATA"
 _SHARES = (0.75, 0.25)  # train and test, where a source has no test part
 _PATHS = ("folder:PATH", "archive:PATH")
+_AN = {"folder": "a folder", "archive": "an archive"}
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,10 @@ def _locate(name: str, cache: Path | None) -> _Origin:
 
 def _existing(path: Path, kind: str) -> Path:
     if not path.exists():
-        raise DataError(f"expected a {kind} at {path}, found nothing there; check the path")
+        raise DataError(f"expected {_AN[kind]} at {path}, found nothing there; check the path")
     if path.is_dir() != (kind == "folder"):
         found, other = ("a folder", "folder") if path.is_dir() else ("a file", "archive")
-        raise DataError(f"expected a {kind} at {path}, found {found}; write {other}:{path}")
+        raise DataError(f"expected {_AN[kind]} at {path}, found {found}; write {other}:{path}")
     if kind == "archive" and not path.name.endswith(SUFFIXES):
         raise DataError(
             f"expected an archive ({', '.join(SUFFIXES)}), found {path.name}; pack it so"

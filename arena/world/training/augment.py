@@ -19,7 +19,7 @@ def augmented(images: Tensor, how: Augment, generator: torch.Generator) -> Tenso
         how: what to do; each image draws its own values.
         generator: on the same device as `images`.
     """
-    if images.dim() != 4:
+    if images.dim() != 4 or not len(images):
         return images
     if how.flip:
         images = _flipped(images, generator)

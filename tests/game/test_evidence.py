@@ -1,0 +1,217 @@
+"""Statistics, verdicts, scores, keys, the register."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from arena.errors import RuleViolation
+from arena.game import score
+from arena.game.keys import Key, Register, expand, fresh_seed, prf_labels, random_bits
+from arena.game.statistics import (
+    binomial_tail,
+    bootstrap_interval,
+    least_hits,
+    null_p_value,
+    null_threshold,
+    proportion_interval,
+    rank_p_value,
+)
+from arena.game.verdict import Verdict
+from arena.world.rng import Rng
+
+shares = st.floats(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "level", "hits"),
+    [  # specs/blackbox.md B.0 and whitebox.md 2, computed there
+        (100, 0.1, 0.05, 16), (100, 0.1, 0.01, 19), (100, 0.1, 1e-6, 28), (10, 0.1, 1e-6, 8),
+        (50, 0.1, 1e-3, 14), (100, 0.01, 1e-3, 6), (100, 0.5, 0.01, 63),
+        (64, 0.5, 1e-6, 51), (256, 0.5, 1e-9, 176), (512, 0.5, 2**-64, 358),
+    ],
+)  # fmt: skip
+def test_least_hits_are_those_of_the_published_table(
+    n: int, p: float, level: float, hits: int
+) -> None:
+    assert least_hits(n, p, level) == hits
+
+
+def test_no_number_of_hits_may_be_enough() -> None:
+    assert least_hits(16, 0.5, 1e-6) == 17
+
+
+@given(st.integers(1, 300), st.floats(0.01, 0.99), st.data())
+def test_the_tail_is_the_sum_of_probabilities(n: int, p: float, data: st.DataObject) -> None:
+    hits = data.draw(st.integers(0, n))
+    expected = stats.binom.pmf(np.arange(hits, n + 1), n, p).sum()
+    assert binomial_tail(hits, n, p) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=30, unique=True), st.booleans())
+def test_the_threshold_is_where_the_null_p_value_is_the_level(
+    nulls: list[float], high: bool
+) -> None:
+    if np.std(nulls) < 1e-6:
+        return
+    at = null_threshold(nulls, 0.01, high=high)
+    assert null_p_value(at, nulls, high=high) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_null_p_values_are_uniform_for_one_more_null() -> None:
+    draw = Rng(0).numpy().normal(size=(4000, 13))
+    ps = [null_p_value(float(row[0]), list(row[1:]), high=True) for row in draw]
+    assert stats.kstest(ps, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.0, 1 / 6), (0.0, 1.0)])
+def test_nulls_without_spread_leave_the_rank_test(value: float, expected: float) -> None:
+    assert null_p_value(value, [0.0] * 5, high=True) == pytest.approx(expected)
+
+
+def test_one_null_says_nothing() -> None:
+    assert null_p_value(9.0, [0.1], high=True) == 1.0
+    assert math.isinf(null_threshold([0.1], 0.01, high=True))
+
+
+def test_ranks_count_from_the_side_of_the_copies() -> None:
+    assert rank_p_value(0.9, [0.1, 0.2, 0.95], high=True) == pytest.approx(2 / 4)
+    assert rank_p_value(0.1, [0.1, 0.2, 0.95], high=False) == pytest.approx(2 / 4)
+
+
+@given(st.integers(1, 200), st.data())
+def test_the_exact_interval_holds_the_share(n: int, data: st.DataObject) -> None:
+    hits = data.draw(st.integers(0, n))
+    low, high = proportion_interval(hits, n)
+    assert 0 <= low <= hits / n <= high <= 1
+    theirs = stats.binomtest(hits, n).proportion_ci(0.95, "exact")
+    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+@given(st.lists(shares, min_size=1, max_size=12))
+def test_the_bootstrap_interval_lies_among_the_values(values: list[float]) -> None:
+    low, high = bootstrap_interval(values, Rng(0))
+    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+    assert (low, high) == bootstrap_interval(values, Rng(0))
+
+
+@given(shares, shares, shares)
+def test_kept_is_a_share(suspect: float, victim: float, chance: float) -> None:
+    assert 0 <= score.kept(suspect, victim, chance) <= 1
+
+
+@pytest.mark.parametrize(
+    ("suspect", "victim", "expected"),
+    [(0.9, 0.9, 1.0), (0.1, 0.9, 0.0), (0.5, 0.9, 0.5), (1.0, 0.9, 1.0), (0.05, 0.9, 0.0)],
+)
+def test_kept_runs_from_chance_to_the_victim(
+    suspect: float, victim: float, expected: float
+) -> None:
+    assert score.kept(suspect, victim, 0.1) == pytest.approx(expected)
+
+
+def test_a_caught_thief_gets_nothing() -> None:
+    assert score.evading_payoff(1.0, caught=True) == 0
+    assert score.evading_payoff(0.7, caught=False) == 0.7
+
+
+@pytest.mark.parametrize(
+    ("caught", "suspect", "expected"),
+    [(False, 0.95, True), (False, 0.949, False), (True, 1.0, False), (False, 1.0, True)],
+)
+def test_removal_is_judged_on_one_side(caught: bool, suspect: float, expected: bool) -> None:
+    assert score.removed(caught, suspect, 1.0) is expected
+
+
+def verdict(statistic: float, threshold: float, copies: str) -> Verdict:
+    side = "low" if copies == "low" else "high"
+    return Verdict(False, 1.0, statistic, threshold, "x", side, "")
+
+
+@given(shares, st.floats(0.01, 0.99), st.sampled_from(["low", "high"]))
+def test_rescaling_puts_the_threshold_at_one_half(
+    value: float, threshold: float, copies: str
+) -> None:
+    assert verdict(threshold, threshold, copies).rescaled == pytest.approx(0.5)
+    found = verdict(value, threshold, copies).rescaled
+    assert 0 <= found <= 1
+    is_beyond = value > threshold if copies == "high" else value < threshold
+    if abs(value - threshold) > 1e-6:
+        assert (found > 0.5) == is_beyond
+
+
+def test_a_full_mark_rescales_to_one() -> None:
+    assert verdict(1.0, 0.19, "high").rescaled == 1.0
+    assert verdict(0.0, 0.34, "low").rescaled == 1.0
+
+
+def test_an_unreadable_suspect_is_not_verified() -> None:
+    found = Verdict.unreadable("no layer", "BER", "low")
+    assert (found.is_copy, found.p_value, found.reason) == (False, 1.0, "not verified: no layer")
+    assert found.rescaled < 0.5
+
+
+def test_a_key_expands_from_its_seed_alone() -> None:
+    seed = fresh_seed(Rng(1))
+    assert len(seed) == 64
+    assert expand(seed, "bits").integer() == expand(seed, "bits").integer()
+    assert expand(seed, "bits").integer() != expand(seed, "matrix").integer()
+    assert fresh_seed(Rng(1)) == seed != fresh_seed(Rng(2))
+
+
+def test_bits_are_fair() -> None:
+    bits = random_bits(Rng(0), 4000)
+    assert 0.46 < float(bits.double().mean()) < 0.54
+
+
+def test_prf_labels_depend_on_seed_and_image_and_are_fair() -> None:
+    images = torch.randint(0, 256, (2000, 1, 4, 4), generator=Rng(0).torch(), dtype=torch.uint8)
+    labels = prf_labels("aa", images, 10)
+    assert torch.equal(labels, prf_labels("aa", images, 10))
+    assert float((labels == prf_labels("bb", images, 10)).double().mean()) < 0.2
+    assert stats.chisquare(torch.bincount(labels, minlength=10).numpy()).pvalue > 1e-3
+
+
+def test_a_commitment_hides_and_binds() -> None:
+    key = Key("s", "aa", {"n": 1}, {"x": torch.ones(2)})
+    assert key.commitment() == Key.of(key.bundle()).commitment()
+    for other in (
+        Key("s", "ab", {"n": 1}, {"x": torch.ones(2)}),
+        Key("s", "aa", {"n": 2}, {"x": torch.ones(2)}),
+        Key("s", "aa", {"n": 1}, {"x": torch.zeros(2)}),
+    ):
+        assert other.commitment() != key.commitment()
+
+
+def test_the_register_orders_by_logical_time() -> None:
+    register = Register()
+    register.enter("owner", "a" * 64, 1)
+    register.enter("thief", "b" * 64, 0)
+    register.enter("thief", "a" * 64, 11)
+    first = register.earliest("a" * 64)
+    assert first is not None
+    assert (first.author, first.time) == ("owner", 1)
+    assert register.earliest("c" * 64) is None
+
+
+def test_the_register_notices_a_changed_line() -> None:
+    register = Register()
+    register.enter("owner", "a" * 64, 1)
+    register.enter("thief", "b" * 64, 11)
+    assert len(Register.of(register.plain()).entries) == 2
+    lines = register.plain()
+    lines[0]["time"] = 0
+    with pytest.raises(RuleViolation, match="the register was changed before line 1"):
+        Register.of(lines)
+
+
+@pytest.mark.parametrize("commitment", ["", "a" * 63, "G" * 64])
+def test_only_a_hash_is_entered(commitment: str) -> None:
+    with pytest.raises(RuleViolation, match="expected a commitment of 64 hex digits"):
+        Register().enter("thief", commitment, 1)
