@@ -1,5 +1,5 @@
 """Defenders: one file for each family. Importing the package registers all of them."""
 
-from defenders import nothing, uchida
+from defenders import adi, nothing, uchida, zhang
 
-__all__ = ["nothing", "uchida"]
+__all__ = ["adi", "nothing", "uchida", "zhang"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 
@@ -28,10 +29,8 @@ def least_hits(n: int, p: float, level: float) -> int:
     >>> least_hits(100, 0.1, 1e-6), least_hits(64, 0.5, 1e-6)
     (28, 51)
     """
-    hits = int(stats.binom.isf(level, n, p))
-    while hits <= n and binomial_tail(hits, n, p) > level:
-        hits += 1
-    return hits
+    # scipy's own inverse works with 1 - level and so fails below 1e-16: search the tail itself.
+    return bisect.bisect_left(range(n + 1), True, key=lambda hits: binomial_tail(hits, n, p) <= level)
 
 
 def null_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:

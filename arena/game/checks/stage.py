@@ -9,12 +9,17 @@ import torch
 from torch import Tensor
 
 from arena.game.access import Gatekeeper
-from arena.game.defense import OwnerTask
+from arena.game.checks.watch import Watch
+from arena.game.defense import Defense, OwnerTask, Protected, Protocol
 from arena.game.deliverable import Deliverable
+from arena.game.keys import Key, Register
 from arena.game.lab import Lab
 from arena.game.meters import Meters
+from arena.game.referee import Evidence, Referee
 from arena.game.steps import granted
+from arena.game.suspect import Suspect
 from arena.game.threat import Budget, ThreatModel
+from arena.game.verdict import Verdict
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
 from arena.world.models import Classifier, ModelCard, build
@@ -32,6 +37,33 @@ LIMITS = Budget(
     verifier_calls=None,
 )
 """What a trial may cost; a player that needs more declares smaller settings in `quick`."""
+
+
+@dataclass
+class WatchedGate(Gatekeeper):
+    """The referee's side of a trial: its own work is not counted as the thief's."""
+
+    watch: Watch = field(default_factory=Watch)
+
+    def answer(self, request: str, given: Bundle) -> Bundle:
+        """Answer one request, unwatched."""
+        with self.watch.paused():
+            return super().answer(request, given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bystander(Defense):
+    """The owner in trials of attacks: releases its model as it is and accuses nobody."""
+
+    protocol: Protocol = "none"
+
+    def protect(self, task: OwnerTask, rng: Rng) -> Protected:
+        """Return the unprotected model."""
+        return Protected(task.base(), Key("bystander"))
+
+    def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Return "not verified"."""
+        return Verdict.unreadable("a bystander accuses nobody")
 
 
 @dataclass(frozen=True)
@@ -91,13 +123,13 @@ class Stage:
         data = self.task.splits.thief
         return Dataset("parity", data.images.clone(), data.labels % 2, ("even", "odd"))
 
-    def gatekeeper(self, needs: ThreatModel, current: Deliverable | None = None) -> Gatekeeper:
+    def gate(self, needs: ThreatModel, current: Deliverable | None = None) -> WatchedGate:
         """Return the referee's side for a thief that is granted exactly what it says it needs."""
         exposed = Bundle()
         if "tests" in needs.knows:
             images = self.task.splits.probe.images[:50].clone()
             exposed = Bundle(tensors={"images": images, "labels": self._answers(images)})
-        return Gatekeeper(
+        return WatchedGate(
             grants=needs,
             victim=self.victim(),
             meters=Meters(needs.budget),
@@ -109,6 +141,12 @@ class Stage:
             exposed=exposed,
             verifier=self._recognises,
         )
+
+    def referee(self, needs: ThreatModel) -> Referee:
+        """Return the judge of what an attack delivers."""
+        evidence = Evidence(Bystander(), Key("bystander"), self.victim(), Register())
+        transfer = self.transfer() if needs.transfer else None
+        return Referee(self.task, evidence, needs, transfer=transfer)
 
     def _answers(self, images: Tensor) -> Tensor:
         return self.task.compute.labels(self.victim(), images)
@@ -145,13 +183,12 @@ def _copy(data: Dataset) -> Dataset:
     return data.select(torch.arange(len(data)))
 
 
-def trial_budget(needs: Budget = Budget(verifier_calls=None), share: float = 1.0) -> Budget:
+def trial_budget(own: Budget) -> Budget:
     """Return the budget of a trial: the player's own limits where they are lower."""
-    limits = {}
-    for name, limit in LIMITS.model_dump().items():
-        own = needs.of(name)
-        both = [value for value in (limit, own) if value is not None]
-        limits[name] = min(both) if both else None
+    limits = {
+        name: min((x for x in (limit, own.of(name)) if x is not None), default=None)
+        for name, limit in LIMITS.model_dump().items()
+    }
     return Budget.model_validate(limits)
 
 

@@ -2,5 +2,6 @@
 
 from arena.world.data.catalogue import DataInfo, known, load
 from arena.world.data.dataset import Dataset, Source, concat
+from arena.world.data.shape import resized
 
-__all__ = ["DataInfo", "Dataset", "Source", "concat", "known", "load"]
+__all__ = ["DataInfo", "Dataset", "Source", "concat", "known", "load", "resized"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -13,15 +12,18 @@ from arena.world.data.bundled import bundled_version, read_bundled
 from arena.world.data.cache import through_cache
 from arena.world.data.dataset import Dataset, Source
 from arena.world.data.folders import read_class_folders
-from arena.world.data.members import SUFFIXES, checksum, fingerprint
+from arena.world.data.members import SUFFIXES, fingerprint
+from arena.world.data.published import arena_data, offline_copy, read_copy, user_cache
 from arena.world.data.strata import stratified
+from arena.world.data.synthetic import SHAPES_VERSION, shapes
+from arena.world.data.views import is_view, view
 from arena.world.data.vision import read_vision
 from arena.world.rng import Rng
 
 _BUNDLED = "bundled with scikit-learn"
+_GENERATED = "generated: abstract images, a pool for thieves"
 _PUBLIC = "torchvision (download) or ARENA_DATA"
 _SHARES = (0.75, 0.25)  # train and test, where a source has no test part
-_PATHS = ("folder:PATH", "archive:PATH")
 _AN = {"folder": "a folder", "archive": "an archive"}
 
 
@@ -41,6 +43,7 @@ _KNOWN = (
     DataInfo("digits", 10, (1, 8, 8), 1347, 450, _BUNDLED),
     DataInfo("breast-cancer", 2, (30,), 427, 142, _BUNDLED),
     DataInfo("wine", 3, (13,), 133, 45, _BUNDLED),
+    DataInfo("shapes", 10, (1, 28, 28), 20_000, 1_000, _GENERATED),
     DataInfo("mnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
     DataInfo("fashion-mnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
     DataInfo("kmnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
@@ -48,17 +51,6 @@ _KNOWN = (
     DataInfo("cifar100", 100, (3, 32, 32), 50_000, 10_000, _PUBLIC),
     DataInfo("svhn", 10, (3, 32, 32), 73_257, 26_032, _PUBLIC),
 )
-
-_PUBLISHED = {  # archives with known content: name, then SHA-256
-    "cifar10": (
-        "cifar10-jpeg.tar.gz",
-        "70260124a4d2364bd32a0a222ddcd4197d2afa56725518368da092f67d4c29fe",
-    ),
-    "mnist": (
-        "mnist-png.tar.gz",
-        "327fb505d7fea86918edd5eeb1f44bcea608497f1e8d52ff37b28dcf555dc794",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -76,10 +68,12 @@ def known() -> tuple[DataInfo, ...]:
 
 
 def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
-    """Load a data set; called again with the same arguments, it returns the same object.
+    """Load a data set; called again while it is unchanged, it returns the same object.
 
     Args:
-        name: one of `known()`, or `folder:PATH` or `archive:PATH` for images in class folders.
+        name: one of `known()`, or `folder:PATH` or `archive:PATH` for images in class folders; with
+            a view behind it if wanted: `/0-4` or `/0,2,4` keeps only these classes, by position,
+            numbered anew from 0, and `/parity` makes two classes of them, even and odd.
         seed: cuts a test part off a source that has none: a quarter of every class.
         cache: a folder that keeps decoded images; None keeps none. Downloads go there too.
 
@@ -87,15 +81,29 @@ def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
         DataError: the name is not known, or the data are missing, damaged, unsafe or unfit.
         StoreError: the cache cannot be written.
     """
-    content = _content(_locate(name, cache), cache)
+    base, part = _apart(name)
+    if part:
+        return view(load(base, seed=seed, cache=cache), part)
+    origin = _locate(name, cache)
+    if cache is not None:
+        through = partial(through_cache, cache, origin.name, origin.fingerprint, origin.read)
+        origin = _Origin(origin.name, origin.fingerprint, through)
+    content = _content(origin)
     return content if isinstance(content, Source) else _divided(content, seed)
 
 
-@lru_cache(maxsize=4)
-def _content(origin: _Origin, cache: Path | None) -> Source | Dataset:
-    if cache is None:
-        return origin.read()
-    return through_cache(cache, origin.name, origin.fingerprint, origin.read)
+def _apart(name: str) -> tuple[str, str]:
+    """Return what comes before the view, and the view; a path that exists is a path and no view."""
+    base, _, part = name.rpartition("/")
+    kind, _, path = name.partition(":")
+    if not base or (kind in _AN and (Path(path).expanduser().exists() or not is_view(part))):
+        return name, ""
+    return base, part
+
+
+@lru_cache(maxsize=8)
+def _content(origin: _Origin) -> Source | Dataset:
+    return origin.read()
 
 
 @lru_cache(maxsize=16)
@@ -107,17 +115,19 @@ def _divided(whole: Dataset, seed: int) -> Source:
 
 def _locate(name: str, cache: Path | None) -> _Origin:
     kind, _, place = name.partition(":")
-    if kind in ("folder", "archive") and place:
+    if kind in _AN and place:
         path = _existing(Path(place).expanduser(), kind)
         return _Origin(name, fingerprint(path), partial(read_class_folders, path, name))
     info = next((info for info in _KNOWN if info.name == name), None)
     if info is None:
-        names = [*(info.name for info in _KNOWN), *_PATHS]
+        names = [*(info.name for info in _KNOWN), *(f"{kind}:PATH" for kind in _AN)]
         raise DataError(
             f"expected the name of a data set, found {name!r}{did_you_mean(name, names)}"
         )
     if info.origin == _BUNDLED:
         return _Origin(name, bundled_version(), partial(read_bundled, name))
+    if info.origin == _GENERATED:
+        return _Origin(name, SHAPES_VERSION, shapes)
     return _public(info, cache)
 
 
@@ -135,48 +145,10 @@ def _existing(path: Path, kind: str) -> Path:
 
 
 def _public(info: DataInfo, cache: Path | None) -> _Origin:
-    offline = _arena_data()
-    path = None if offline is None else _offline_copy(info.name, offline)
+    offline = arena_data()
+    path = None if offline is None else offline_copy(info.name, offline)
     if path is not None:
-        return _Origin(info.name, fingerprint(path), partial(_read_copy, info, path))
-    downloads = (cache or _user_cache()) / "downloads"
+        read = partial(read_copy, path, info.name, info.classes, info.shape)
+        return _Origin(info.name, fingerprint(path), read)
+    downloads = (cache or user_cache()) / "downloads"
     return _Origin(info.name, "torchvision", partial(read_vision, info.name, downloads, offline))
-
-
-def _arena_data() -> Path | None:
-    text = os.environ.get("ARENA_DATA")
-    if not text:
-        return None
-    path = Path(text).expanduser()
-    if not path.is_dir():
-        raise DataError(f"expected a folder in ARENA_DATA, found {text!r}; correct or unset it")
-    return path
-
-
-def _offline_copy(name: str, folder: Path) -> Path | None:
-    """Return what holds the data set in ARENA_DATA: a published archive, or class folders."""
-    published = [_PUBLISHED[name][0]] if name in _PUBLISHED else []
-    candidates = [*published, *(name + suffix for suffix in SUFFIXES), name]
-    return next((folder / each for each in candidates if (folder / each).exists()), None)
-
-
-def _read_copy(info: DataInfo, path: Path) -> Source | Dataset:
-    published, expected = _PUBLISHED.get(info.name, ("", ""))
-    if path.name == published and checksum(path) != expected:
-        raise DataError(
-            f"expected the SHA-256 {expected} of {path.name}, found {checksum(path)}; "
-            "copy or download it again"
-        )
-    content = read_class_folders(path, info.name)
-    some = content if isinstance(content, Dataset) else content.train
-    if (some.n_classes, some.input_shape) != (info.classes, info.shape):
-        raise DataError(
-            f"expected {info.classes} classes of {info.shape} for {info.name}, found {some} "
-            f"in {path.name}; load it as archive:PATH or folder:PATH instead"
-        )
-    return content
-
-
-def _user_cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "copyright-arena"

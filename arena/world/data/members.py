@@ -22,6 +22,7 @@ SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 """The kinds of archive that are read."""
 
 _HERE = PurePosixPath()
+_HIDDEN = (".", "__MACOSX")  # the second is what a Mac adds to its zip files
 _DEEPEST = 4  # top/train/class/file: nothing below is ever of use, and links may run in circles
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
@@ -85,7 +86,7 @@ def _folder(root: Path) -> Iterator[Member]:
 def _walk(root: Path, inside: PurePosixPath = _HERE) -> Iterator[PurePosixPath]:
     for entry in sorted((root / inside).iterdir()):
         place = inside / entry.name
-        if entry.name.startswith("."):
+        if entry.name.startswith(_HIDDEN):
             continue
         yield place
         if entry.is_dir() and len(place.parts) < _DEEPEST:
@@ -141,4 +142,4 @@ def _inside(name: str, archive: Path, *, is_link: bool) -> PurePosixPath:
 
 
 def _is_visible(place: PurePosixPath) -> bool:
-    return bool(place.parts) and not any(part.startswith(".") for part in place.parts)
+    return bool(place.parts) and not any(part.startswith(_HIDDEN) for part in place.parts)

@@ -12,7 +12,7 @@ import torch
 from arena.world.data.dataset import Dataset, Source
 from arena.world.rng import Rng
 
-SYNTHETIC = "shapes"
+SHAPES_VERSION = "1"  # raise it when other images are drawn than before
 
 _SIZE = 28
 _N_TRAIN, _N_TEST = 20_000, 1_000
@@ -34,10 +34,10 @@ def _drawn(part: str, n_images: int) -> Dataset:
     n_each = n_images // len(_FORMULAS)
     images = np.empty((n_each, len(_FORMULAS), 1, _SIZE, _SIZE), dtype=np.uint8)
     for index, (name, formula) in enumerate(_FORMULAS.items()):
-        random = Rng(0).child(SYNTHETIC, part, name).numpy()
+        random = Rng(0).child("shapes", part, name).numpy()
         images[:, index, 0] = _levels(formula(random, n_each), random)
     labels = torch.arange(len(_FORMULAS)).repeat(n_each)
-    return Dataset(SYNTHETIC, torch.from_numpy(images).flatten(0, 1), labels, tuple(_FORMULAS))
+    return Dataset("shapes", torch.from_numpy(images).flatten(0, 1), labels, tuple(_FORMULAS))
 
 
 def _levels(values: _Values, random: _Random) -> npt.NDArray[np.uint8]:
@@ -73,7 +73,7 @@ def _noise(random: _Random, n: int, fall: float) -> _Values:
     frequency = np.hypot(rows, columns)
     frequency[0, 0] = np.inf  # no mean
     white = np.fft.rfft2(random.standard_normal((n, _SIZE, _SIZE)))
-    values: _Values = np.fft.irfft2(white * frequency**-fall, s=(_SIZE, _SIZE))
+    values: _Values = np.fft.irfft2(white / frequency**fall, s=(_SIZE, _SIZE))
     return values
 
 
