@@ -72,8 +72,8 @@ def _noise(random: _Random, n: int, fall: float) -> _Values:
     rows, columns = np.fft.fftfreq(_SIZE)[:, None], np.fft.rfftfreq(_SIZE)
     frequency = np.hypot(rows, columns)
     frequency[0, 0] = np.inf  # no mean
-    white = np.fft.rfft2(random.standard_normal((n, _SIZE, _SIZE)))
-    values: _Values = np.fft.irfft2(white / frequency**fall, s=(_SIZE, _SIZE))
+    spectrum = np.fft.rfft2(random.standard_normal((n, _SIZE, _SIZE)))  # (n, H, W // 2 + 1)
+    values: _Values = np.fft.irfft2(spectrum / frequency**fall, s=(_SIZE, _SIZE))
     return values
 
 

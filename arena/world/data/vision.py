@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import importlib
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ _TYPES = {
     "cifar100": "CIFAR100",
     "svhn": "SVHN",
 }
+_DIGITS = ("mnist", "svhn")  # their classes are named 0 to 9, as in archives of them
 
 
 def read_vision(name: str, downloads: Path, offline: Path | None = None) -> Source:
@@ -27,7 +31,7 @@ def read_vision(name: str, downloads: Path, offline: Path | None = None) -> Sour
 
     Args:
         name: one of the six names.
-        downloads: the folder that missing files are downloaded into.
+        downloads: the folder that missing files are downloaded into, below the set's name.
         offline: a folder that may hold the files already, as torchvision lays them out.
 
     Raises:
@@ -39,12 +43,30 @@ def read_vision(name: str, downloads: Path, offline: Path | None = None) -> Sour
             return _both(name, kind, offline, download=False)
         except RuntimeError:  # torchvision's way to say that the files are not there
             pass
+    place = downloads / name
+    if not place.exists():
+        return _fetched(name, kind, place)
     try:
-        downloads.mkdir(parents=True, exist_ok=True)
-        return _both(name, kind, downloads, download=True)
+        return _both(name, kind, place, download=False)
     except (OSError, RuntimeError) as error:
         raise DataError(
-            f"expected to download {name}, found {_first_line(error)}; "
+            f"expected {name} as it was downloaded, found {_reason(error)}; "
+            f"delete {place} to download it again"
+        ) from error
+
+
+def _fetched(name: str, kind: Any, place: Path) -> Source:
+    """Download into a folder of its own, then rename: several workers may want it at once."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=place.parent) as part:
+            source = _both(name, kind, Path(part), download=True)
+            with contextlib.suppress(OSError):  # another worker was faster
+                Path(part).rename(place)
+            return source
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
+        raise DataError(
+            f"expected to download {name}, found {_reason(error)}; "
             "set ARENA_DATA to a folder that holds it, or use digits"
         ) from error
 
@@ -54,7 +76,7 @@ def _type(name: str) -> Any:
         return getattr(importlib.import_module("torchvision.datasets"), _TYPES[name])  # takes 3 s
     except (ImportError, RuntimeError) as error:  # RuntimeError: built for another torch
         raise DataError(
-            f"expected torchvision for {name}, found {_first_line(error)}; "
+            f"expected torchvision for {name}, found {_reason(error)}; "
             "install the torchvision that belongs to this torch, or set ARENA_DATA"
         ) from error
 
@@ -74,9 +96,10 @@ def _dataset(name: str, found: Any) -> Dataset:
     elif images.shape[-1] == 3:  # (N, H, W, C)
         images = images.permute(0, 3, 1, 2)
     labels = torch.as_tensor(found.labels if name == "svhn" else found.targets)
-    classes = [str(digit) for digit in range(10)] if name == "svhn" else found.classes
+    classes = [str(digit) for digit in range(10)] if name in _DIGITS else found.classes
     return Dataset(name, images.contiguous(), labels.long(), tuple(classes))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _reason(error: Exception) -> str:
+    """Return the last line: torchvision lists what it tried, and says at the end why that failed."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
