@@ -179,11 +179,11 @@ class Tournament:
     def _proceed(self, playing: _Playing) -> bool:
         """Send a game what it waits for once all of it has ended; return whether it goes on."""
         outcomes = [self._outcomes.get(step.digest) for step, _ in playing.wanted]
+        if not all(outcomes):
+            return True
         failed = next((found for found in outcomes if found and found.status != "OK"), None)
         if failed is not None:
             return self._advance(playing, StepFailed(failed.status, failed.message))
-        if not all(outcomes):
-            return True
         bundles = [self.store.load(step.digest, part) for step, part in playing.wanted]
         if None in bundles:  # damaged on the disk since it was made: make it again
             self._forget(playing.wanted)

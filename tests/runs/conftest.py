@@ -1,0 +1,92 @@
+"""A small tournament that plays in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arena.runs.executors import Executor, InProcess, Workers
+from arena.runs.ledger import Ledger
+from arena.runs.scenario import Scenario, parse_scenario
+from arena.runs.tournament import Event, Tournament, open_folder, task_of
+from arena.world.compute import Compute
+
+HERE = Path(__file__).parent
+SMALL = """
+name = "small"
+seed = 7
+players = ["players.py"]
+
+[task]
+data = "digits"
+model = "mlp"
+recipe = { epochs = 2 }
+
+[innocents]
+calibration_same = 1
+calibration_other = 1
+reporting_same = 1
+reporting_other = 1
+
+[[owner]]
+scheme = "uchida"
+settings = { strength = 0.3 }
+
+[[owner]]
+scheme = "none"
+
+[[thief]]
+name = "none"
+moves = ["none"]
+
+[[thief]]
+name = "tune-twice"
+moves = [{ move = "ft-ll", settings = { epochs = 1 } }, { move = "rt-al", strength = 0.5 }]
+"""
+
+
+class Played:
+    """What a tournament left in its folder, and what it did on the way."""
+
+    def __init__(self, out: Path, events: list[Event]) -> None:
+        self.out, self.events = out, events
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.out / "ledger.sqlite")
+
+    @property
+    def made(self) -> list[str]:
+        return [event.title for event in self.events if event.kind == "ended"]
+
+    @property
+    def status(self) -> dict[str, str]:
+        return {row["match"]: row["status"] for row in self.ledger.rounds()}
+
+
+def scenario(text: str = SMALL) -> Scenario:
+    return parse_scenario(text, HERE)
+
+
+def play(out: Path, text: str = SMALL, jobs: int = 1, limit_s: float | None = None) -> Played:
+    """Play a scenario in a folder."""
+    events: list[Event] = []
+    parsed = scenario(text)
+    store, ledger = open_folder(out)
+    tournament = Tournament(parsed, task_of(parsed, Compute()), store, ledger, events.append)
+    if jobs == 1 and limit_s is None:
+        executor: Executor = InProcess(store, None)
+        tournament.run(executor)
+    else:
+        plugins = tuple(HERE / player for player in parsed.players)
+        with Workers(jobs, store.root, None, limit_s=limit_s, plugins=plugins) as workers:
+            tournament.run(workers)
+    ledger.close()
+    return Played(out, events)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """The small tournament, played once in this process."""
+    return play(tmp_path_factory.mktemp("finished"))

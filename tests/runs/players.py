@@ -1,0 +1,50 @@
+"""Players for tests of the tournament: quick, slow, and ones that fail in every way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena.errors import InvalidDeliverable, RuleViolation
+from arena.game.access import Access
+from arena.game.attack import Attack, attack
+from arena.game.deliverable import Deliverable
+from arena.game.threat import ThreatModel
+from arena.world.rng import Rng
+
+_WEIGHTS = ThreatModel(output="weights")
+
+
+@attack("test-fails")
+@dataclass(frozen=True, kw_only=True)
+class Fails(Attack):
+    """Fails in the way it is told to."""
+
+    needs = _WEIGHTS
+    how: str = "error"
+    flag: str = ""  # a file that is written when the move begins
+
+    def run(self, access: Access, rng: Rng) -> Deliverable:
+        """Fail."""
+        if self.flag:
+            Path(self.flag).write_text(str(os.getpid()))
+        if self.how == "error":
+            raise ZeroDivisionError("a player's own fault")
+        if self.how == "forfeit":
+            raise RuleViolation("asked for too much")
+        if self.how == "invalid":
+            raise InvalidDeliverable("nothing to judge")
+        if self.how == "limit":
+            access.lab.meter.charge({"steps": 1e9})
+        if self.how == "memory":
+            raise MemoryError("a player's own fault")
+        if self.how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "exits":
+            os._exit(3)
+        if self.how == "sleeps":
+            time.sleep(600)
+        return Deliverable(access.model())
