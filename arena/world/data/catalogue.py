@@ -95,8 +95,8 @@ def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
 def _apart(name: str) -> tuple[str, str]:
     """Return what comes before the view, and the view; a path that exists is a path and no view."""
     base, _, part = name.rpartition("/")
-    kind, _, path = name.partition(":")
-    if not base or (kind in _AN and (Path(path).expanduser().exists() or not is_view(part))):
+    path = name.partition(":")[2]
+    if not base or (path and (Path(path).expanduser().exists() or not is_view(part))):
         return name, ""
     return base, part
 

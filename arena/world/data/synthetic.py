@@ -73,8 +73,7 @@ def _noise(random: _Random, n: int, fall: float) -> _Values:
     frequency = np.hypot(rows, columns)
     frequency[0, 0] = np.inf  # no mean
     spectrum = np.fft.rfft2(random.standard_normal((n, _SIZE, _SIZE)))  # (n, H, W // 2 + 1)
-    values: _Values = np.fft.irfft2(spectrum / frequency**fall, s=(_SIZE, _SIZE))
-    return values
+    return np.fft.irfft2(spectrum / frequency**fall, s=(_SIZE, _SIZE))
 
 
 def _clouds(random: _Random, n: int) -> _Values:
@@ -92,7 +91,7 @@ def _stripes(random: _Random, n: int) -> _Values:
 def _checks(random: _Random, n: int) -> _Values:
     u, v = _plane(random, n)
     pitch = _draw(random, n, 3, 12)
-    return np.sign(np.sin(pitch * u) * np.sin(pitch * v))
+    return np.where(np.sin(pitch * u) * np.sin(pitch * v) > 0, 1.0, 0.0)
 
 
 def _rings(random: _Random, n: int) -> _Values:

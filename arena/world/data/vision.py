@@ -101,5 +101,5 @@ def _dataset(name: str, found: Any) -> Dataset:
 
 
 def _reason(error: Exception) -> str:
-    """Return the last line: torchvision lists what it tried, and says at the end why that failed."""
+    """Return the last line: torchvision lists what it tried, then why that failed."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]

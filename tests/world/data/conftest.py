@@ -3,19 +3,24 @@
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from arena.world.data import catalogue
+
 Files = Mapping[str, bytes | None]  # path -> bytes, None for a folder
 
 
 @pytest.fixture(autouse=True)
-def _no_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.delenv("ARENA_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user-cache"))
+    catalogue._content.cache_clear()
+    yield
+    catalogue._content.cache_clear()
 
 
 def _picture(

@@ -35,7 +35,7 @@ def test_an_empty_folder_is_seen(packed: Callable[..., Path]) -> None:
 
 
 def test_hidden_files_and_folders_are_passed_over(packed: Callable[..., Path]) -> None:
-    files = {".DS_Store": b"x", "a/._1": b"x", ".git/a/1": b"x", "a/1": b"y"}
+    files = {".DS_Store": b"x", "a/._1": b"x", ".git/a/1": b"x", "__MACOSX/a/1": b"x", "a/1": b"y"}
     assert [place for place, blob in paths(packed(files)).items() if blob] == ["a/1"]
 
 
