@@ -30,7 +30,9 @@ def least_hits(n: int, p: float, level: float) -> int:
     (28, 51)
     """
     # scipy's own inverse works with 1 - level and so fails below 1e-16: search the tail itself.
-    return bisect.bisect_left(range(n + 1), True, key=lambda hits: binomial_tail(hits, n, p) <= level)
+    return bisect.bisect_left(
+        range(n + 1), True, key=lambda hits: binomial_tail(hits, n, p) <= level
+    )
 
 
 def null_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
@@ -68,7 +70,9 @@ def null_threshold(nulls: Sequence[float], level: float, *, high: bool) -> float
     sample = np.asarray(nulls, dtype=np.float64)
     if len(sample) < 2:
         return math.inf if high else -math.inf
-    reach = stats.t.isf(level, len(sample) - 1) * sample.std(ddof=1) * math.sqrt(1 + 1 / len(sample))
+    reach = (
+        stats.t.isf(level, len(sample) - 1) * sample.std(ddof=1) * math.sqrt(1 + 1 / len(sample))
+    )
     return float(sample.mean() + (reach if high else -reach))
 
 

@@ -200,7 +200,7 @@ class RoundStep(Step):
         gate = self._gatekeeper(task, inputs, setting)
         rng = Rng(self.seed, self.stream)
         card = task.card
-        if not self.grants.architecture:
+        if not self.grants.knows_architecture:
             card = task.card_for(self.grants.own_architecture)
         access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
         started = time.perf_counter()
@@ -297,7 +297,9 @@ class JudgeStep(Step):
         nulls = [unpack(inputs(null, "model")) for null in self.nulls]
         deliverable = Deliverable.of(inputs(played, "deliverable"))
         started = time.perf_counter()
-        judgement = referee.judge(deliverable, nulls, Rng(played.seed, played.stream).child("judge"))
+        judgement = referee.judge(
+            deliverable, nulls, Rng(played.seed, played.stream).child("judge")
+        )
         figures = judgement.plain() | {"judge_s": time.perf_counter() - started}
         return {"judgement": Bundle(figures)}
 

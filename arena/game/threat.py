@@ -67,12 +67,17 @@ class ThreatModel(Frozen):
     data_labels: bool = False  # with true classes
     pool: str = ""  # name of a public data set of another distribution
     transfer: str = ""  # name of a data set of another task, to move the model to
-    architecture: bool = True  # the victim's architecture is known
+    architecture: bool = False  # the victim's architecture is known; whoever has weights knows it
     own_architecture: str = "mlp"  # what the thief builds where it is not
     knows: frozenset[str] = frozenset()  # "scheme", "tests" (the exposed test cases), "passport"
     precommit: bool = False  # may enter a commitment before the victim is published
     deliverables: frozenset[Kind] = frozenset({"model"})
     budget: Budget = Budget()
+
+    @property
+    def knows_architecture(self) -> bool:
+        """Return whether the thief can build the victim's architecture."""
+        return self.architecture or self.output == "weights"
 
     def missing(self, needs: ThreatModel) -> list[str]:
         """Return what `needs` asks for and this threat model does not grant, in words."""
@@ -81,28 +86,28 @@ class ThreatModel(Frozen):
             lacks.append(f"output {needs.output!r} (granted: {self.output!r})")
         if needs.data > 0 and self.data == 0:
             lacks.append("own data")
-        for flag in ("data_labels", "real_inputs", "double", "architecture", "precommit"):
+        for flag in ("data_labels", "real_inputs", "double", "precommit"):
             if getattr(needs, flag) and not getattr(self, flag):
                 lacks.append(flag.replace("_", " "))
+        if needs.architecture and not self.knows_architecture:
+            lacks.append("the architecture")
         for name in ("pool", "transfer"):
             if getattr(needs, name) and not getattr(self, name):
                 lacks.append(f"a {name} data set")
         lacks += [f"knowledge of {what!r}" for what in sorted(needs.knows - self.knows)]
-        lacks += [f"delivery of a {what}" for what in sorted(needs.deliverables - self.deliverables)]
+        lacks += [
+            f"delivery of a {what}" for what in sorted(needs.deliverables - self.deliverables)
+        ]
         return lacks
 
 
 PRESETS: dict[str, ThreatModel] = {
-    "blackbox_label": ThreatModel(output="labels", data=1, architecture=False),
-    "blackbox_probs": ThreatModel(output="probabilities", data=1, architecture=False),
-    "blackbox_rounded": ThreatModel(output="probabilities", decimals=2, data=1, architecture=False),
-    "datafree_probs": ThreatModel(
-        output="probabilities", double=True, real_inputs=True, architecture=False
-    ),
-    "seed_150": ThreatModel(
-        output="labels", data=1, architecture=False, budget=Budget(images_unique=4800)
-    ),
-    "surrogate_pool": ThreatModel(output="probabilities", pool="*", architecture=False),
+    "blackbox_label": ThreatModel(output="labels", data=1),
+    "blackbox_probs": ThreatModel(output="probabilities", data=1),
+    "blackbox_rounded": ThreatModel(output="probabilities", decimals=2, data=1),
+    "datafree_probs": ThreatModel(output="probabilities", double=True, real_inputs=True),
+    "seed_150": ThreatModel(output="labels", data=1, budget=Budget(images_unique=4800)),
+    "surrogate_pool": ThreatModel(output="probabilities", pool="*"),
     "whitebox_10pct": ThreatModel(output="weights", data=0.3, data_labels=True),
     "whitebox_third": ThreatModel(output="weights", data=1, data_labels=True),
     "weights_only_nodata": ThreatModel(output="weights"),
@@ -133,7 +138,5 @@ def preset(name: str) -> ThreatModel:
         RegistryError: there is none of that name.
     """
     if name not in PRESETS:
-        raise RegistryError(
-            f"expected a threat model, found {name!r}{did_you_mean(name, PRESETS)}"
-        )
+        raise RegistryError(f"expected a threat model, found {name!r}{did_you_mean(name, PRESETS)}")
     return PRESETS[name]

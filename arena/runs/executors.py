@@ -56,6 +56,7 @@ def make(step: Step, memo: Memo, setting: Setting) -> Outcome:
     try:
         with memo.lock(step.digest):
             if not memo.has(step.digest):
+
                 def inputs(parent: Step, part: str) -> Bundle:
                     return resolve(parent, part, memo, setting)
 

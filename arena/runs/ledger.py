@@ -89,7 +89,9 @@ class Ledger:
             for row in rows:
                 self._insert("rounds", row)
 
-    def write_innocents(self, owner: str, repeat: int, verdicts: Iterable[Mapping[str, Json]]) -> None:
+    def write_innocents(
+        self, owner: str, repeat: int, verdicts: Iterable[Mapping[str, Json]]
+    ) -> None:
         """Write an owner's verdicts on the reporting innocents."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")

@@ -33,4 +33,6 @@ def _import(path: Path) -> None:
         specification.loader.exec_module(module)
     except Exception as error:
         del sys.modules[path.stem]
-        raise RegistryError(f"{path.name} cannot be imported: {type(error).__name__}: {error}") from error
+        raise RegistryError(
+            f"{path.name} cannot be imported: {type(error).__name__}: {error}"
+        ) from error

@@ -25,7 +25,8 @@ def place(text: str, where: Location) -> str:
 
 def _line(lines: list[str], where: Location) -> int:
     """Return the 1-based line on which a key, or the nearest table above it, is written."""
-    start, end, at, table = 0, len(lines), 0, ""
+    start, at, table = 0, 0, ""
+    end = next((n for n, line in enumerate(lines) if _head(line)), len(lines))
     for i, part in enumerate(where):
         if isinstance(part, int):
             continue
@@ -78,7 +79,8 @@ def _sentence(problem: Any, root: type[BaseModel]) -> str:  # noqa: ANN401 - pyd
         return f"expected a key {name!r}, found none; add it"
     message = problem["msg"]
     message = message[0].lower() + message[1:]
-    message = message.removeprefix("value error, ").removeprefix("input should be ")
+    for prefix in ("value error, ", "input should be ", "expected "):
+        message = message.removeprefix(prefix)
     return f"{name!r}: expected {message}, found {found}"
 
 
@@ -92,7 +94,11 @@ def _fields(root: type[BaseModel], where: Location) -> list[str]:
     model: Any = root
     for part in where:
         if isinstance(part, str) and model is not None:
-            model = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
+            model = (
+                _model_in(model.model_fields[part].annotation)
+                if part in model.model_fields
+                else None
+            )
     return sorted(model.model_fields) if model is not None else []
 
 

@@ -165,7 +165,9 @@ def read_scenario(path: Path, changes: Mapping[str, Json] | None = None) -> Scen
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError([f"expected a scenario file at {path}, cannot read it ({error})"]) from error
+        raise ScenarioError(
+            [f"expected a scenario file at {path}, cannot read it ({error})"]
+        ) from error
     return parse_scenario(text, path.parent, changes)
 
 
@@ -176,7 +178,10 @@ def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None =
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
     for key, value in (changes or {}).items():
-        _set(raw, key, value)
+        try:
+            _set(raw, key, value)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise ScenarioError([f"no key {key!r} can be set in this scenario"]) from error
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
@@ -256,7 +261,8 @@ def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterato
     try:
         grants = thief.grants()
     except ValidationError as error:
-        yield from (f"{where}{problem}" for problem in sentences(error, "", ThreatModel))
+        root = Budget if error.title == "Budget" else ThreatModel
+        yield from (f"{where}{problem}" for problem in sentences(error, "", root))
         return
     except RegistryError as error:
         yield f"{where}{error}"
@@ -270,5 +276,3 @@ def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterato
         lacks = grants.missing(move.needs)
         if lacks:
             yield f"{where}{action.move.name!r} needs {'; '.join(lacks)}; grant it in `threat`"
-
-

@@ -34,7 +34,9 @@ class Store:
         try:
             (root / "locks").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"expected a folder that can be written, found {root} ({error})") from error
+            raise StoreError(
+                f"expected a folder that can be written, found {root} ({error})"
+            ) from error
 
     def _path(self, digest: str, part: str) -> Path:
         return self.root / digest[:2] / f"{digest}.{part}"

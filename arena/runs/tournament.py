@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import subprocess
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy
 import torch
 
 import arena
-from arena.game.agents import Scripted
-from arena.game.match import MatchSpec, RoundRecord, Want, play
-from arena.game.memo import FAILURE, Step, StepFailed
-from arena.game.steps import InnocentsStep
+from arena.errors import RuleViolation
+from arena.game.agents import Action, Scripted
+from arena.game.match import MatchSpec, RoundRecord, Want, check_needs, move_of, play
+from arena.game.memo import FAILURE, Status, Step, StepFailed
+from arena.game.steps import InnocentsStep, RoundStep
 from arena.runs.executors import Executor, Outcome
 from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario
@@ -30,7 +33,11 @@ Game = Generator[list[Want], list[Bundle], object]
 
 @dataclass(frozen=True)
 class Event:
-    """Something a board can show: a step began, a step ended, a match was written."""
+    """Something a board can show: a step began, a step ended, a match was written.
+
+    `n_done` steps are made in this run, of `n_total` that are known to be needed; `payoff` is the
+    thief's, of a match.
+    """
 
     kind: str  # "planned", "began", "ended", "match"
     title: str
@@ -38,6 +45,7 @@ class Event:
     status: str = ""
     n_done: int = 0
     n_total: int = 0
+    payoff: float | None = None
 
 
 Board = Callable[[Event], None]
@@ -83,15 +91,19 @@ class Tournament:
         self._steps: dict[str, Step] = {}
         self._queue: list[str] = []
         self._running: set[str] = set()
-        self.n_made = 0
+        self.n_made = self._n_planned = 0
+
+    def steps(self) -> list[Step]:
+        """Return every step of the tournament, made or not, parents first."""
+        order: dict[str, Step] = {}
+        for match, script in self.scenario.matches(self.task):
+            for step in (*_rounds(match, script), _reporting(match)):
+                self._collect(step, order)
+        return list(order.values())
 
     def plan(self) -> list[Step]:
-        """Return the steps that can be foreseen and are not made yet, parents first."""
-        order: dict[str, Step] = {}
-        for playing in self._games():
-            for step, _ in next(playing.game, []):
-                self._collect(step, order)
-        return [step for step in order.values() if not self.store.has(step.digest)]
+        """Return the steps that are not made yet, parents first."""
+        return [step for step in self.steps() if not self.store.has(step.digest)]
 
     def _collect(self, step: Step, order: dict[str, Step]) -> None:
         if step.digest not in order:
@@ -107,14 +119,17 @@ class Tournament:
             game = play(match, Scripted(script))
             yield _Playing(match.title, game, self._write_match)
         for match in owners.values():
-            yield _Playing(f"innocents of {match.owner}", _innocents(match), self._write_innocents(match))
+            yield _Playing(
+                f"innocents of {match.owner}", _innocents(match), self._write_innocents(match)
+            )
 
     def _write_match(self, records: object) -> None:
         assert isinstance(records, list)  # noqa: S101 - what `play` returns
         rounds: list[RoundRecord] = records
         self.ledger.write_rounds(rounds, self._hardware, self._versions)
         last = rounds[-1]
-        self.board(Event("match", last.match.title, status=last.status))
+        payoff = last.judgement.get("payoff")
+        self._tell(Event("match", last.match.title, status=last.status, payoff=payoff))
 
     def _write_innocents(self, match: MatchSpec) -> Callable[[object], None]:
         def write(rows: object) -> None:
@@ -128,7 +143,8 @@ class Tournament:
         titles = [match.title for match, _ in self.scenario.matches(self.task)]
         facts = {"scenario": self.scenario.plain(), "task": self.task.plain()}
         self.ledger.begin({**facts, "versions": self._versions}, titles)
-        self.board(Event("planned", self.scenario.name, n_total=len(self.plan())))
+        self._n_planned = len(self.plan())
+        self._tell(Event("planned", self.scenario.name))
         playing = [game for game in self._games() if self._advance(game, None)]
         while playing:
             self._fill(executor)
@@ -136,6 +152,11 @@ class Tournament:
                 for outcome in executor.finished():
                     self._note(outcome)
             playing = [game for game in playing if self._proceed(game)]
+
+    def _tell(self, event: Event) -> None:
+        n_known = self.n_made + len(self._queue) + len(self._running)
+        total = max(self._n_planned, n_known)
+        self.board(dataclasses.replace(event, n_done=self.n_made, n_total=total))
 
     def _fill(self, executor: Executor) -> None:
         """Give the executor the queued steps whose parents are made."""
@@ -151,7 +172,7 @@ class Tournament:
             elif all(states):
                 self._queue.remove(digest)
                 self._running.add(digest)
-                self.board(Event("began", step.title, digest))
+                self._tell(Event("began", step.title, digest))
                 executor.submit(step)
 
     def _note(self, outcome: Outcome) -> None:
@@ -159,7 +180,7 @@ class Tournament:
         self._outcomes[outcome.digest] = outcome
         self.n_made += 1
         title = self._steps[outcome.digest].title
-        self.board(Event("ended", title, outcome.digest, outcome.status, self.n_made))
+        self._tell(Event("ended", title, outcome.digest, outcome.status))
 
     def _want(self, step: Step) -> None:
         """Put a step and its missing ancestors into the queue, parents first."""
@@ -168,7 +189,7 @@ class Tournament:
         self._steps[step.digest] = step
         if self.store.has(step.digest):
             failure = self.store.load(step.digest, FAILURE)
-            status = failure.data["status"] if failure else "OK"
+            status: Status = failure.data["status"] if failure else "OK"
             message = failure.data["message"] if failure else ""
             self._outcomes[step.digest] = Outcome(step.digest, status, message)
             return
@@ -212,11 +233,26 @@ class Tournament:
         return True
 
 
+def _rounds(match: MatchSpec, script: Iterable[Action]) -> Iterator[Step]:
+    """Yield the judgements of a scripted match, up to a move that will be refused."""
+    previous: RoundStep | None = None
+    for number, action in enumerate(script):
+        try:
+            check_needs(match, action.move)
+        except RuleViolation:
+            return
+        previous = match.round(move_of(action), previous, number)
+        yield match.judge(previous)
+
+
+def _reporting(match: MatchSpec) -> InnocentsStep:
+    return InnocentsStep(match.protect(), match.reporting(), match.verification)
+
+
 def _innocents(match: MatchSpec) -> Generator[list[Want], list[Bundle], list[Json]]:
     """Verify the reporting innocents with an owner's key; no rows where that is not possible."""
     try:
-        step = InnocentsStep(match.protect(), match.reporting(), match.verification)
-        (verdicts,) = yield [(step, "verdicts")]
+        (verdicts,) = yield [(_reporting(match), "verdicts")]
     except StepFailed:
         return []
     rows: list[Json] = verdicts.data["rows"]
@@ -225,7 +261,7 @@ def _innocents(match: MatchSpec) -> Generator[list[Want], list[Bundle], list[Jso
 
 def task_of(scenario: Scenario, compute: Compute) -> TaskSpec:
     """Return the scenario's task, bound to where it runs."""
-    device = "cuda" if compute.device == "cuda" else "cpu"
+    device: Literal["cpu", "cuda"] = "cuda" if compute.device == "cuda" else "cpu"
     return scenario.task_spec(device, compute.precision)
 
 

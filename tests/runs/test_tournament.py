@@ -17,11 +17,14 @@ from arena.runs.store import Store
 
 from .conftest import HERE, SMALL, Played, play, scenario
 
-FAILING = SMALL + """
+FAILING = (
+    SMALL
+    + """
 [[thief]]
 name = "fails"
 moves = [{ move = "test-fails", settings = { how = "HOW" } }]
 """
+)
 
 
 def test_every_round_has_its_row(finished: Played) -> None:
@@ -190,7 +193,9 @@ def test_a_flipped_bit_is_found_and_the_artefact_made_again(
 
 
 def _begin(out: Path) -> subprocess.Popen[bytes]:
-    code = f"from tests.runs.conftest import play; from pathlib import Path; play(Path({str(out)!r}))"
+    code = (
+        f"from tests.runs.conftest import play; from pathlib import Path; play(Path({str(out)!r}))"
+    )
     return subprocess.Popen([sys.executable, "-c", code], cwd=HERE.parents[1])
 
 
