@@ -1,6 +1,6 @@
-"""Access: the thief's whole world. Every request goes through one narrow channel that the referee holds.
+"""Access: the thief's whole world; every request goes through one channel that the referee holds.
 
-The thief's side (`Access`) only phrases requests; the referee's side (`Gatekeeper`) checks the threat
+The thief's side (`Access`) phrases requests; the referee's side (`Gatekeeper`) checks the threat
 model, charges the meters and answers. Requests and answers are bundles, so the channel may be a
 function call or a pipe to another process.
 """
@@ -175,12 +175,12 @@ def _check_inputs(images: Tensor, card: ModelCard, grants: ThreatModel) -> None:
 def shown(logits: Tensor, grants: ThreatModel) -> Tensor:
     """Return what the interface lets out of the logits (N, C).
 
-    Labels are int64 (N,); everything else is (N, C), with zeros outside the top k, rounded where the
-    threat model says so. Rounded or cut rows are not made to sum to one again.
+    Labels are int64 (N,); all else is (N, C), with zeros outside the top k, rounded where the threat
+    model says so. Rounded or cut rows are not made to sum to one again.
     """
     if grants.output == "labels":
         return logits.argmax(1)
-    if grants.output in ("logits",):
+    if grants.output == "logits":
         return _rounded(logits, grants.decimals)
     rows = logits.softmax(1)
     if grants.output == "top-k":

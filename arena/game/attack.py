@@ -15,8 +15,10 @@ from arena.world.rng import Rng
 
 @dataclass(frozen=True, kw_only=True)
 class Attack(Player):
-    """Base class of moves. Subclasses write `run`; a move reads the thief's current suspect from
-    `access.model()` and returns the next one, so moves can be stacked in any order.
+    """Base class of moves. Subclasses write `run`.
+
+    A move reads the thief's current suspect from `access.model()` and returns the next one, so
+    moves can be stacked in any order.
 
     Class attributes: `needs`, the least that a threat model must grant.
     """

@@ -127,7 +127,7 @@ class Defense(Player):
         return Bundle()
 
     def trigger_images(self, key: Key) -> Tensor | None:
-        """Return the images by which a key is verified, for the referee's null test; None if none."""
+        """Return the images by which a key is verified; None where it reads no images."""
         return None
 
 

@@ -16,7 +16,7 @@ from arena.game.keys import Key
 from arena.game.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.models import Classifier, pack, unpack
-from arena.world.plain import Frozen
+from arena.world.plain import Frozen, Json
 from arena.world.rng import Rng
 
 Answer = Callable[[Tensor], Tensor]
@@ -119,17 +119,17 @@ class Deliverable:
 
     def bundle(self) -> Bundle:
         """Return the deliverable as plain data and tensors."""
-        data = {"wrappers": _WRAPPERS.dump_python(self.wrappers, mode="json"), "parts": {}}
-        tensors: dict[str, Tensor] = {}
-        parts = {"model": self.model and pack(self.model)}
+        data: dict[str, Json] = {"wrappers": _WRAPPERS.dump_python(self.wrappers, mode="json")}
+        parts: dict[str, Bundle] = {}
+        if self.model is not None:
+            parts["model"] = pack(self.model)
         if self.claim is not None:
             data["defense"] = self.claim.defense.plain()
             parts["key"] = self.claim.key.bundle()
-            parts["earlier"] = self.claim.earlier and pack(self.claim.earlier)
-        for name, part in parts.items():
-            if part is not None:
-                data["parts"][name] = dict(part.data)
-                tensors |= {f"{name}/{key}": tensor for key, tensor in part.tensors.items()}
+        if self.claim is not None and self.claim.earlier is not None:
+            parts["earlier"] = pack(self.claim.earlier)
+        data["parts"] = {name: dict(part.data) for name, part in parts.items()}
+        tensors = {f"{n}/{k}": t for n, part in parts.items() for k, t in part.tensors.items()}
         return Bundle(data, tensors)
 
     @classmethod

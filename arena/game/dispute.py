@@ -1,5 +1,7 @@
-"""Disputes: somebody else claims the model. The referee reveals, re-derives, orders by time, compares
-with models that it trained itself, and decides with its reasons in words.
+"""Disputes: somebody else claims the model, and the referee decides between two keys.
+
+It reveals, re-derives, orders by time, compares with models that it trained itself, and gives its
+reasons in words.
 
 A standard of proof is a set of checks; the scheme's `protocol` names it and it binds both sides.
 Source: specs/attacks.md A7.
@@ -16,7 +18,7 @@ import torch
 from arena.game.defense import Defense, Protocol
 from arena.game.deliverable import Claim
 from arena.game.keys import PUBLICATION, Entry, Key, Register, prf_labels
-from arena.game.statistics import null_p_value
+from arena.game.statistics import binomial_tail, null_p_value
 from arena.game.suspect import Suspect
 from arena.game.verdict import Verdict
 from arena.world.models import Classifier
@@ -46,7 +48,7 @@ class Party:
 
 @dataclass(frozen=True)
 class Ruling:
-    """How a dispute ended. `reasons` are sentences; `failed` names the checks that sank the claim."""
+    """How a dispute ended: `reasons` are sentences, `failed` the checks that sank the claim."""
 
     winner: Literal["owner", "claimant"]
     reasons: tuple[str, ...]
@@ -65,7 +67,7 @@ class Ruling:
 
 @dataclass
 class Court:
-    """What the referee judges a dispute with: the model in dispute, the register, its own models."""
+    """What the referee judges with: the model in dispute, the register, its own models."""
 
     suspect: Suspect
     register: Register
@@ -135,11 +137,13 @@ class Court:
             party.defense.verify(party.key, null, self.rng.child("null", i))
             for i, null in enumerate(self.nulls)
         ]
-        values = [found.statistic for found in verdicts]
+        values, hits = [v.statistic for v in verdicts], sum(v.is_copy for v in verdicts)
         p = null_p_value(verdict.statistic, values, high=verdict.copies == "high")
-        if p <= party.defense.level:
+        level = party.defense.level
+        # Nulls that agree to the last digit allow the rank test only, which ends at 1 / (1 + n).
+        limit = 1 / (1 + len(values)) if len(values) > 1 == len(set(values)) else level
+        if p <= limit and binomial_tail(hits, len(values), level) > level:
             return ""
-        hits = sum(found.is_copy for found in verdicts)
         return (
             f"the claimed key says as much of {hits} of {len(values)} independent models "
             f"that the referee trained (p = {p:.2g} against them)"

@@ -1,4 +1,4 @@
-"""Keys and commitments: what an owner keeps secret, and the public register that proves when it had it."""
+"""Keys and commitments: what an owner keeps secret, and the register that says since when."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from arena.world.rng import Rng
 class Key:
     """What an owner keeps secret to prove ownership: a seed, settings, and the material.
 
-    `seed` is the hex seed from which `derived` tensors can be expanded again by anyone to whom it is
-    revealed; an empty seed means that the material was not expanded from one.
+    `seed` is the hex seed from which anyone to whom it is revealed can expand the tensors again; an
+    empty seed means that the material was not expanded from one.
     """
 
     scheme: str
@@ -42,7 +42,7 @@ class Key:
         return cls(data["scheme"], data["seed"], data["settings"], bundle.tensors)
 
     def commitment(self) -> str:
-        """Return the hash that is published: over everything in the key, the seed being the salt."""
+        """Return the hash that is published: over everything in the key; the seed is the salt."""
         return hashlib.sha256(b"arena key" + self.bundle().to_bytes()).hexdigest()
 
 
@@ -109,7 +109,9 @@ class Register:
         """Return every line, in the order of entry."""
         return tuple(self._entries)
 
-    def enter(self, author: Literal["owner", "thief"], commitment: str, time: int, model: str = "") -> Entry:
+    def enter(
+        self, author: Literal["owner", "thief"], commitment: str, time: int, model: str = ""
+    ) -> Entry:
         """Append a commitment and return its line.
 
         Raises:

@@ -51,7 +51,9 @@ class Lab:
         """Return the share in [0, 1] of examples that an own model gets right."""
         return float((self.labels(model, examples.images) == examples.targets).double().mean())
 
-    def activations(self, model: nn.Module, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    def activations(
+        self, model: nn.Module, images: Tensor, layers: Sequence[str]
+    ) -> dict[str, Tensor]:
         """Return the outputs of named layers of an own model."""
         self.meter.charge({"images_forward": len(images)})
         return self.compute.activations(model, images, layers)

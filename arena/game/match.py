@@ -1,7 +1,7 @@
 """One match: one thief against one owner with one seed, as a generator of steps.
 
 The match yields the steps whose results it needs next and is sent the results; who computes them
-(this process, workers, a memo) is not its business. So the tournament can play many matches at once,
+(this process, workers, a memo) is not its business. So a tournament can play many matches at once,
 and an agent can choose each move after seeing the last round.
 """
 
@@ -16,7 +16,7 @@ from arena.game.attack import attacks
 from arena.game.defense import defenses
 from arena.game.memo import Memo, Setting, Status, Step, StepFailed, resolve
 from arena.game.player import PlayerSpec
-from arena.game.steps import JudgeStep, ProtectStep, RoundStep, TrainStep
+from arena.game.steps import Half, JudgeStep, ProtectStep, RoundStep, TrainStep
 from arena.game.threat import METERS, Output, ThreatModel
 from arena.world.bundle import Bundle
 from arena.world.plain import Frozen, Json
@@ -60,23 +60,25 @@ class MatchSpec(Frozen):
 
     def calibration(self) -> tuple[TrainStep, ...]:
         """Return the innocents for thresholds and for the referee's null tests."""
-        same = [self._innocent("calibration", i, "owner") for i in range(self.pools.calibration_same)]
-        n_other = self.pools.calibration_other
-        return (*same, *(self._innocent("calibration", i, "other") for i in range(n_other)))
+        pools = self.pools
+        return self._pool("calibration", pools.calibration_same, pools.calibration_other)
 
     def reporting(self) -> tuple[TrainStep, ...]:
         """Return the innocents on which false positives are reported; none of them calibrates."""
-        same = [self._innocent("reporting", i, "owner") for i in range(self.pools.reporting_same)]
-        other = [self._innocent("reporting", i, "other") for i in range(self.pools.reporting_other)]
-        foreign = [
+        pools = self.pools
+        foreign = (
             TrainStep(self.task, self.seed, ("reporting", name), "owner", name)
-            for name in self.pools.architectures
-        ]
-        return (*same, *other, *foreign)
+            for name in pools.architectures
+        )
+        return (*self._pool("reporting", pools.reporting_same, pools.reporting_other), *foreign)
 
-    def _innocent(self, pool: str, index: int, half: str) -> TrainStep:
-        kind = "owner" if half == "owner" else "other"
-        return TrainStep(self.task, self.seed, (pool, half, str(index)), kind)
+    def _pool(self, name: str, n_same: int, n_other: int) -> tuple[TrainStep, ...]:
+        halves: list[tuple[Half, int]] = [("owner", n_same), ("other", n_other)]
+        return tuple(
+            TrainStep(self.task, self.seed, (name, half, str(i)), half)
+            for half, n in halves
+            for i in range(n)
+        )
 
     def protect(self) -> ProtectStep:
         """Return the protection of the victim."""
@@ -148,7 +150,11 @@ def play(match: MatchSpec, agent: Agent) -> Generator[list[Want], list[Bundle], 
             check_needs(match, action.move)
             played = match.round(move_of(action), previous, number)
             judged = match.judge(played)
-            wanted: list[Want] = [(played, "report"), (judged, "judgement"), (played.protect, "report")]
+            wanted: list[Want] = [
+                (played, "report"),
+                (judged, "judgement"),
+                (played.protect, "report"),
+            ]
             report, judgement, protection = yield wanted
         except StepFailed as error:
             return [*records, _failed(record, error.status, str(error))]
@@ -175,9 +181,7 @@ def play(match: MatchSpec, agent: Agent) -> Generator[list[Want], list[Bundle], 
 
 
 def _failed(record: RoundRecord, status: Status, message: str) -> RoundRecord:
-    return RoundRecord(
-        record.match, record.number, record.move, record.strength, status, message
-    )
+    return RoundRecord(record.match, record.number, record.move, record.strength, status, message)
 
 
 def observe(record: RoundRecord, move: int) -> Observation:

@@ -27,9 +27,7 @@ from arena.world.bundle import Bundle
 from arena.world.plain import Json, digest
 from arena.world.version import core_version
 
-Status = Literal[
-    "OK", "ERROR", "TIMEOUT", "MEMORY", "INVALID", "FORFEIT", "LIMIT", "SKIPPED"
-]
+Status = Literal["OK", "ERROR", "TIMEOUT", "MEMORY", "INVALID", "FORFEIT", "LIMIT", "SKIPPED"]
 Parts = Mapping[str, Bundle]
 FAILURE = "failure"
 
@@ -43,11 +41,25 @@ class StepFailed(ArenaError):  # noqa: N818 - an outcome that is recorded
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A player's own process: the most memory that it may take, and the files that hold players."""
+
+    memory_mb: int | None = None
+    plugins: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class Setting:
-    """Where steps run: the folder of decoded data, and who hears of progress."""
+    """Where steps run.
+
+    Attributes:
+        cache: the folder of decoded data. progress: who hears of steps of training.
+        cell: the process of its own that every move gets; None lets players run here.
+    """
 
     cache: Path | None = None
     progress: Callable[[int, int], None] = lambda done, total: None
+    cell: Cell | None = None
 
 
 Inputs = Callable[["Step", str], Bundle]

@@ -1,4 +1,4 @@
-"""Meters: monotone counters of what a player spent, with budgets that refuse before anything is done."""
+"""Meters: counters of what a player spent, with budgets that refuse before anything is done."""
 
 from __future__ import annotations
 

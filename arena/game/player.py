@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from arena.errors import RegistryError, did_you_mean
 from arena.world.plain import Frozen, Json
@@ -75,7 +75,7 @@ class PlayerSpec(Frozen):
     """A player by name, with the hyper-parameters that differ from its defaults."""
 
     name: str
-    settings: dict[str, Json] = {}
+    settings: dict[str, Json] = Field(default_factory=dict)
 
 
 P = TypeVar("P", bound=Player)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,9 +78,7 @@ class Referee:
     verification: Output = "weights"
     transfer: Dataset | None = None
 
-    def judge(
-        self, deliverable: Deliverable, nulls: Sequence[Classifier], rng: Rng
-    ) -> Judgement:
+    def judge(self, deliverable: Deliverable, nulls: Sequence[Classifier], rng: Rng) -> Judgement:
         """Judge a deliverable; `nulls` are the referee's own independent models, for disputes.
 
         Raises:
@@ -136,7 +135,9 @@ class Referee:
             )
         for name, tensor in model.state_dict().items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise InvalidDeliverable(f"expected finite weights, found NaN or infinity in {name}")
+                raise InvalidDeliverable(
+                    f"expected finite weights, found NaN or infinity in {name}"
+                )
 
     def _suspect(self, deliverable: Deliverable, rng: Rng) -> Suspect:
         if deliverable.model is None:  # a claim about the victim as it is
@@ -184,4 +185,6 @@ class Referee:
             checks=CHECKS[evidence.defense.protocol],
         )
         owner = Party(evidence.defense, evidence.key, evidence.victim)
-        return court.rule(owner, claimant_of(claim, defenses.make(claim.defense)))
+        # A claimant may choose its scheme but not how much proof is enough: that binds both sides.
+        scheme = dataclasses.replace(defenses.make(claim.defense), level=evidence.defense.level)
+        return court.rule(owner, claimant_of(claim, scheme))

@@ -15,7 +15,8 @@ from arena.game.access import Access, Gatekeeper, thief_rng
 from arena.game.attack import Attack, attacks
 from arena.game.defense import OwnerTask, Protected, defenses
 from arena.game.deliverable import Deliverable
-from arena.game.keys import PUBLICATION, Key, Register
+from arena.game.isolation import run_isolated
+from arena.game.keys import Key, Register
 from arena.game.lab import Lab
 from arena.game.memo import Inputs, Parts, Setting, Step
 from arena.game.meters import Meters
@@ -32,6 +33,7 @@ from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Trainer
 from arena.world.version import class_version
 
+Half = Literal["owner", "other"]
 OWNER_TIME = 1
 """The logical time at which an owner commits: before publication, after the earliest claimants."""
 
@@ -46,7 +48,7 @@ class TrainStep(Step):
     task: TaskSpec
     seed: int
     stream: tuple[str, ...]
-    half: Literal["owner", "other"] = "owner"
+    half: Half = "owner"
     architecture: str = ""
 
     @property
@@ -202,9 +204,12 @@ class RoundStep(Step):
         card = task.card
         if not self.grants.knows_architecture:
             card = task.card_for(self.grants.own_architecture)
-        access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
         started = time.perf_counter()
-        deliverable = self._run(attack, access, rng)
+        if setting.cell is not None:
+            deliverable = run_isolated(self.move, gate, card, thief_rng(rng), setting.cell)
+        else:
+            access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
+            deliverable = self._run(attack, access, rng)
         report = {
             "own_utility": _own_utility(task, gate, deliverable),
             "move_s": time.perf_counter() - started,
@@ -227,8 +232,10 @@ class RoundStep(Step):
         return delivered
 
     def _gatekeeper(self, task: Task, inputs: Inputs, setting: Setting) -> Gatekeeper:
-        earlier = self.previous and inputs(self.previous, "meters")
-        current = self.previous and Deliverable.of(inputs(self.previous, "deliverable"))
+        earlier, current = None, None
+        if self.previous is not None:
+            earlier = inputs(self.previous, "meters")
+            current = Deliverable.of(inputs(self.previous, "deliverable"))
         lines = inputs(self.previous or self.protect, "register").data["lines"]
         gate = Gatekeeper(
             grants=self.grants,

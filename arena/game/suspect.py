@@ -36,9 +36,7 @@ class Suspect:
     _model: Classifier | None = None
 
     @classmethod
-    def of(
-        cls, deliverable: Deliverable, grants: Output, compute: Compute, rng: Rng
-    ) -> Suspect:
+    def of(cls, deliverable: Deliverable, grants: Output, compute: Compute, rng: Rng) -> Suspect:
         """Return the suspect that a deliverable is, through its own interface (wrapped if it is).
 
         Raises:
@@ -121,7 +119,7 @@ class Suspect:
             raise NotComparable(f"the suspect has no layer {layer!r} with weights")
         if shape is not None and tuple(tensor.shape) != tuple(shape):
             raise NotComparable(
-                f"layer {layer!r} has weights of {tuple(tensor.shape)}, the key reads {tuple(shape)}"
+                f"layer {layer!r} has weights {tuple(tensor.shape)}, the key reads {tuple(shape)}"
             )
         return tensor.detach().cpu().double()
 

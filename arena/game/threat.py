@@ -86,14 +86,12 @@ class ThreatModel(Frozen):
             lacks.append(f"output {needs.output!r} (granted: {self.output!r})")
         if needs.data > 0 and self.data == 0:
             lacks.append("own data")
-        for flag in ("data_labels", "real_inputs", "double", "precommit"):
-            if getattr(needs, flag) and not getattr(self, flag):
-                lacks.append(flag.replace("_", " "))
+        flags = ("data_labels", "real_inputs", "double", "precommit")
+        lacks += [f.replace("_", " ") for f in flags if getattr(needs, f) and not getattr(self, f)]
         if needs.architecture and not self.knows_architecture:
             lacks.append("the architecture")
-        for name in ("pool", "transfer"):
-            if getattr(needs, name) and not getattr(self, name):
-                lacks.append(f"a {name} data set")
+        sets = ("pool", "transfer")
+        lacks += [f"a {n} data set" for n in sets if getattr(needs, n) and not getattr(self, n)]
         lacks += [f"knowledge of {what!r}" for what in sorted(needs.knows - self.knows)]
         lacks += [
             f"delivery of a {what}" for what in sorted(needs.deliverables - self.deliverables)

@@ -47,8 +47,8 @@ class Verdict:
     def rescaled(self) -> float:
         """Return the statistic mapped to [0, 1] with its threshold at 0.5, copies high.
 
-        Source: the SoK's rule (specs/blackbox.md E.1), w' = 0.5 / (1 - t) * w + (0.5 - t) / (1 - t),
-        with w = 1 - statistic where copies are low; clipped.
+        With w the statistic (1 - statistic where copies are low) and t its threshold:
+        0.5 / (1 - t) * w + (0.5 - t) / (1 - t), clipped. Source: Lukas et al., S&P 2022.
         """
         flip = self.copies == "low"
         w = 1 - self.statistic if flip else self.statistic
@@ -58,7 +58,9 @@ class Verdict:
         return min(1.0, max(0.0, 0.5 / (1 - t) * w + (0.5 - t) / (1 - t)))
 
     @classmethod
-    def unreadable(cls, reason: str, name: str = "", copies: Literal["low", "high"] = "high") -> Verdict:
+    def unreadable(
+        cls, reason: str, name: str = "", copies: Literal["low", "high"] = "high"
+    ) -> Verdict:
         """Return "not verified" for a suspect that lacks what the key reads."""
         worst = 0.0 if copies == "high" else 1.0
         return cls(False, 1.0, worst, 0.5, name, copies, f"not verified: {reason}")

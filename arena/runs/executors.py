@@ -9,7 +9,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from arena.errors import StoreError
-from arena.game.memo import FAILURE, Memo, Setting, Status, Step, StepFailed, perform, resolve
+from arena.game.memo import FAILURE, Cell, Memo, Setting, Status, Step, StepFailed, perform, resolve
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
 from arena.world.plain import Json, canonical
@@ -86,8 +86,8 @@ def one_thread() -> Iterator[None]:
 class InProcess:
     """Makes one step at a time in this process."""
 
-    def __init__(self, memo: Memo, cache: Path | None, heard: Heard = lambda *_: None) -> None:
-        self._memo, self._cache, self._heard = memo, cache, heard
+    def __init__(self, memo: Memo, setting: Setting, heard: Heard = lambda *_: None) -> None:
+        self._memo, self._setting, self._heard = memo, setting, heard
         self._waiting: deque[Step] = deque()
 
     @property
@@ -102,9 +102,12 @@ class InProcess:
     def finished(self) -> list[Outcome]:
         """Make the next step."""
         step = self._waiting.popleft()
-        setting = Setting(self._cache, lambda done, total: self._heard(step.digest, done, total))
+
+        def progress(done: int, total: int) -> None:
+            self._heard(step.digest, done, total)
+
         with one_thread():
-            return [make(step, self._memo, setting)]
+            return [make(step, self._memo, replace(self._setting, progress=progress))]
 
 
 @dataclass
@@ -116,26 +119,25 @@ class _Worker:
 
 
 class Workers:
-    """Makes steps in worker processes of one thread each. A worker that dies costs its step alone."""
+    """Makes steps in worker processes of one thread each; one that dies costs its step alone."""
 
     def __init__(
         self,
         n_workers: int,
         store: Path,
-        cache: Path | None,
+        setting: Setting,
         heard: Heard = lambda *_: None,
         limit_s: float | None = None,
         plugins: tuple[Path, ...] = (),
     ) -> None:
-        self._store, self._cache, self._heard, self._limit_s = store, cache, heard, limit_s
-        self._plugins = plugins
+        self._heard, self._limit_s = heard, limit_s
+        self._job = (store, setting.cache, setting.cell, plugins)
         self._context = multiprocessing.get_context("spawn")
         self._workers = [self._begin() for _ in range(n_workers)]
 
     def _begin(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        arguments = (theirs, self._store, self._cache, self._plugins)
-        process = self._context.Process(target=_work, args=arguments, daemon=True)
+        process = self._context.Process(target=_work, args=(theirs, *self._job))
         process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -211,9 +213,15 @@ class Workers:
         return outcome
 
 
-def _work(pipe: Connection, root: Path, cache: Path | None, plugins: tuple[Path, ...]) -> None:
+def _work(
+    pipe: Connection,
+    root: Path,
+    cache: Path | None,
+    cell: Cell | None,
+    plugins: tuple[Path, ...],
+) -> None:
     """Run in a worker: make the steps that come through the pipe until it closes."""
-    from arena.runs.plugins import load_plugins
+    from arena.game.plugins import load_plugins
 
     os.environ["OMP_NUM_THREADS"] = "1"
     load_plugins(plugins)
@@ -221,7 +229,7 @@ def _work(pipe: Connection, root: Path, cache: Path | None, plugins: tuple[Path,
     with one_thread(), contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:
             step: Step = pipe.recv()
-            setting = Setting(cache, _Every(pipe))
+            setting = Setting(cache, _Every(pipe), cell)
             try:
                 outcome = make(step, store, setting)
             except StoreError as error:

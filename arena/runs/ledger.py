@@ -1,4 +1,4 @@
-"""The ledger: one SQLite row a round with every figure, one a verified innocent; the source of all views.
+"""The ledger: an SQLite row for each round and each verified innocent; the source of all views.
 
 Columns named in `VOLATILE` say how long something took and where it ran; all others are the same in
 every run of the same scenario on the same machine.

@@ -68,7 +68,7 @@ def sentences(error: ValidationError, text: str, root: type[BaseModel]) -> list[
     return said
 
 
-def _sentence(problem: Any, root: type[BaseModel]) -> str:  # noqa: ANN401 - pydantic's own dict
+def _sentence(problem: Any, root: type[BaseModel]) -> str:
     where = tuple(part for part in problem["loc"] if not _is_branch(part))
     name = ".".join(str(part) for part in where)
     found = repr(problem["input"])
@@ -102,7 +102,7 @@ def _fields(root: type[BaseModel], where: Location) -> list[str]:
     return sorted(model.model_fields) if model is not None else []
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any type expression
+def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in getattr(annotation, "__args__", ()):

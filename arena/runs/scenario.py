@@ -15,8 +15,8 @@ from arena.game.attack import attacks
 from arena.game.defense import Protocol, defenses
 from arena.game.match import MatchSpec, Pools
 from arena.game.player import PlayerSpec
+from arena.game.plugins import load_plugins
 from arena.game.threat import Budget, Output, ThreatModel, level, preset
-from arena.runs.plugins import load_plugins
 from arena.runs.problems import place, sentences
 from arena.world.models.registry import architectures
 from arena.world.plain import Frozen, Json
@@ -30,15 +30,20 @@ class TaskTable(Frozen):
 
     data: str = "digits"
     model: str = "cnn8"
-    arguments: dict[str, Json] = {}
+    arguments: dict[str, Json] = Field(default_factory=dict)
     recipe: Recipe = Recipe(epochs=30)
     shares: Shares = Shares()
 
 
 class Limits(Frozen):
-    """What a step may take: `[limits]`; enforced where workers run it."""
+    """What a step may take: `[limits]`.
+
+    Time is enforced where workers run it, memory where players
+    are isolated.
+    """
 
     step_s: float | None = Field(None, gt=0)
+    memory_mb: int | None = Field(None, ge=4096)  # less does not hold torch
 
 
 class OwnerTable(Frozen):
@@ -46,7 +51,7 @@ class OwnerTable(Frozen):
 
     scheme: str
     name: str = ""
-    settings: dict[str, Json] = {}
+    settings: dict[str, Json] = Field(default_factory=dict)
     protocol: Protocol | None = None
     verification: Output = "weights"
 
@@ -66,7 +71,7 @@ class Move(Frozen):
 
     move: str
     strength: float | None = Field(None, ge=0, le=1)
-    settings: dict[str, Json] = {}
+    settings: dict[str, Json] = Field(default_factory=dict)
 
     def action(self) -> Action:
         """Return what the agent plays."""
@@ -77,8 +82,8 @@ class ThreatTable(Frozen):
     """A threat model: a preset and what differs from it."""
 
     preset: str = "whitebox_third"
-    grant: dict[str, Json] = {}
-    budget: dict[str, Json] = {}
+    grant: dict[str, Json] = Field(default_factory=dict)
+    budget: dict[str, Json] = Field(default_factory=dict)
 
     def model(self) -> ThreatModel:
         """Return the threat model.
@@ -119,6 +124,7 @@ class Scenario(Frozen):
     seed: int = Field(0, ge=0)
     repeats: int = Field(1, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    isolate: bool = False  # every move in a process of its own
     players: tuple[str, ...] = ()  # Python files with a person's own players
     task: TaskTable = TaskTable()
     innocents: Pools = Pools()
@@ -195,12 +201,13 @@ def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None =
 def _set(raw: dict[str, Any], key: str, value: Json) -> None:
     *path, last = key.split(".")
     table: Any = raw
-    for step in path:
-        table = table[int(step)] if isinstance(table, list) else table.setdefault(step, {})
-    if isinstance(table, list):
-        table[int(last)] = value
-    else:
-        table[last] = value
+    try:
+        for step in path:
+            table = table[int(step)] if isinstance(table, list) else table.setdefault(step, {})
+        table[int(last) if isinstance(table, list) else last] = value
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        hint = "tables in a list are counted from 0, as in owner.0.scheme"
+        raise ScenarioError([f"--set {key}: the scenario has no such place; {hint}"]) from error
 
 
 def _problems(scenario: Scenario, text: str, folder: Path) -> Iterator[str]:

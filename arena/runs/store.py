@@ -55,7 +55,7 @@ class Store:
         return sums is not None and all(self._path(digest, part).exists() for part in sums)
 
     def load(self, digest: str, part: str) -> Bundle | None:
-        """Return a part; None where it was never made, or where its bytes are not what was written."""
+        """Return a part; None where it was never made or its bytes are not what was written."""
         known = self._memory.get((digest, part))
         if known is not None:
             return known

@@ -1,4 +1,4 @@
-"""Bundles: plain data and tensors in one safetensors blob. Everything that is stored or sent is one."""
+"""Bundles: plain data and tensors in one safetensors blob; all that is stored or sent is one."""
 
 from __future__ import annotations
 

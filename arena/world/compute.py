@@ -1,4 +1,4 @@
-"""The compute layer: everything that runs a model goes through it, so speed is decided in one place.
+"""The compute layer: whatever runs a model goes through it, so speed is decided in one place.
 
 For each device it fixes memory format, chunk size and number type. Results come back on the CPU in
 float32 (or float64 where asked), whatever the device and the autocast: verdicts are computed there.
@@ -88,10 +88,11 @@ class Compute:
         self.place(model).eval()
         dtype = torch.float64 if double else torch.float32
         context = contextlib.nullcontext() if double else self.autocast()
-        parts = []
         with torch.no_grad(), context:
-            for part in self.chunks(len(images), images.dim()):
-                parts.append(model(self.images(images[part], dtype)).to("cpu", dtype))
+            parts = [
+                model(self.images(images[part], dtype)).to("cpu", dtype)
+                for part in self.chunks(len(images), images.dim())
+            ]
         return torch.cat(parts) if parts else torch.zeros(0, 0, dtype=dtype)
 
     def probabilities(self, model: nn.Module, images: Tensor, *, double: bool = False) -> Tensor:
@@ -149,14 +150,15 @@ class Compute:
         return torch.cat(parts)
 
     def frozen(self, model: nn.Module) -> FixedModel:
-        """Return a view of the model that any library can call or differentiate with respect to its
-        input: chunked, in the fast format, without the cost of weight gradients.
+        """Return a view of the model for any library to call and to differentiate in its input.
+
+        It runs in chunks, in the fast format, without the cost of weight gradients.
         """
         return FixedModel(self, model)
 
 
 class FixedModel(nn.Module):
-    """A model whose weights take no gradients, run in chunks; what toolboxes are given to attack."""
+    """A model whose weights take no gradients, run in chunks; what toolboxes attack."""
 
     def __init__(self, compute: Compute, model: nn.Module) -> None:
         super().__init__()

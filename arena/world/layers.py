@@ -1,10 +1,9 @@
-"""Layers by their role: found by running the model, never by their position in a list of children."""
+"""Layers by their role: found by running the model, never by their position."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
 import torch
+from torch import Tensor, nn
 
 from arena.errors import NotComparable
 

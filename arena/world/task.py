@@ -1,4 +1,4 @@
-"""A task: data and its splits, the architecture, the training recipe, and how utility is measured."""
+"""A task: data and its splits, the architecture, the recipe, and how utility is measured."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from pydantic import Field
 
 from arena.world.compute import Compute, Precision
 from arena.world.data import Dataset, load
@@ -23,7 +24,7 @@ class TaskSpec(Frozen):
 
     data: str = "digits"
     model: str = "cnn8"
-    arguments: dict[str, Json] = {}
+    arguments: dict[str, Json] = Field(default_factory=dict)
     recipe: Recipe = Recipe()
     shares: Shares = Shares()
     seed: int = 0  # of the splits

@@ -24,20 +24,25 @@ def core_version() -> str:
     return state.hexdigest()[:16]
 
 
-@functools.cache
 def class_version(player: type) -> str:
     """Return a hash of a player's source: its module and what that imports of its own package."""
+    return _version(tuple(base.__module__ for base in player.__mro__))
+
+
+@functools.cache
+def _version(homes: tuple[str, ...]) -> str:
     state = hashlib.sha256()
-    for name in sorted(_sources(player)):
+    for name in sorted(_sources(homes)):
         module = sys.modules[name]
         if module.__file__:
             state.update(name.encode() + Path(module.__file__).read_bytes())
     return state.hexdigest()[:16]
 
 
-def _sources(player: type) -> set[str]:
-    package = player.__module__.partition(".")[0]
-    waiting = [c.__module__ for c in player.__mro__ if c.__module__.partition(".")[0] == package]
+def _sources(homes: tuple[str, ...]) -> set[str]:
+    """Return the modules of a class and its bases, and what they import, within its own package."""
+    package = homes[0].partition(".")[0]
+    waiting = [home for home in homes if home.partition(".")[0] == package]
     found: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -45,7 +50,11 @@ def _sources(player: type) -> set[str]:
             continue
         found.add(name)
         for value in vars(sys.modules[name]).values():
-            home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+            home = (
+                value.__name__
+                if isinstance(value, ModuleType)
+                else getattr(value, "__module__", "")
+            )
             if isinstance(home, str) and home.partition(".")[0] == package and home in sys.modules:
                 waiting.append(home)
     return found

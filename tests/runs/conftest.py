@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from arena.game.memo import Cell, Setting
 from arena.runs.executors import Executor, InProcess, Workers
 from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario, parse_scenario
@@ -75,12 +76,13 @@ def play(out: Path, text: str = SMALL, jobs: int = 1, limit_s: float | None = No
     parsed = scenario(text)
     store, ledger = open_folder(out)
     tournament = Tournament(parsed, task_of(parsed, Compute()), store, ledger, events.append)
+    plugins = tuple(HERE / player for player in parsed.players)
+    setting = Setting(cell=Cell(plugins=plugins) if parsed.isolate else None)
     if jobs == 1 and limit_s is None:
-        executor: Executor = InProcess(store, None)
+        executor: Executor = InProcess(store, setting)
         tournament.run(executor)
     else:
-        plugins = tuple(HERE / player for player in parsed.players)
-        with Workers(jobs, store.root, None, limit_s=limit_s, plugins=plugins) as workers:
+        with Workers(jobs, store.root, setting, limit_s=limit_s, plugins=plugins) as workers:
             tournament.run(workers)
     ledger.close()
     return Played(out, events)

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from arena.errors import InvalidDeliverable, RuleViolation
 from arena.game.access import Access
@@ -25,12 +24,9 @@ class Fails(Attack):
 
     needs = _WEIGHTS
     how: str = "error"
-    flag: str = ""  # a file that is written when the move begins
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Fail."""
-        if self.flag:
-            Path(self.flag).write_text(str(os.getpid()))
         if self.how == "error":
             raise ZeroDivisionError("a player's own fault")
         if self.how == "forfeit":

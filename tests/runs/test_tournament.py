@@ -1,4 +1,4 @@
-"""The tournament: same result whoever computes, resumed where it was left, robust to its players."""
+"""The tournament: the same whoever computes, resumed where it was left, robust to players."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from arena.runs.store import Store
+from arena.runs.tournament import task_of
+from arena.world.compute import Compute
+from arena.world.task import TaskSpec
 
 from .conftest import HERE, SMALL, Played, play, scenario
 
@@ -75,16 +78,18 @@ def test_calibration_and_reporting_pools_share_no_model() -> None:
     assert match.base().digest not in calibration | reporting
 
 
-def _task():  # noqa: ANN202 - a helper of this file
-    from arena.runs.tournament import task_of
-    from arena.world.compute import Compute
-
+def _task() -> TaskSpec:
     return task_of(scenario(), Compute())
 
 
 def test_two_workers_give_the_bits_of_one_process(finished: Played, tmp_path: Path) -> None:
     parallel = play(tmp_path, jobs=2)
     assert parallel.ledger.lasting() == finished.ledger.lasting()
+
+
+def test_isolated_players_give_the_same_bits(finished: Played, tmp_path: Path) -> None:
+    isolated = play(tmp_path, SMALL.replace("seed = 7", "seed = 7\nisolate = true"))
+    assert isolated.ledger.lasting() == finished.ledger.lasting()
 
 
 def test_a_second_run_makes_nothing(finished: Played, tmp_path: Path) -> None:
@@ -172,7 +177,7 @@ BROKEN_OWNER = 'scheme = "uchida"\nsettings = { n_bits = 9000 }'
 
 def _parts(out: Path) -> list[Path]:
     files = (out / "artefacts").glob("??/*")
-    return sorted(file for file in files if file.suffix != ".done" and not file.name[0] == ".")
+    return sorted(file for file in files if file.suffix != ".done" and file.name[0] != ".")
 
 
 @pytest.mark.parametrize("suffix", [".model", ".victim", ".key", ".deliverable", ".judgement"])

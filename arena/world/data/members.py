@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -24,7 +25,16 @@ SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 _HERE = PurePosixPath()
 _HIDDEN = (".", "__MACOSX")  # the second is what a Mac adds to its zip files
 _DEEPEST = 4  # top/train/class/file: nothing below is ever of use, and links may run in circles
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
+_DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,  # names that are no text
+)
 
 
 def members(path: Path) -> Iterator[Member]:

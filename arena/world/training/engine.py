@@ -1,4 +1,4 @@
-"""The one training engine: victims, innocents, watermarks, attacks and copies are all trained here."""
+"""The one training engine: victims, innocents, marks, attacks and copies are trained here."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class _Run:
         order = torch.randperm(n, generator=self.generator, device=self.compute.device)
         total = torch.zeros((), device=self.compute.device)
         done = 0
-        for index in order.split(self.recipe.batch):
+        for index in torch.split(order, self.recipe.batch):
             if self.history.n_steps >= self.n_steps:
                 break
             total += self._step(self.own.select(index))
@@ -224,7 +224,9 @@ def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Op
         return torch.optim.RMSprop(parameters, lr=lr, weight_decay=decay, foreach=True)
     nesterov = recipe.nesterov and recipe.momentum > 0
     momentum = recipe.momentum
-    return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=True)
+    return torch.optim.SGD(
+        parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=True
+    )
 
 
 def _factor(recipe: Recipe, step: int, run: _Run) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,11 +26,8 @@ class Free:
         """Accept every cost."""
 
 
-class Progress(Protocol):
-    """Hears how far a run of training is."""
-
-    def __call__(self, done: int, total: int) -> None:
-        """Take the number of finished and of all optimiser steps."""
+Progress = Callable[[int, int], None]
+"""Hears how many optimiser steps of a run of training are done, and of how many."""
 
 
 @dataclass

@@ -52,7 +52,7 @@ class Recipe(Frozen):
     validation: float = Field(0.0, ge=0, lt=1)
     patience: int = Field(0, ge=0)
 
-    def but(self, **changes: object) -> Recipe:  # noqa: D417 - the changes are the fields
+    def but(self, **changes: object) -> Recipe:
         """Return the same recipe with some fields replaced (checked like any recipe)."""
         return Recipe.model_validate({**self.model_dump(), **changes})
 
