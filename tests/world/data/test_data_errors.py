@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from arena.errors import DataError
 from arena.world.data import Dataset, concat, load, resized
+from arena.world.data.folders import read_class_folders
 
 Files = dict[str, bytes | None]
 Maker = Callable[..., Path]
@@ -211,6 +214,31 @@ def test_an_encrypted_zip(as_archive: Maker, pets: Files) -> None:
             blob[found.start() + offset] |= 1
     path.write_bytes(blob)
     refuse(f"archive:{path}", "encrypted")
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".zip"])
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_damage_anywhere_is_harmless_or_said(
+    as_archive: Maker, pets: Files, suffix: str, data: st.DataObject
+) -> None:
+    path = as_archive(pets, suffix)
+    blob = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        blob[data.draw(st.integers(0, len(blob) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(blob)
+    message = ""
+    try:
+        read_class_folders(path, "pets")
+    except DataError as error:
+        message = str(error)
+    assert "\n" not in message
+
+
+def test_a_zip_with_a_name_that_is_no_text(as_archive: Maker, picture: Picture) -> None:
+    path = as_archive({"a/\u00e9.png": picture(), "b/1.png": picture()}, ".zip")
+    path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\xc3("))
+    refuse(f"archive:{path}", "damaged or cut short", "utf-8")
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".zip"])
