@@ -1,8 +1,7 @@
-"""Checks of an attack: one short game on the digits, played again, on half the budget, and on top of itself."""
+"""Checks of an attack: a short game, played twice, on half the budget, and on top of itself."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +10,10 @@ from arena.errors import ArenaError, BudgetExceeded, RuleViolation
 from arena.game.access import Access, thief_rng
 from arena.game.attack import Attack
 from arena.game.checks.player import PLAYER_CHECKS, quick
-from arena.game.checks.problem import Check, said
-from arena.game.checks.stage import ROOT, Stage, stage, trial_budget
+from arena.game.checks.problem import Check, said, too_long
+from arena.game.checks.stage import ROOT, Stage, trial_budget
 from arena.game.checks.watch import Watch
 from arena.game.deliverable import Deliverable
-from arena.game.referee import admit
 from arena.game.threat import Budget
 from arena.world.bundle import Bundle
 
@@ -55,7 +53,9 @@ class AttackTrial:
     def halved(self) -> Play:
         """Return a run whose budget is half of what the first run spent."""
         limits = trial_budget(self.cls.needs.budget).model_dump()
-        halves = {name: int(self.first.spent[name] / 2) for name in HALVED if self.first.spent[name]}
+        halves = {
+            name: int(self.first.spent[name] / 2) for name in HALVED if self.first.spent[name]
+        }
         return self._play(Budget.model_validate(limits | halves))
 
     @cached_property
@@ -89,7 +89,7 @@ def delivers(trial: AttackTrial) -> Iterator[str]:
     """With what it needs and a generous budget, the move ends in a deliverable."""
     error = trial.first.error
     if isinstance(error, BudgetExceeded):
-        yield f"expected a trial within the limits, {error}; declare smaller settings in `quick`"
+        yield too_long(error)
     elif error is not None and not isinstance(error, RuleViolation):
         yield f"expected the move to deliver, it raised {said(error)}"
     elif error is None and not isinstance(trial.first.deliverable, Deliverable):
@@ -119,7 +119,11 @@ def delivers_what_can_be_judged(trial: AttackTrial) -> Iterator[str]:
 def changes_the_model(trial: AttackTrial) -> Iterator[str]:
     """What is delivered is not the victim as it was, unless the move is a control or a claim."""
     delivered = trial.first.deliverable
-    if not isinstance(delivered, Deliverable) or delivered.kinds() != {"model"} or trial.cls.control:
+    if (
+        not isinstance(delivered, Deliverable)
+        or delivered.kinds() != {"model"}
+        or trial.cls.control
+    ):
         return
     assert delivered.model is not None  # noqa: S101 - its kind is "model"
     if delivered.model.digest() == trial.stage.victim().digest():
@@ -142,8 +146,8 @@ def spends_on_the_meter(trial: AttackTrial) -> Iterator[str]:
         )
     elif watch.images > 2 * spent["images_forward"]:  # validation during training is free
         yield (
-            f"expected the images that own models see on the meter, found {watch.images} of which "
-            f"{spent['images_forward']:.0f} were charged; use access.lab.logits or access.lab.frozen"
+            f"expected the images that own models see on the meter, found {watch.images} "
+            f"of which {spent['images_forward']:.0f} were charged; use access.lab.logits or .frozen"
         )
 
 
@@ -159,7 +163,7 @@ def stops_at_its_budget(trial: AttackTrial) -> Iterator[str]:
 def draws_from_its_rng_alone(trial: AttackTrial) -> Iterator[str]:
     """No global random generator is used or seeded."""
     if trial.first.watch.drew:
-        yield "expected the global random generators untouched; draw from rng.torch() or rng.numpy()"
+        yield "expected the global random generators untouched, found draws; draw from rng alone"
 
 
 def plays_the_same_again(trial: AttackTrial) -> Iterator[str]:
@@ -176,12 +180,17 @@ def plays_on_its_own_suspect(trial: AttackTrial) -> Iterator[str]:
     delivered = trial.first.deliverable
     if not isinstance(delivered, Deliverable) or delivered.model is None:
         return
+    if list(delivers_what_can_be_judged(trial)):
+        return
     if trial.stacked.error is not None:
-        yield f"expected the move to be playable twice, the second raised {said(trial.stacked.error)}"
+        yield (
+            f"expected the move to be playable twice, the second time it raised "
+            f"{said(trial.stacked.error)}"
+        )
 
 
 ATTACK_CHECKS: tuple[Check[AttackTrial], ...] = (
-    *(Check(on_class(check)) for check in PLAYER_CHECKS),
+    *PLAYER_CHECKS,
     Check(declares_its_needs),
     Check(delivers),
     Check(asks_for_no_more_than_it_needs),

@@ -7,12 +7,12 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
 from arena.game.checks.problem import Check, said
-from arena.game.player import Player
+from arena.game.player import P, Player
 from arena.world.plain import canonical
 
 HEADINGS = (
@@ -26,8 +26,17 @@ HEADINGS = (
 )
 
 
-def is_a_frozen_dataclass(cls: type[Player]) -> Iterator[str]:
+class Subject(Protocol):
+    """What these checks look at: anything that holds a player's class."""
+
+    @property
+    def cls(self) -> type[Player]:
+        """Return the class."""
+
+
+def is_a_frozen_dataclass(trial: Subject) -> Iterator[str]:
     """A player is a frozen dataclass with keyword-only fields that all have defaults."""
+    cls = trial.cls
     parameters = cls.__dict__.get("__dataclass_params__")
     if parameters is None or not parameters.frozen:
         yield (
@@ -42,8 +51,9 @@ def is_a_frozen_dataclass(cls: type[Player]) -> Iterator[str]:
             yield f"expected a default of field {field.name!r}, found none; give the paper's value"
 
 
-def documents_itself(cls: type[Player]) -> Iterator[str]:
+def documents_itself(trial: Subject) -> Iterator[str]:
     """The docstring has a summary of its own and, here or in a base class, the fixed headings."""
+    cls = trial.cls
     own = cls.__dict__.get("__doc__") or ""
     if not own or own.startswith(f"{cls.__name__}("):
         yield f"expected a docstring of {cls.__name__}, found none; start with what the player does"
@@ -53,40 +63,40 @@ def documents_itself(cls: type[Player]) -> Iterator[str]:
     known = "\n".join(base.__doc__ or "" for base in cls.__mro__ if issubclass(base, Player))
     missing = [head for head in HEADINGS if not re.search(rf"^\s*{head}:", known, re.MULTILINE)]
     if missing:
-        yield f"expected the heading{'s' * (len(missing) > 1)} {', '.join(missing)} in the docstring"
+        yield f"expected the headings of a player in the docstring, missing: {', '.join(missing)}"
 
 
-def names_its_paper(cls: type[Player]) -> Iterator[str]:
+def names_its_paper(trial: Subject) -> Iterator[str]:
     """A player names its paper, unless it is a control."""
-    if not cls.paper and not cls.control:
-        yield 'expected the class attribute paper = "authors, venue, year"; or declare control = True'
+    if not trial.cls.paper and not trial.cls.control:
+        yield 'expected paper = "authors, venue, year", found none; or declare control = True'
 
 
-def repr_makes_it_again(cls: type[Player]) -> Iterator[str]:
+def repr_makes_it_again(trial: Subject) -> Iterator[str]:
     """`repr(player)` is the text of a constructor call that makes an equal player."""
-    player = made(cls)
-    names = dict(vars(sys.modules[cls.__module__]))
+    player = trial.cls()
+    names = dict(vars(sys.modules[trial.cls.__module__]))
     again = eval(repr(player), names)  # noqa: S307 - the player's own text; its code runs here anyway
     if again != player:
-        yield f"expected {player!r} from its own repr, found {again!r}"
+        yield f"expected repr to give {player.settings()}, found {again.settings()}"
 
 
-def settings_travel_as_json(cls: type[Player]) -> Iterator[str]:
+def settings_travel_as_json(trial: Subject) -> Iterator[str]:
     """The hyper-parameters survive being written as JSON and read back."""
-    player = made(cls)
+    player = trial.cls()
     try:
         text = canonical(player.settings())
     except (TypeError, ValueError) as error:
         yield f"expected settings that JSON can hold, found {said(error)}"
         return
-    again = _validated(cls, json.loads(text))
+    again = _validated(trial.cls, json.loads(text))
     if again != player:
         yield f"expected {player!r} from its own settings, found {again!r}"
 
 
-def turns_its_dial(cls: type[Player]) -> Iterator[str]:
+def turns_its_dial(trial: Subject) -> Iterator[str]:
     """`at(0)` and `at(1)` are valid players, and differ where there is a dial."""
-    player = made(cls)
+    cls, player = trial.cls, trial.cls()
     if cls.dial is None:
         return
     names = [field.name for field in dataclasses.fields(cls)]
@@ -100,30 +110,25 @@ def turns_its_dial(cls: type[Player]) -> Iterator[str]:
         yield f"expected at(0) and at(1) to differ, found {mild!r} twice"
 
 
-def has_valid_quick_settings(cls: type[Player]) -> Iterator[str]:
+def has_valid_quick_settings(trial: Subject) -> Iterator[str]:
     """The settings in `quick` are hyper-parameters of the player."""
-    names = [field.name for field in dataclasses.fields(cls)]
-    for name in cls.quick:
+    names = [field.name for field in dataclasses.fields(trial.cls)]
+    for name in trial.cls.quick:
         if name not in names:
             yield f"expected quick to hold some of {', '.join(names)}, found {name!r}"
 
 
-def made(cls: type[Player]) -> Player:
-    """Return the player with its defaults."""
-    return cls()
-
-
-def quick(cls: type[Player]) -> Player:
+def quick(cls: type[P]) -> P:
     """Return the player as trials play it: with its `quick` settings, checked like any others."""
     return _validated(cls, dict(cls.quick))
 
 
-def _validated(cls: type[Player], settings: dict[str, Any]) -> Player:
-    player: Player = TypeAdapter(cls).validate_python(settings)
+def _validated(cls: type[P], settings: dict[str, Any]) -> P:
+    player: P = TypeAdapter(cls).validate_python(settings)
     return player
 
 
-PLAYER_CHECKS: tuple[Check[type[Player]], ...] = (
+PLAYER_CHECKS: tuple[Check[Subject], ...] = (
     Check(is_a_frozen_dataclass),
     Check(documents_itself),
     Check(names_its_paper),

@@ -1,4 +1,4 @@
-"""Problems and checks: a check is one sentence that holds for every player, and a function that tests it."""
+"""Problems and checks: a check is a sentence that holds for every player, and a test of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+from arena.errors import BudgetExceeded
+
+T = TypeVar("T", contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Check(Generic[T]):
-    """One rule that every player keeps; `find` yields a sentence for each way in which it is broken."""
+    """One rule that every player keeps; `find` yields a sentence for each breach of it."""
 
     find: Callable[[T], Iterator[str]]
 
@@ -48,6 +50,14 @@ class Check(Generic[T]):
 def said(error: BaseException) -> str:
     """Return an exception as it is quoted in a problem."""
     return f"{type(error).__name__}: {error}"
+
+
+def too_long(error: BudgetExceeded) -> str:
+    """Return what to say of a player whose trial does not end within the limits."""
+    return (
+        f"expected a trial of at most {error.budget:.0f} {error.meter}, found more; "
+        "declare smaller settings in `quick`"
+    )
 
 
 def all_problems(checks: Iterable[Check[T]], trial: T) -> list[Problem]:

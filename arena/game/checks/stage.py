@@ -1,4 +1,4 @@
-"""The stage of a trial: digits, a small network trained for a moment, innocents, strange suspects."""
+"""The stage of a trial: digits, a small network, innocents, strange suspects."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Stage:
         return self.model("victim")
 
     def innocents(self) -> dict[str, Classifier]:
-        """Return models that are nobody's copy: another seed, the other half, another architecture."""
+        """Return models that are nobody's copy: other seed, other data, other architecture."""
         mlp = self.task.card_for("mlp")
         return {
             "an innocent of another seed": self.model("innocent/seed"),

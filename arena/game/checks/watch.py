@@ -1,9 +1,8 @@
-"""What a player does behind the meters' back: steps, forward passes and draws that nobody was told of."""
+"""What a player does behind the meters' back: steps, forward passes and global draws."""
 
 from __future__ import annotations
 
 import contextlib
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -65,10 +64,12 @@ class Watch:
 
 
 def _generators() -> tuple[bytes, ...]:
-    """Return the states of the global generators of torch, NumPy and Python."""
-    _, keys, position, *_ = np.random.get_state()  # noqa: NPY002 - the global state is what we watch
+    """Return the states of the global generators of torch and NumPy.
+
+    Python's own is left out: the import of a library may draw from it.
+    """
+    _, keys, position, *_ = np.random.get_state()
     return (
         torch.get_rng_state().numpy().tobytes(),
         np.asarray(keys).tobytes() + str(position).encode(),
-        repr(random.getstate()).encode(),
     )
