@@ -25,7 +25,7 @@ from arena.game.referee import Evidence, Referee
 from arena.game.suspect import Suspect
 from arena.game.threat import Output, ThreatModel
 from arena.world.bundle import Bundle
-from arena.world.data import Dataset, load
+from arena.world.data import Dataset, load, resized
 from arena.world.models import Classifier, build, pack, unpack
 from arena.world.plain import Json
 from arena.world.rng import Rng
@@ -245,10 +245,9 @@ class RoundStep(Step):
             register=Register.of(lines),
             current=current,
             data=granted(task.splits.thief, self.grants.data, Rng(self.seed).child("grant")),
-            pool=load(self.grants.pool, cache=setting.cache).train if self.grants.pool else None,
+            pool=_foreign(self.grants.pool, "train", task, setting),
+            transfer=_foreign(self.grants.transfer, "train", task, setting),
         )
-        if self.grants.transfer:
-            gate.transfer = load(self.grants.transfer, cache=setting.cache).train
         if "tests" in self.grants.knows:
             gate.exposed = inputs(self.protect, "exposed")
         if self.grants.budget.verifier_calls != 0:
@@ -297,9 +296,7 @@ class JudgeStep(Step):
             unpack(inputs(protect, "victim")),
             Register.of(inputs(played, "register").data["lines"]),
         )
-        transfer = None
-        if played.grants.transfer:
-            transfer = load(played.grants.transfer, cache=setting.cache).test
+        transfer = _foreign(played.grants.transfer, "test", task, setting)
         referee = Referee(task, evidence, played.grants, played.verification, transfer)
         nulls = [unpack(inputs(null, "model")) for null in self.nulls]
         deliverable = Deliverable.of(inputs(played, "deliverable"))
@@ -354,6 +351,14 @@ def granted(data: Dataset, share: float, rng: Rng) -> Dataset | None:
     n = max(1, round(len(data) * share))
     order = rng.numpy().permutation(len(data))[:n]
     return data.select(torch.from_numpy(np.sort(order)))
+
+
+def _foreign(name: str, part: str, task: Task, setting: Setting) -> Dataset | None:
+    """Return a part of another data set, in the shape of the task's inputs; None without a name."""
+    if not name:
+        return None
+    source = load(name, cache=setting.cache)
+    return resized(source.train if part == "train" else source.test, task.card.input_shape)
 
 
 def _test_accuracy(task: Task, model: Classifier) -> float:

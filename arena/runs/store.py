@@ -11,8 +11,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from pathlib import Path
 from arena.errors import StoreError
 from arena.game.memo import Parts
 from arena.world.bundle import Bundle
+from arena.world.durable import write_whole
 
 _REMEMBERED = 4096  # small bundles kept in memory, so that replays cost no file
 _SMALL = 1 << 16  # bytes
@@ -102,17 +101,3 @@ class Store:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-
-def write_whole(path: Path, blob: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(blob)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 from arena.errors import ArenaError, StoreError
 from arena.world.bundle import Bundle
 from arena.world.data.dataset import Dataset, Source
+from arena.world.durable import write_whole
 from arena.world.plain import digest
 
 _FORMAT = 1  # raise it when the same file would be decoded otherwise
@@ -75,18 +74,8 @@ def _unpacked(bundle: Bundle) -> Source | Dataset:
 
 
 def _write(path: Path, blob: bytes) -> None:
-    """Write under a temporary name, sync, rename: the file is whole or not there."""
-    part = path.with_name(f"{path.name}.{uuid4().hex}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("xb") as file:
-                file.write(blob)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, blob)
     except OSError as error:
         raise StoreError(
             f"expected to write the data cache into {path.parent}, found {error}; "

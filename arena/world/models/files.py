@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from arena.errors import ModelError, StoreError
 from arena.world.bundle import Bundle
+from arena.world.durable import write_whole
 from arena.world.models.card import ModelCard
 from arena.world.models.classifier import Classifier, restore
 from arena.world.models.formats import CHECKPOINT, foreign_format, read_header
@@ -57,8 +57,8 @@ def save_model(model: Classifier, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         card_path.unlink(missing_ok=True)
-        _write(path, blob)
-        _write(card_path, json.dumps(card, indent=2, sort_keys=True).encode() + b"\n")
+        write_whole(path, blob)
+        write_whole(card_path, json.dumps(card, indent=2, sort_keys=True).encode() + b"\n")
     except OSError as error:
         raise ModelError(
             f"{path} cannot be written ({error.strerror}); check the folder"
@@ -159,16 +159,3 @@ def _card_path(path: Path) -> Path:
 
 def _sha(blob: bytes) -> str:
     return hashlib.sha256(blob).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write to a temporary name beside the file, sync, rename: complete or absent."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
