@@ -50,7 +50,7 @@ class FineTune(Attack):
     (degrees) and shift (share of the side) of the augmentation; labels, the truth or the stolen
     model's own answers.
     Cost: 0 queries; epochs * ceil(n / batch) optimiser steps.
-    Differences to the paper: an own optimiser at a stated rate; the SoK's code inherits the owner's.
+    Differences to the paper: an own optimiser at a stated rate; the SoK's inherits the owner's.
     Reference: Chen et al., S&P 2022 (settings); Adi et al., USENIX Security 2018 (names).
     Versions: 1.
     """

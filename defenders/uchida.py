@@ -71,7 +71,7 @@ def key_material(seed: str, n_bits: int, size: int) -> dict[str, Tensor]:
 
 
 class Embedding(Hook):
-    """The extra loss: strength * sum over bits of the cross-entropy of sigmoid(matrix @ carrier)."""
+    """The extra loss: strength * sum over bits of the cross-entropy of sigmoid(X @ carrier)."""
 
     def __init__(self, layer: str, matrix: Tensor, bits: Tensor, strength: float) -> None:
         self.layer, self.matrix, self.bits, self.strength = layer, matrix, bits, strength
@@ -83,9 +83,10 @@ class Embedding(Hook):
         self.matrix, self.bits = self.matrix.to(device), self.bits.to(device).float()
 
     def loss(self, view: StepView) -> Tensor:
-        """Return the regulariser. Source: Uchida et al., eq. 4; the sum, not the mean, over bits."""
+        """Return the regulariser: the sum over bits, not the mean. Source: Uchida et al., eq. 4."""
         scores = project(self.matrix, self._weight).float()
-        return self.strength * F.binary_cross_entropy_with_logits(scores, self.bits, reduction="sum")
+        total = F.binary_cross_entropy_with_logits(scores, self.bits, reduction="sum")
+        return self.strength * total
 
 
 @defense("uchida")
