@@ -141,7 +141,8 @@ class Court:
         p = null_p_value(verdict.statistic, values, high=verdict.copies == "high")
         level = party.defense.level
         # Nulls that agree to the last digit allow the rank test only, which ends at 1 / (1 + n).
-        limit = 1 / (1 + len(values)) if len(values) > 1 == len(set(values)) else level
+        alike = len(values) > 1 and len(set(values)) == 1
+        limit = 1 / (1 + len(values)) if alike else level
         if p <= limit and binomial_tail(hits, len(values), level) > level:
             return ""
         return (
