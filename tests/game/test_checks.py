@@ -39,7 +39,7 @@ class NoPlayer:
 '''
 
 
-def file_of(tmp_path, text, name="players.py"):
+def file_of(tmp_path, text, name):
     path = tmp_path / name
     path.write_text(text)
     return path
@@ -47,8 +47,8 @@ def file_of(tmp_path, text, name="players.py"):
 
 @pytest.fixture
 def players(tmp_path):
-    yield file_of(tmp_path, PLAYERS)
-    sys.modules.pop("arena_player_players", None)
+    yield file_of(tmp_path, PLAYERS, "own_players.py")
+    sys.modules.pop("own_players", None)
 
 
 def test_players_are_loaded_from_a_file(players):
@@ -62,7 +62,7 @@ def test_a_file_is_imported_once(players):
 
 def test_a_relative_path_names_the_same_player(players, monkeypatch):
     monkeypatch.chdir(players.parent)
-    assert load_player("players.py:Mine") is load_player(f"{players}:Mine")
+    assert load_player("own_players.py:Mine") is load_player(f"{players}:Mine")
 
 
 @pytest.mark.parametrize("spec", ["players.py", "players.py:", "players:Mine", "players.py:1x", ""])
@@ -72,7 +72,9 @@ def test_the_form_is_checked(spec):
 
 
 def test_a_missing_file_is_said():
-    with pytest.raises(RegistryError, match=r"found none; check the path"):
+    with pytest.raises(
+        RegistryError, match=r"expected a Python file with players at .*, found none"
+    ):
         load_player("nowhere.py:Mine")
 
 
@@ -81,15 +83,25 @@ def test_a_missing_file_is_said():
     [("Mina", "did you mean 'Mine'"), ("NoPlayer", "known are"), ("Attack", "known are")],
 )
 def test_a_missing_class_is_said(players, name, hint):
-    with pytest.raises(RegistryError, match=rf"called '{name}' in players\.py, found none; {hint}"):
+    with pytest.raises(
+        RegistryError, match=rf"called '{name}' in own_players\.py, found none; {hint}"
+    ):
         load_player(f"{players}:{name}")
 
 
 def test_a_broken_file_is_said_and_forgotten(tmp_path):
-    path = file_of(tmp_path, "1 / 0", "broken.py")
-    with pytest.raises(RegistryError, match=r"broken\.py cannot be imported: ZeroDivisionError"):
+    path = file_of(tmp_path, "1 / 0", "broken_players.py")
+    with pytest.raises(
+        RegistryError, match=r"broken_players\.py cannot be imported: ZeroDivisionError"
+    ):
         load_player(f"{path}:Mine")
-    assert "arena_player_broken" not in sys.modules
+    assert "broken_players" not in sys.modules
+
+
+def test_a_file_must_not_be_called_like_a_module(tmp_path):
+    path = file_of(tmp_path, PLAYERS, "json.py")
+    with pytest.raises(RegistryError, match=r"another module is called 'json'; rename the file"):
+        load_player(f"{path}:Mine")
 
 
 def breaks_its_word(trial):

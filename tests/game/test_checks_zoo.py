@@ -249,15 +249,17 @@ def assert_said(found, expected):
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_broken_attack(name):
-    assert_said(check_attack(load_player(f"{ZOO / 'attacks.py'}:{name}")), ATTACKS[name])
+    assert_said(check_attack(load_player(f"{ZOO / 'broken_attacks.py'}:{name}")), ATTACKS[name])
 
 
 @pytest.mark.parametrize("name", DEFENSES)
 def test_broken_defense(name):
-    assert_said(check_defense(load_player(f"{ZOO / 'defenses.py'}:{name}")), DEFENSES[name])
+    assert_said(check_defense(load_player(f"{ZOO / 'broken_defenses.py'}:{name}")), DEFENSES[name])
 
 
-@pytest.mark.parametrize(("file", "table"), [("attacks.py", ATTACKS), ("defenses.py", DEFENSES)])
+@pytest.mark.parametrize(
+    ("file", "table"), [("broken_attacks.py", ATTACKS), ("broken_defenses.py", DEFENSES)]
+)
 def test_no_animal_is_forgotten(file, table):
     classes = re.findall(r"^class (\w+)\(", (ZOO / file).read_text(), re.MULTILINE)
     assert set(classes) == set(table)
