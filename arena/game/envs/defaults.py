@@ -1,0 +1,30 @@
+"""The match that an environment plays where none is given: digits, a small network."""
+
+from __future__ import annotations
+
+from arena.game.match import MatchSpec
+from arena.game.player import PlayerSpec
+from arena.game.threat import preset
+from arena.world.task import TaskSpec
+from arena.world.training import Recipe
+
+_QUICK = {"epochs": 2}
+
+MOVES = (
+    PlayerSpec(name="none"),
+    PlayerSpec(name="ft-ll", settings=_QUICK),
+    PlayerSpec(name="ft-al", settings=_QUICK),
+    PlayerSpec(name="rt-al", settings=_QUICK),
+)
+SCHEMES = (PlayerSpec(name="none"), PlayerSpec(name="uchida"))
+
+
+def default_match() -> MatchSpec:
+    """Return a briefly trained network with Uchida's watermark, open to white-box thieves."""
+    return MatchSpec(
+        task=TaskSpec(recipe=Recipe(epochs=5)),
+        owner="uchida",
+        defense=PlayerSpec(name="uchida"),
+        thief="learner",
+        grants=preset("whitebox_third"),
+    )
