@@ -1,0 +1,188 @@
+"""Which unit of one model is which of another: by what they show and by their incoming weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from arena.errors import NotComparable
+from arena.world.graph.edit import State, units_of
+from arena.world.graph.groups import Group
+from arena.world.graph.plan import Plan
+
+_SILENT = 1e-6  # spread of a unit's output relative to its size: below, it is constant
+_SAME = 0.95  # cosine from which on two units of a model count as one unit and its copy
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """What is known of the units of a group, none of which a rewriting can hide.
+
+    Attributes:
+        maps: (n_units, samples) what they show on the probes, float64.
+        rows: (n_units, entries) their incoming weights and bias, with the normalisation folded
+            into them: free of the signs and scales that it undoes.
+    """
+
+    maps: Tensor
+    rows: Tensor
+
+    @classmethod
+    def of(cls, state: State, eps: Mapping[str, float], group: Group, maps: Tensor) -> Portrait:
+        """Return the portrait of a group from the tensors of its first producer.
+
+        Args:
+            state: the model's tensors.
+            eps: of the model's normalisations.
+            group: the group.
+            maps: (n_units, samples).
+        """
+        producer = group.producers[0]
+        slot, norm = producer.slot, producer.norm
+        weights = units_of(state, f"{slot.layer}.weight", slot, group)
+        parts = [weights]
+        if f"{slot.layer}.bias" in state:
+            parts.append(units_of(state, f"{slot.layer}.bias", slot, group))
+        elif norm:
+            parts.append(weights.new_zeros(len(weights), slot.block))
+        if norm:
+            gamma, beta, mean, variance = (
+                units_of(state, f"{norm.layer}.{tensor}", norm, group)
+                for tensor in ("weight", "bias", "running_mean", "running_var")
+            )
+            factor = gamma / (variance + eps[norm.layer]).sqrt()  # (n_units, 1)
+            parts = [weights * factor, factor * (parts[1] - mean) + beta]
+        return cls(maps.double(), torch.cat(parts, 1).double())
+
+    @property
+    def silent(self) -> Tensor:
+        """(n_units,) whether a unit shows the same everywhere, so that only its weights tell."""
+        size = self.maps.abs().amax(1)
+        return self.maps.std(1) <= _SILENT * size
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Which unit of a suspect stands for each unit of a reference.
+
+    Attributes:
+        partner: (n_ours,) the suspect's unit, -1 where none is left.
+        likeness: (n_ours,) correlation of the maps; cosine of the rows where both are silent.
+        cosine: (n_ours,) cosine of the rows with those of the partner.
+        signs: (n_ours,) -1 where the suspect's unit shows the negative.
+        factors: (n_theirs,) for each unit of the suspect that is a copy of a partner: how many
+            times the partner's output it shows; 0 for all others.
+        origin: (n_theirs,) place in `partner` of the unit that it copies, -1 where there is none.
+    """
+
+    partner: Tensor
+    likeness: Tensor
+    cosine: Tensor
+    signs: Tensor
+    factors: Tensor
+    origin: Tensor
+
+    def plan(self) -> Plan:
+        """Return the plan that brings the suspect's group into the reference's order.
+
+        Copies add their outgoing weights to the unit that they copy; a unit without partner is a
+        copy of unit 0 that nobody reads.
+        """
+        n_theirs = len(self.factors)
+        outgoing = torch.zeros(len(self.partner), n_theirs, dtype=torch.float64)
+        found = (self.partner >= 0).nonzero()[:, 0]
+        outgoing[found, self.partner[found]] = 1
+        copies = (self.origin >= 0).nonzero()[:, 0]
+        outgoing[self.origin[copies], copies] = self.factors[copies]
+        return Plan(self.partner.clamp(min=0), outgoing)
+
+
+def match(theirs: Portrait, ours: Portrait, signed: bool) -> Match:
+    """Match the units of a suspect with those of a reference, one to one, and find copies.
+
+    The sum over all pairs of the correlation of maps and the cosine of rows is the largest
+    possible (Hungarian method). What is left over is compared with the suspect's matched units.
+
+    Args:
+        theirs: the suspect's units.
+        ours: the reference's.
+        signed: whether a unit may show the negative of what it stands for.
+
+    Raises:
+        NotComparable: the two groups read inputs of different sizes.
+    """
+    if theirs.rows.shape[1] != ours.rows.shape[1]:
+        raise NotComparable(
+            f"expected units with {ours.rows.shape[1]} incoming weights, the suspect's have "
+            f"{theirs.rows.shape[1]}; its layers cannot be brought back to the reference's"
+        )
+    correlation = _cosines(_centred(theirs), _centred(ours))  # (n_theirs, n_ours)
+    cosine = _cosines(theirs.rows, ours.rows)
+    if signed:
+        signs = correlation.sign() + (correlation == 0) * cosine.sign()
+        score = correlation.abs() + cosine.abs()
+    else:
+        signs, score = torch.ones_like(correlation), correlation + cosine
+    rows, columns = map(torch.as_tensor, linear_sum_assignment(score.numpy(), maximize=True))
+    silent = theirs.silent[:, None] & ours.silent
+    likeness = torch.where(silent, cosine, correlation) * signs
+    partner = torch.full((len(ours.rows),), -1).index_copy(0, columns, rows)
+
+    def paired(values: Tensor, default: float) -> Tensor:
+        chosen = values.new_full((len(partner),), default)
+        return chosen.index_copy(0, columns, values[rows, columns])
+
+    factors, origin = _copies(theirs, partner, signed)
+    return Match(
+        partner=partner,
+        likeness=paired(likeness, 0.0),
+        cosine=paired(cosine * signs, 0.0),
+        signs=paired(signs, 1.0),
+        factors=factors,
+        origin=origin,
+    )
+
+
+def _copies(units: Portrait, partner: Tensor, signed: bool) -> tuple[Tensor, Tensor]:
+    """Return (factors, origin) of the suspect's units that are copies of matched ones."""
+    n_units = len(units.rows)
+    factors = torch.zeros(n_units, dtype=torch.float64)
+    origin = torch.full((n_units,), -1)
+    places = (partner >= 0).nonzero()[:, 0]
+    matched = partner[places]
+    free = torch.ones(n_units, dtype=torch.bool).index_fill(0, matched, False).nonzero()[:, 0]
+    if not len(free):
+        return factors, origin
+    silent = units.silent
+    for kind, vectors in ((~silent, units.maps), (silent, units.rows)):
+        left, base = free[kind[free]], kind[matched].nonzero()[:, 0]
+        if not len(left) or not len(base):
+            continue
+        cosine = _cosines(vectors[left], vectors[matched[base]])
+        best, at = (cosine.abs() if signed else cosine).max(1)
+        model = vectors[matched[base[at]]]
+        times = (vectors[left] * model).sum(1) / (model * model).sum(1)  # least squares
+        same = best >= _SAME
+        factors[left[same]] = times[same]
+        origin[left[same]] = places[base[at[same]]]
+    return factors, origin
+
+
+def _centred(units: Portrait) -> Tensor:
+    """Return the maps without their means; zero for silent units."""
+    centred = units.maps - units.maps.mean(1, keepdim=True)
+    return centred * ~units.silent[:, None]
+
+
+def _cosines(first: Tensor, second: Tensor) -> Tensor:
+    """Return the cosines (n_first, n_second) of all pairs of rows; 0 where a row is zero."""
+    return torch.nan_to_num(_unit(first) @ _unit(second).T)
+
+
+def _unit(rows: Tensor) -> Tensor:
+    length = rows.norm(dim=1, keepdim=True)
+    return torch.where(length > 0, rows / length, 0.0)

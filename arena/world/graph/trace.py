@@ -1,0 +1,91 @@
+"""The layer graph of a classifier: its groups of channels, found by tracing its forward pass.
+
+Source: the structure constraints of Yan et al. 2023 ("invariant neuron transforms"); the traced
+graph is that of `torch.fx`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import fx
+
+from arena.errors import NotComparable, did_you_mean
+from arena.world.graph.assemble import groups_of
+from arena.world.graph.groups import Group, Slot
+from arena.world.graph.walk import Walk
+from arena.world.models import Classifier
+
+
+@dataclass(frozen=True)
+class LayerGraph:
+    """The groups of a classifier, in the order in which its forward pass first produces them.
+
+    Channels of the input, logits, and what meets an operation that is not understood are in none.
+    """
+
+    groups: tuple[Group, ...]
+
+    @classmethod
+    def of(cls, model: Classifier) -> LayerGraph:
+        """Trace a model; it is only read.
+
+        The graph of a model that `torch.fx` cannot trace has no groups.
+        """
+        copied = model.copy().cpu().eval()
+        try:
+            traced = fx.symbolic_trace(copied)
+        except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError):
+            return cls(())
+        example = torch.zeros(2, *model.card.input_shape)
+        return cls(tuple(groups_of(Walk(traced, example))))
+
+    def __getitem__(self, name: str) -> Group:
+        """Return the group of that name.
+
+        Raises:
+            NotComparable: there is none.
+        """
+        for group in self.groups:
+            if group.name == name:
+                return group
+        known = [group.name for group in self.groups]
+        raise NotComparable(f"no group of channels is named {name!r}{did_you_mean(name, known)}")
+
+    def writing(self, layer: str) -> tuple[Group, ...]:
+        """Return the groups to which the outputs of a layer belong."""
+        return self._with(layer, "out")
+
+    def reading(self, layer: str) -> tuple[Group, ...]:
+        """Return the groups to which the inputs of a convolution or linear layer belong."""
+        return self._with(layer, "in")
+
+    def resized(self, name: str, n_units: int) -> LayerGraph:
+        """Return the graph of the same network after a group got another number of units."""
+        changed = self[name]
+        extra = n_units - changed.n_units
+        starts = [(slot.layer, slot.side, slot.start, slot.block) for slot in changed.slots()]
+
+        def move(slot: Slot) -> Slot:
+            before = sum(
+                block
+                for layer, side, start, block in starts
+                if (layer, side) == (slot.layer, slot.side) and start < slot.start
+            )
+            return replace(slot, start=slot.start + extra * before)
+
+        return LayerGraph(
+            tuple(
+                group.moved(move, n_units if group.name == name else group.n_units)
+                for group in self.groups
+            )
+        )
+
+    def _with(self, layer: str, side: str) -> tuple[Group, ...]:
+        place = (layer, side)
+        return tuple(
+            group
+            for group in self.groups
+            if any((slot.layer, slot.side) == place for slot in group.slots())
+        )
