@@ -6,6 +6,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -133,12 +134,19 @@ class Workers:
         self._heard, self._limit_s = heard, limit_s
         self._job = (store, setting.cache, setting.cell, plugins)
         self._context = multiprocessing.get_context("spawn")
-        self._workers = [self._begin() for _ in range(n_workers)]
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(n_workers):
+                self._workers.append(self._begin())
+        except BaseException:
+            self.close()
+            raise
 
     def _begin(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(theirs, *self._job))
-        process.start()
+        with _deaf():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
@@ -213,6 +221,16 @@ class Workers:
         return outcome
 
 
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: whoever started them stops them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(
     pipe: Connection,
     root: Path,
@@ -226,7 +244,7 @@ def _work(
     os.environ["OMP_NUM_THREADS"] = "1"
     load_plugins(plugins)
     store = Store(root)
-    with one_thread(), contextlib.suppress(EOFError, KeyboardInterrupt):
+    with one_thread(), contextlib.suppress(EOFError, ConnectionError):
         while True:
             step: Step = pipe.recv()
             setting = Setting(cache, _Every(pipe), cell)
@@ -238,7 +256,10 @@ def _work(
 
 
 def _say(pipe: Connection, said: dict[str, Json]) -> None:
-    pipe.send_bytes(canonical(said).encode())
+    try:
+        pipe.send_bytes(canonical(said).encode())
+    except OSError:  # nobody listens any more, and a step must not be recorded as failed for that
+        os._exit(1)
 
 
 class _Every:
