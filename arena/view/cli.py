@@ -1,0 +1,129 @@
+"""The command `arena`. Nothing heavy is imported here: each command imports what it needs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import arena
+from arena.view.failures import ending
+
+app = typer.Typer(
+    name="arena",
+    help="The copyright arena: thieves steal neural networks, owners prove whose they are.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+Folder = Annotated[Path, typer.Argument(help="The folder of a tournament.", metavar="DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """The copyright arena: thieves steal neural networks, owners prove whose they are."""
+    if version:
+        typer.echo(f"copyright-arena {arena.__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def run(
+    scenario: Annotated[
+        str, typer.Argument(help="The name of a scenario that ships, or a TOML file.")
+    ] = "quickstart",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where results go; by default runs/NAME.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; by default one for each core.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|cpu|cuda", help="Where models run; by default as the scenario says."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replaces the scenario's seed.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario; may be repeated."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play a tournament, or continue one that was stopped."""
+    from arena.view.order import Order
+    from arena.view.play import carry_out
+
+    order = Order(
+        scenario=scenario,
+        out=out,
+        jobs=jobs,
+        device=device,
+        seed=seed,
+        changes=tuple(changes or ()),
+        as_json=as_json,
+    )
+    raise typer.Exit(carry_out(order, dry_run=dry_run))
+
+
+@app.command()
+def show(folder: Folder, as_json: AsJson = False) -> None:
+    """Show the results of a tournament."""
+    from arena.view.show import show_results
+
+    show_results(folder, as_json=as_json)
+
+
+@app.command("list")
+def list_known(
+    kind: Annotated[
+        str, typer.Argument(metavar="attackers|defenders|scenarios|data|models", help="What.")
+    ],
+) -> None:
+    """List attackers, defenders, scenarios, data sets or models."""
+    from arena.view.lists import show_list
+
+    show_list(kind)
+
+
+@app.command()
+def check(
+    player: Annotated[str, typer.Argument(help="The file and the class.", metavar="FILE.py:Class")],
+) -> None:
+    """Check that an attacker or a defender of your own keeps the rules."""
+    from arena.view.checking import show_check
+
+    raise typer.Exit(show_check(player))
+
+
+@app.command()
+def tensorboard(folder: Folder) -> None:
+    """Rebuild the TensorBoard files of a tournament from its ledger."""
+    from arena.view.show import rebuild_tensorboard
+
+    rebuild_tensorboard(folder)
+
+
+def main() -> None:
+    """Run the command line; every error becomes a sentence on stderr and an exit code."""
+    try:
+        code = app(prog_name="arena", standalone_mode=False)
+    except BaseException as error:
+        if isinstance(error, SystemExit | GeneratorExit):
+            raise
+        end = ending(error)
+        for sentence in end.sentences:
+            typer.echo(f"arena: {sentence}", err=True)
+        sys.exit(end.code)
+    sys.exit(code or 0)

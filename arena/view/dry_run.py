@@ -1,0 +1,79 @@
+"""`arena run --dry-run`: which matches would be played, what would be trained, what is made."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+
+from arena.game.match import MatchSpec
+from arena.game.memo import Step
+from arena.game.steps import InnocentsStep, JudgeStep, ProtectStep, RoundStep, TrainStep
+from arena.runs.tournament import Tournament, open_folder, task_of
+from arena.view.board import NullBoard
+from arena.view.order import Game
+from arena.view.report import LEDGER
+from arena.view.tables import plain_table
+from arena.world.plain import Json
+
+_KINDS = {
+    ProtectStep: "protect a victim",
+    RoundStep: "play a round",
+    JudgeStep: "judge a round",
+    InnocentsStep: "verify innocents",
+}
+_POOLS = {"calibration": "train an innocent for thresholds", "reporting": "train an innocent"}
+
+
+def show_plan(game: Game, *, as_json: bool) -> None:
+    """Print what `arena run` would do; nothing is trained and no folder is made."""
+    with tempfile.TemporaryDirectory() as empty:
+        begun = (game.out / LEDGER).is_file()
+        store, ledger = open_folder(game.out if begun else Path(empty))
+        task = task_of(game.scenario, game.compute)
+        tournament = Tournament(game.scenario, task, store, ledger, NullBoard())
+        steps = [(step, store.has(step.digest)) for step in tournament.steps()]
+        ledger.close()
+    matches = [
+        _match(match, [action.move.name for action in script])
+        for match, script in game.scenario.matches(task)
+    ]
+    if as_json:
+        plan = [
+            {"title": step.title, "kind": kind_of(step), "digest": step.digest, "made": made}
+            for step, made in steps
+        ]
+        Console().print_json(data={"matches": matches, "steps": plan})
+        return
+    _print(game, matches, steps)
+
+
+def _match(match: MatchSpec, moves: list[str]) -> dict[str, Json]:
+    return {
+        "match": match.title,
+        "owner": match.owner,
+        "thief": match.thief,
+        "repeat": match.repeat,
+        "moves": moves,
+    }
+
+
+def _print(game: Game, matches: list[dict[str, Json]], steps: list[tuple[Step, bool]]) -> None:
+    console = Console(highlight=False)
+    rows = [(match["match"], ", ".join(match["moves"])) for match in matches]
+    console.print(plain_table(f"{len(matches)} matches", ("match", "moves"), rows))
+    needed = Counter(kind_of(step) for step, _ in steps)
+    made = Counter(kind_of(step) for step, is_made in steps if is_made)
+    counts = [(kind, str(n), str(made[kind]), str(n - made[kind])) for kind, n in needed.items()]
+    counts.append(("all", str(len(steps)), str(made.total()), str(len(steps) - made.total())))
+    console.print(plain_table("Steps", ("step", "needed", "made", "to make"), counts))
+    console.print(f"Results would go to {game.out}; nothing was trained.", markup=False)
+
+
+def kind_of(step: Step) -> str:
+    """Return what a step does, in words."""
+    if isinstance(step, TrainStep):
+        return _POOLS.get(step.stream[0], "train a victim's twin")
+    return _KINDS.get(type(step), type(step).__name__)

@@ -1,0 +1,85 @@
+"""What a person reads when a command cannot go on: sentences, an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from arena.errors import ArenaError, ScenarioError, did_you_mean
+
+REFUSED, CRASHED, STOPPED = 2, 1, 130
+TRACE = "crash.txt"
+
+UsageError: type[BaseException] = typer.BadParameter.__mro__[1]
+"""What every version of typer raises for a command line that it cannot read."""
+
+
+class Ended(Exception):  # noqa: N818 - how a command ended, not always an error
+    """A command ends here; `sentences` are said on stderr and `code` is its exit code."""
+
+    def __init__(self, code: int, *sentences: str) -> None:
+        self.code, self.sentences = code, sentences
+        super().__init__("\n".join(sentences))
+
+
+def ending(error: BaseException, folder: Path | None = None) -> Ended:
+    """Return how a command ends with an exception; an unexpected one leaves its trace in a file.
+
+    Args:
+        error: what was raised.
+        folder: where the trace goes; None is the folder for temporary files.
+    """
+    if isinstance(error, Ended):
+        return error
+    if isinstance(error, ScenarioError):
+        return Ended(REFUSED, *error.problems)
+    if isinstance(error, ArenaError):
+        return Ended(REFUSED, str(error))
+    if isinstance(error, UsageError):
+        return Ended(REFUSED, _usage(error))
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return Ended(STOPPED, "stopped")
+    path = _trace(error, folder or Path(tempfile.gettempdir()))
+    first = str(error).partition("\n")[0]
+    return Ended(CRASHED, f"unexpected {type(error).__name__} ({first}); the trace is in {path}")
+
+
+def _usage(error: BaseException) -> str:
+    """Return what is wrong with a command line, with the nearest option there is."""
+    known = getattr(error, "possibilities", None)
+    if known:
+        name: str = getattr(error, "option_name", "")
+        return f"no option is called {name!r}{did_you_mean(name, known)}"
+    message: str = getattr(error, "format_message", error.__str__)()
+    return f"{message.rstrip('.')}; `arena --help` lists what there is"
+
+
+def _trace(error: BaseException, folder: Path) -> Path:
+    path = folder / TRACE
+    text = "".join(traceback.format_exception(error))
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError:  # a folder that cannot be written may be the very error
+        path = Path(tempfile.gettempdir()) / TRACE
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+@contextlib.contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Turn Ctrl-C and unexpected errors of a tournament into the sentences that belong to it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        again = shlex.join(["arena", *sys.argv[1:]])
+        sentence = f"stopped; what is finished is kept, and `{again}` continues from there"
+        raise Ended(STOPPED, sentence) from error
+    except Exception as error:
+        raise ending(error, folder) from error
