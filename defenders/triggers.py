@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from arena.game.statistics import binomial_tail, least_hits, null_p_value
+from arena.game.statistics import binomial_tail, least_hits, null_p_value, rank_p_value
 from arena.game.verdict import Rule, Verdict
 from arena.world.plain import Json
 from arena.world.rng import Rng
@@ -101,10 +101,11 @@ def null_verdict(hits: int, n: int, null_hits: list[int], level: float) -> Verdi
 def null_hits_p_value(hits: int, n: int, null_hits: list[int]) -> float:
     """Return the p-value of `hits` of `n` triggers against the hits of null models.
 
-    The larger of two tails, as a model's hits vary for two reasons: Student's t over the nulls'
+    The largest of its tails, as a model's hits vary for two reasons: Student's t over the nulls'
     rates (models differ), and the beta-binomial predictive of all nulls' hits pooled, under
     Jeffreys' prior (a rate is seen through few triggers; nulls without a single hit do not make one
-    hit a proof). Fewer than two nulls prove nothing: 1.
+    hit a proof). What a null reached itself is besides no rarer than its rank. Fewer than two nulls
+    prove nothing: 1.
 
     >>> null_hits_p_value(1, 30, [0] * 12) > 0.01 > null_hits_p_value(3, 30, [0] * 12)
     True
@@ -114,9 +115,12 @@ def null_hits_p_value(hits: int, n: int, null_hits: list[int]) -> float:
     total, n_shown = sum(null_hits), n * len(null_hits)
     tail = np.arange(hits, n + 1)  # summed: scipy's own tail is 1 - cdf, which ends at 1e-16
     sampling = float(stats.betabinom.pmf(tail, n, total + 0.5, n_shown - total + 0.5).sum())
-    if len(set(null_hits)) == 1:
-        return min(1.0, sampling)
-    return max(min(1.0, sampling), null_p_value(hits / n, [k / n for k in null_hits], high=True))
+    tails = [min(1.0, sampling)]
+    if len(set(null_hits)) > 1:
+        tails.append(null_p_value(hits, null_hits, high=True))
+    if max(null_hits) >= hits:
+        tails.append(rank_p_value(hits, null_hits, high=True))
+    return max(tails)
 
 
 def _verdict(

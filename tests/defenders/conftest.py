@@ -1,0 +1,75 @@
+"""An owner's world on the digits: a base model, null models, and a way to mark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from arena.game.defense import Defense, OwnerTask, Protected
+from arena.game.lab import Lab
+from arena.game.suspect import Suspect
+from arena.world.compute import Compute
+from arena.world.data import Dataset
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+from arena.world.task import Task
+from arena.world.training import Examples
+
+COMPUTE = Compute()
+LAB = Lab(COMPUTE)
+Marking = Callable[[Defense], Protected]
+
+
+def _model(task: Task, data: Dataset, rng: Rng) -> Classifier:
+    model = LAB.build(task.card, rng.child("initial"))
+    LAB.train(model, Examples.of(data), task.spec.recipe, rng.child("training"))
+    return model
+
+
+@pytest.fixture(scope="session")
+def nulls(task: Task) -> list[Classifier]:
+    """Six independent models: three of the owner's data, three of the other half."""
+    halves = [task.splits.owner] * 3 + [task.splits.other] * 3
+    return [_model(task, data, Rng(100 + i)) for i, data in enumerate(halves)]
+
+
+@pytest.fixture(scope="session")
+def innocent(task: Task) -> Classifier:
+    """An independent model on which nothing is calibrated."""
+    return _model(task, task.splits.other, Rng(200))
+
+
+@pytest.fixture(scope="session")
+def owner_task(task: Task, nulls: list[Classifier]) -> OwnerTask:
+    train_rng = Rng(3)
+    return OwnerTask(
+        data=task.splits.owner,
+        probe=task.splits.probe,
+        card=task.card,
+        recipe=task.spec.recipe,
+        lab=LAB,
+        train_rng=train_rng,
+        _base=_model(task, task.splits.owner, train_rng),
+        _nulls=lambda: nulls,
+    )
+
+
+@pytest.fixture(scope="session")
+def mark(owner_task: OwnerTask) -> Marking:
+    """Protects with a scheme; the same scheme is protected with once."""
+    made: dict[str, Protected] = {}
+
+    def protected(scheme: Defense) -> Protected:
+        if repr(scheme) not in made:
+            made[repr(scheme)] = scheme.protect(owner_task, Rng(4))
+        found = made[repr(scheme)]
+        return Protected(found.model.copy(), found.key)
+
+    return protected
+
+
+@pytest.fixture
+def suspect() -> Callable[[Classifier], Suspect]:
+    """Shows a model to a verifier."""
+    return lambda model: Suspect.plain(model, COMPUTE)
