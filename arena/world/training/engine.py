@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -60,16 +61,20 @@ class Trainer:
         """
         if not len(examples):
             raise ArenaError("expected examples to train on, found none; grant more data")
-        with torch.random.fork_rng(devices=_devices(self.compute)):
-            # Dropout has no generator argument: its draws come from the forked default generator.
-            torch.default_generator.set_state(rng.child("dropout").torch().get_state())
-            for device in _devices(self.compute):
-                torch.cuda.default_generators[device].manual_seed(rng.child("dropout").integer())
+        with dropout_from(rng, self.compute):
             return _Run(self, model, examples, recipe, rng, tuple(hooks)).run()
 
 
-def _devices(compute: Compute) -> list[int]:
-    return [torch.cuda.current_device()] if compute.device == "cuda" else []
+@contextlib.contextmanager
+def dropout_from(rng: Rng, compute: Compute) -> Iterator[None]:
+    """Let dropout, which takes no generator, draw from a stream; the global one is put back."""
+    devices = [torch.cuda.current_device()] if compute.device == "cuda" else []
+    stream = rng.child("dropout")
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.set_state(stream.torch().get_state())
+        for device in devices:
+            torch.cuda.default_generators[device].manual_seed(stream.integer())
+        yield
 
 
 class _Run:
@@ -93,7 +98,7 @@ class _Run:
         for i, hook in enumerate(hooks):
             hook.start(model, rng.child("hook", i), self.compute.device)
         self.parameters = _trained(model, recipe)
-        self.optimiser = _optimiser(self.parameters, recipe)
+        self.optimiser = make_optimiser(self.parameters, recipe)
         self.layers = sorted({name for hook in hooks for name in hook.layers})
         self.per_epoch = max(1, math.ceil(len(self.own) / recipe.batch))
         self.n_steps = recipe.epochs * self.per_epoch if recipe.steps is None else recipe.steps
@@ -129,8 +134,9 @@ class _Run:
         view = self._view(batch)
         n = len(view.images)
         self.trainer.meter.charge({"steps": 1, "images_forward": n, "images_backward": n})
+        factor = learning_rate_factor(self.recipe, view.step, self.n_steps, self.per_epoch)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.lr * _factor(self.recipe, view.step, self)
+            group["lr"] = self.recipe.lr * factor
         self.optimiser.zero_grad(set_to_none=True)
         with captured(self.model, self.layers) as seen, self.compute.autocast():
             view.logits = self.model(view.images)
@@ -216,7 +222,8 @@ def _train_mode(model: nn.Module, recipe: Recipe) -> None:
                 module.eval()
 
 
-def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimiser(parameters: Sequence[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimiser for some parameters."""
     lr, decay = recipe.lr, recipe.weight_decay
     if recipe.optimiser == "adam":
         return torch.optim.Adam(parameters, lr=lr, weight_decay=decay, fused=True)
@@ -229,15 +236,15 @@ def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Op
     )
 
 
-def _factor(recipe: Recipe, step: int, run: _Run) -> float:
-    """Return what the learning rate is multiplied by at a step."""
-    share = step / max(run.n_steps, 1)
+def learning_rate_factor(recipe: Recipe, step: int, n_steps: int, per_epoch: int) -> float:
+    """Return what the learning rate is multiplied by at a step of a run."""
+    share = step / max(n_steps, 1)
     if recipe.schedule == "cosine":
         return 0.5 * (1 + math.cos(math.pi * share))
     if recipe.schedule == "steps":
         return recipe.gamma ** sum(share >= milestone for milestone in recipe.milestones)
     if recipe.schedule == "exponential":
-        return recipe.gamma ** (step // run.per_epoch)
+        return recipe.gamma ** (step // per_epoch)
     return 1.0
 
 
