@@ -120,7 +120,10 @@ class _Worker:
 
 
 class Workers:
-    """Makes steps in worker processes of one thread each; one that dies costs its step alone."""
+    """Makes steps in worker processes of one thread each; one that dies costs its step alone.
+
+    A worker is started when there is a step for it: where nothing is left to make, none is.
+    """
 
     def __init__(
         self,
@@ -131,16 +134,10 @@ class Workers:
         limit_s: float | None = None,
         plugins: tuple[Path, ...] = (),
     ) -> None:
-        self._heard, self._limit_s = heard, limit_s
+        self._n_workers, self._heard, self._limit_s = n_workers, heard, limit_s
         self._job = (store, setting.cache, setting.cell, plugins)
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
-        try:
-            for _ in range(n_workers):
-                self._workers.append(self._begin())
-        except BaseException:
-            self.close()
-            raise
 
     def _begin(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -165,12 +162,15 @@ class Workers:
 
     @property
     def free(self) -> int:
-        """Return how many workers are idle."""
-        return sum(worker.step is None for worker in self._workers)
+        """Return how many workers are idle or not started."""
+        return self._n_workers - sum(worker.step is not None for worker in self._workers)
 
     def submit(self, step: Step) -> None:
-        """Give a step to an idle worker."""
-        worker = next(worker for worker in self._workers if worker.step is None)
+        """Give a step to an idle worker, or to a new one."""
+        worker = next((worker for worker in self._workers if worker.step is None), None)
+        if worker is None:
+            worker = self._begin()
+            self._workers.append(worker)
         worker.step, worker.started = step, time.monotonic()
         worker.pipe.send(step)
 
@@ -196,6 +196,9 @@ class Workers:
             killed = code == -9
             message = f"the worker process ended with {'SIGKILL' if killed else f'code {code}'}"
             return self._replace(worker, "MEMORY" if killed else "ERROR", message)
+        if "ready" in said:  # the time limit is the step's, not that of starting a process
+            worker.started = time.monotonic()
+            return None
         if "progress" in said:
             self._heard(worker.step.digest, *said["progress"])
             return None
@@ -217,7 +220,7 @@ class Workers:
     def _replace(self, worker: _Worker, status: Status, message: str) -> Outcome:
         assert worker.step is not None  # noqa: S101 - only busy workers are replaced
         outcome = Outcome(worker.step.digest, status, message)
-        self._workers[self._workers.index(worker)] = self._begin()
+        self._workers.remove(worker)
         return outcome
 
 
@@ -244,6 +247,7 @@ def _work(
     os.environ["OMP_NUM_THREADS"] = "1"
     load_plugins(plugins)
     store = Store(root)
+    _say(pipe, {"ready": True})
     with one_thread(), contextlib.suppress(EOFError, ConnectionError):
         while True:
             step: Step = pipe.recv()
