@@ -8,16 +8,24 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from arena.errors import ModelError, RegistryError, did_you_mean
 from arena.world.plain import Json
+from arena.world.rng import Rng
 
 Builder = Callable[..., nn.Module]
 """`builder(shape, n_classes, *, keyword=default, ...)`: normalised input -> logits."""
 
+Fit = Callable[[nn.Module, Tensor, Tensor, Rng], None]
+"""`fit(body, inputs (N, *shape), targets (N, C), rng)`: learns in place, without gradients.
+
+The inputs are normalised floats, the targets are rows that sum to one.
+"""
+
 _B = TypeVar("_B", bound=Builder)
 _BUILDERS: dict[str, Builder] = {}
+_FITS: dict[str, Fit] = {}
 _FAMILIES: dict[str, Callable[[str], Builder]] = {}
 
 
@@ -30,11 +38,12 @@ class ArchitectureInfo:
     defaults: Mapping[str, Json]
 
 
-def architecture(name: str) -> Callable[[_B], _B]:
+def architecture(name: str, *, fit: Fit | None = None) -> Callable[[_B], _B]:
     """Register the decorated builder; the first line of its docstring is its summary.
 
     A builder is `def lenet5(shape, n_classes, *, norm="none") -> nn.Module`. The defaults of its
-    keyword arguments say which type each argument has.
+    keyword arguments say which type each argument has. `fit` is how a network learns that has no
+    gradients to follow.
 
     Raises:
         RegistryError: the name is taken.
@@ -44,6 +53,8 @@ def architecture(name: str) -> Callable[[_B], _B]:
         if name in _BUILDERS:
             raise RegistryError(f"the architecture {name!r} is registered twice; rename one")
         _BUILDERS[name] = builder
+        if fit is not None:
+            _FITS[name] = fit
         return builder
 
     return register
@@ -65,6 +76,11 @@ def family(
         return find
 
     return register
+
+
+def fit_of(name: str) -> Fit | None:
+    """Return how models of that architecture learn; None where they follow gradients."""
+    return _FITS.get(name)
 
 
 def architectures() -> Mapping[str, ArchitectureInfo]:

@@ -15,8 +15,10 @@ from arena.errors import ArenaError
 from arena.world import layers
 from arena.world.compute import Compute, captured
 from arena.world.models import Classifier
+from arena.world.models.registry import fit_of
 from arena.world.rng import Rng
 from arena.world.training.augment import augmented
+from arena.world.training.fit import fit_whole
 from arena.world.training.hooks import Free, Hook, Meter, Progress, StepView
 from arena.world.training.recipe import Examples, Recipe, soft
 
@@ -61,6 +63,11 @@ class Trainer:
         """
         if not len(examples):
             raise ArenaError("expected examples to train on, found none; grant more data")
+        fit = fit_of(model.card.architecture)
+        if fit is not None:
+            self.meter.charge({"steps": 1, "images_forward": len(examples)})
+            fit_whole(fit, model, examples, recipe, rng.child("fit"), hooks)
+            return History(n_steps=1)
         with dropout_from(rng, self.compute):
             return _Run(self, model, examples, recipe, rng, tuple(hooks)).run()
 
