@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from arena.errors import NotComparable
+from arena.errors import ArenaError
 from arena.world.graph.groups import Group, Slot
 from arena.world.graph.plan import Plan
 
@@ -91,16 +91,23 @@ def stretch_in_norm(
 
 
 def rebuild(state: State, group: Group, plan: Plan) -> None:
-    """Make the units of a plan; the group then has `len(plan.index)` units."""
+    """Make the units of a plan; the group then has `len(plan.index)` units.
+
+    Slots are taken from the last to the first, so that none is moved before its turn.
+    """
     linear = {f"{p.slot.layer}.{tensor}" for p in group.producers for tensor in ("weight", "bias")}
     linear |= {f"{norm.layer}.running_mean" for norm in group.all_norms()}
     outward = _maker(1, plan.index, plan.outgoing)
     inward = _maker(0, plan.index, plan.incoming)
     copied = _maker(0, plan.index, None)
-    for name, slot in group.rows():
+    for name, slot in sorted(group.rows(), key=_last_first):
         _on_units(state, name, 0, slot, group, inward if name in linear else copied)
-    for name, slot in group.columns():
+    for name, slot in sorted(group.columns(), key=_last_first):
         _on_units(state, name, 1, slot, group, outward)
+
+
+def _last_first(entry: tuple[str, Slot]) -> int:
+    return -entry[1].start
 
 
 def _maker(axis: int, index: Tensor, mixture: Tensor | None) -> Change:
@@ -140,7 +147,7 @@ def _on_units(state: State, name: str, axis: int, slot: Slot, group: Group, chan
     size = group.n_units * slot.block
     rest = tensor.shape[axis] - slot.start - size
     if rest < 0:
-        raise NotComparable(
+        raise ArenaError(
             f"{name} has {tensor.shape[axis]} entries on axis {axis}, but the group {group.name} "
             f"reaches to {slot.start + size}; trace the model anew after its layers were resized"
         )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from arena.errors import NotComparable
+from arena.errors import ArenaError
 from arena.world.graph import edit
 from arena.world.graph.edit import State
 from arena.world.graph.groups import Group
@@ -29,11 +29,11 @@ def permute(model: Classifier, orders: Mapping[Group, Tensor]) -> Classifier:
         orders: group -> (n_units,) a permutation; unit u of the result is unit `order[u]`.
 
     Raises:
-        NotComparable: not a permutation of the group's units, or a group of another model.
+        ArenaError: not a permutation of the group's units, or a group of another model.
     """
     for group, order in orders.items():
         if sorted(order.tolist()) != list(range(group.n_units)):
-            raise NotComparable(
+            raise ArenaError(
                 f"an order of {group.name} lists each of its {group.n_units} units once; "
                 "use torch.randperm"
             )
@@ -51,13 +51,13 @@ def scale(model: Classifier, factors: Mapping[Group, Tensor]) -> Classifier:
         factors: group -> (n_units,) above 0; of either sign where the group `is_odd`.
 
     Raises:
-        NotComparable: the group does not allow it, or is that of another model.
+        ArenaError: the group does not allow it, or is that of another model.
     """
     for group, factor in factors.items():
         _demand(group.may_scale, group, "be scaled")
         _check_length(group, factor)
         if not bool(((factor > 0) | ((factor < 0) & torch.tensor(group.is_odd))).all()):
-            raise NotComparable(f"factors of {group.name} are above 0; draw them log-uniformly")
+            raise ArenaError(f"factors of {group.name} are above 0; draw them log-uniformly")
     return _rewritten(model, factors, edit.scale)
 
 
@@ -72,13 +72,13 @@ def flip(model: Classifier, signs: Mapping[Group, Tensor]) -> Classifier:
         signs: group -> (n_units,) of -1 and 1.
 
     Raises:
-        NotComparable: the group does not allow it, or is that of another model.
+        ArenaError: the group does not allow it, or is that of another model.
     """
     for group, sign in signs.items():
         _demand(group.may_flip, group, "be flipped")
         _check_length(group, sign)
         if not bool((sign.abs() == 1).all()):
-            raise NotComparable(f"signs of {group.name} are -1 or 1; round them")
+            raise ArenaError(f"signs of {group.name} are -1 or 1; round them")
     return _rewritten(model, signs, edit.flip)
 
 
@@ -90,12 +90,12 @@ def rebuild(model: Classifier, plans: Mapping[Group, Plan]) -> Classifier:
         plans: group -> plan; a plan of kept units prunes, one with copies obfuscates.
 
     Raises:
-        NotComparable: the group does not allow it, or is that of another model.
+        ArenaError: the group does not allow it, or is that of another model.
     """
     for group, plan in plans.items():
         _demand(group.may_resize, group, "be resized")
         if not plan.fits(group.n_units):
-            raise NotComparable(
+            raise ArenaError(
                 f"a plan for {group.name} makes at least one unit out of {group.n_units}, found "
                 f"a table of {tuple(plan.outgoing.shape)}; start from Plan.keep(group.n_units)"
             )
@@ -103,7 +103,7 @@ def rebuild(model: Classifier, plans: Mapping[Group, Plan]) -> Classifier:
     for group, plan in plans.items():
         edit.rebuild(state, graph[group.name], plan)
         graph = graph.resized(group.name, len(plan.index))
-    return restored(model, state)
+    return _restored(model, state)
 
 
 def expand_kernel(model: Classifier, layers: Iterable[str], rim: int = 1) -> Classifier:
@@ -115,33 +115,18 @@ def expand_kernel(model: Classifier, layers: Iterable[str], rim: int = 1) -> Cla
         rim: width of the rim.
 
     Raises:
-        NotComparable: a name is not that of a convolution with padding in numbers.
+        ArenaError: a name is not that of a convolution with padding in numbers.
     """
     state = _state(model)
     for layer in layers:
         conv = dict(model.named_modules()).get(layer)
         if not isinstance(conv, nn.Conv2d) or conv.padding == "valid":
-            raise NotComparable(
+            raise ArenaError(
                 f"only convolutions with padding in numbers can grow, {layer!r} is none; "
                 "take names from arena.world.layers.convolutions"
             )
         state[f"{layer}.weight"] = pad(state[f"{layer}.weight"], (rim,) * 4)
-    return restored(model, state)
-
-
-def restored(model: Classifier, state: State) -> Classifier:
-    """Return a model like `model` with other tensors; its card says whether shapes differ.
-
-    A module that is registered under two names has two entries in the state, of which only the
-    first is edited; the other is made equal to it.
-    """
-    first: dict[int, str] = {}
-    own = model.state_dict(keep_vars=True)
-    names = {name: first.setdefault(id(tensor), name) for name, tensor in own.items()}
-    edited = {name: state[source] for name, source in names.items()}
-    resized = any(edited[name].shape != tensor.shape for name, tensor in own.items())
-    card = model.card.model_copy(update={"resized": model.card.resized or resized})
-    return restore(card, edited)
+    return _restored(model, state)
 
 
 def _rewritten(
@@ -152,7 +137,14 @@ def _rewritten(
     state = _state(model)
     for group, value in values.items():
         change(state, group, value)
-    return restored(model, state)
+    return _restored(model, state)
+
+
+def _restored(model: Classifier, state: State) -> Classifier:
+    """Return a model like `model` with other tensors; its card says whether shapes differ."""
+    resized = any(state[name].shape != tensor.shape for name, tensor in model.state_dict().items())
+    card = model.card.model_copy(update={"resized": model.card.resized or resized})
+    return restore(card, state)
 
 
 def _state(model: Classifier) -> State:
@@ -161,7 +153,7 @@ def _state(model: Classifier) -> State:
 
 def _demand(allowed: bool, group: Group, what: str) -> None:
     if not allowed:
-        raise NotComparable(
+        raise ArenaError(
             f"the channels of {group.name} cannot {what} without changing the function; "
             "ask the group first"
         )
@@ -169,6 +161,6 @@ def _demand(allowed: bool, group: Group, what: str) -> None:
 
 def _check_length(group: Group, values: Tensor) -> None:
     if values.shape != (group.n_units,):
-        raise NotComparable(
+        raise ArenaError(
             f"{group.name} has {group.n_units} units, found values of shape {tuple(values.shape)}"
         )

@@ -6,10 +6,11 @@ graph is that of `torch.fx`.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from arena.errors import NotComparable, did_you_mean
 from arena.world.graph.assemble import groups_of
@@ -39,7 +40,7 @@ class LayerGraph:
         except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError):
             return cls(())
         example = torch.zeros(2, *model.card.input_shape)
-        return cls(tuple(groups_of(Walk(traced, example))))
+        return cls(tuple(groups_of(Walk(traced, example, _shared(copied)))))
 
     def __getitem__(self, name: str) -> Group:
         """Return the group of that name.
@@ -89,3 +90,14 @@ class LayerGraph:
             for group in self.groups
             if any((slot.layer, slot.side) == place for slot in group.slots())
         )
+
+
+def _shared(network: nn.Module) -> set[str]:
+    """Return the names of modules that share a parameter, or are known by several names."""
+    holders = [
+        (id(parameter), name)
+        for name, module in network.named_modules(remove_duplicate=False)
+        for parameter in module.parameters(recurse=False)
+    ]
+    counts = Counter(parameter for parameter, _ in holders)
+    return {name for parameter, name in holders if counts[parameter] > 1}

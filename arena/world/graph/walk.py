@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set
 from math import prod
 from typing import Any
 
@@ -27,6 +28,11 @@ _MARKS = {
 class Walk:
     """What one pass over the operations of a network, in order of execution, has found.
 
+    Args:
+        traced: the network, in evaluation mode.
+        example: two inputs, (2, *input_shape).
+        shared: layers whose parameters have another name too: they are left alone.
+
     Attributes:
         ties: the channels.
         axes: the channels along each channel axis, in order of execution.
@@ -36,7 +42,7 @@ class Walk:
         n_calls: how often each layer runs in one forward pass.
     """
 
-    def __init__(self, traced: fx.GraphModule, example: Tensor) -> None:
+    def __init__(self, traced: fx.GraphModule, example: Tensor, shared: Set[str]) -> None:
         self.ties = Ties()
         self.axes: dict[Axis, list[int]] = {}
         self.shown: dict[str, list[int]] = {}
@@ -45,7 +51,7 @@ class Walk:
         self.n_calls: Counter[str] = Counter()
         self._values: dict[fx.Node, list[int]] = {}
         self._modules = dict(traced.named_modules())
-        self._tied_weights = _tied_weights(traced)
+        self._shared = shared
         self._shapes = _Shapes(traced)
         with torch.no_grad():
             self._shapes.run(example)
@@ -113,7 +119,7 @@ class Walk:
         assert isinstance(layer, nn.Conv2d)  # noqa: S101 - by its role
         if read is None or layer.groups == 1:
             return self._dense(node, name)
-        if layer.groups != layer.in_channels or name in self._tied_weights:
+        if layer.groups != layer.in_channels or name in self._shared:
             return None
         self.per_channel.add(name)
         self.n_calls[name] += 1
@@ -123,7 +129,7 @@ class Walk:
 
     def _dense(self, node: fx.Node, name: str) -> list[int] | None:
         read = self._read(node)
-        if read is None or name in self._tied_weights:
+        if read is None or name in self._shared:
             return None
         self.n_calls[name] += 1
         self._show(node, read)
@@ -136,7 +142,7 @@ class Walk:
     def _norm(self, node: fx.Node) -> list[int] | None:
         name, read = str(node.target), self._read(node)
         layer = self._modules[name]
-        if read is None or name in self._tied_weights:
+        if read is None or name in self._shared:
             return None
         self.n_calls[name] += 1
         source = node.all_input_nodes[0]
@@ -208,17 +214,6 @@ class _Shapes(fx.Interpreter):
         if isinstance(result, Tensor):
             self.found[n] = result.shape
         return result
-
-
-def _tied_weights(network: nn.Module) -> set[str]:
-    """Return the names of the modules that share a parameter with another module."""
-    holders = [
-        (id(parameter), name)
-        for name, module in network.named_modules()
-        for parameter in module.parameters(recurse=False)
-    ]
-    counts = Counter(parameter for parameter, _ in holders)
-    return {name for parameter, name in holders if counts[parameter] > 1}
 
 
 def _repeated(channels: list[int], times: int) -> list[int]:
