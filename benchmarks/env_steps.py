@@ -2,7 +2,7 @@
 
     python -m benchmarks.env_steps
 
-Every path of the default match (four moves, one strength, two rounds) is played once. Then episodes
+Every path of the default moves (one strength, two rounds) is played once. Then episodes
 replay them, resets included, from a memo in memory and from the artefact store of a tournament: one
 pass of a new environment, for which every digest and every file is new ("first pass"), and random
 episodes of an environment that lives on ("warm"). Bar: >= 500 steps/s, warm.

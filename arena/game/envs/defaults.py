@@ -12,9 +12,8 @@ _QUICK = {"epochs": 2}
 
 MOVES = (
     PlayerSpec(name="none"),
-    PlayerSpec(name="ft-ll", settings=_QUICK),
-    PlayerSpec(name="ft-al", settings=_QUICK),
-    PlayerSpec(name="rt-al", settings=_QUICK),
+    *(PlayerSpec(name=name, settings=_QUICK) for name in ("ft-ll", "ft-al", "rt-al", "prune")),
+    PlayerSpec(name="overwrite"),
 )
 SCHEMES = (PlayerSpec(name="none"), PlayerSpec(name="uchida"))
 

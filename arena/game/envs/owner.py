@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 from gymnasium.error import ResetNeeded
 
+from arena.errors import ScenarioError
 from arena.game.agents import Action
 from arena.game.defense import defenses
 from arena.game.envs.board import RENDERING, Board, Picture, Turn
@@ -81,9 +82,7 @@ class OwnerEnv(gymnasium.Env[Row, Pick]):
             RegistryError: a scheme is unknown or does not take its settings.
             ScenarioError: a thief needs more than its match grants.
         """
-        self.games = tuple(default_games() if games is None else games)
-        for match, script in self.games:
-            refuse_unplayable(match, [action.move for action in script])
+        self.games = _checked(default_games() if games is None else games)
         self.render_mode = render_mode
         self.menu = Menu(defenses, schemes, n_strengths)
         self._sight = OwnerSight(self.menu)
@@ -165,6 +164,14 @@ class OwnerEnv(gymnasium.Env[Row, Pick]):
     def render(self) -> str | Picture | None:
         """Return the episode so far as `render_mode` has it."""
         return self._board.render(self.render_mode)
+
+
+def _checked(games: Sequence[Game]) -> tuple[Game, ...]:
+    if not games or not all(script for _, script in games):
+        raise ScenarioError(["expected a thief with a move in every game, found none"])
+    for match, script in games:
+        refuse_unplayable(match, [action.move for action in script])
+    return tuple(games)
 
 
 def default_games() -> list[Game]:

@@ -1,0 +1,41 @@
+"""A match between foreseeable players, and a memo that all tests of a module share."""
+
+from __future__ import annotations
+
+import pytest
+
+from arena.game.attack import attacks
+from arena.game.defense import defenses
+from arena.game.match import MatchSpec
+from arena.game.memo import MemoryMemo
+from arena.game.player import PlayerSpec
+from arena.game.threat import Budget, ThreatModel
+from arena.world.task import TaskSpec
+from arena.world.training import Recipe
+from tests.game.envs.actors import ATTACKS, DEFENSES
+
+
+@pytest.fixture(autouse=True)
+def cast(monkeypatch):
+    """Enter the actors into the registries for one test: no other test shall find them."""
+    for registry, players in ((attacks, ATTACKS), (defenses, DEFENSES)):
+        registry.classes()
+        for name, player in players.items():
+            monkeypatch.setattr(player, "name", name)
+            monkeypatch.setitem(registry._classes, name, player)
+
+
+@pytest.fixture(scope="module")
+def memo():
+    return MemoryMemo()
+
+
+@pytest.fixture
+def match():
+    return MatchSpec(
+        task=TaskSpec(recipe=Recipe(epochs=2)),
+        owner="mark",
+        defense=PlayerSpec(name="mark"),
+        thief="learner",
+        grants=ThreatModel(output="weights", data=1, data_labels=True, budget=Budget(steps=4)),
+    )

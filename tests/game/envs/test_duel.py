@@ -1,0 +1,163 @@
+"""The AEC environment: phases, rewards that add up to one, and who sees what."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from pettingzoo.test import api_test, seed_test
+
+from arena.game.envs import DuelEnv, aec_env
+from arena.game.memo import MemoryMemo
+from arena.game.player import PlayerSpec
+
+SCHEMES, MOVES = ("bare", "mark", "cannot-protect", "cannot-verify"), ("stay", "wipe", "fall")
+BARE, MARK, NO_MARK, NO_VERDICT = range(4)
+STAY, WIPE, FALL = range(3)
+
+
+def specs(names):
+    return [PlayerSpec(name=name) for name in names]
+
+
+@pytest.fixture
+def make(match, memo):
+    def build(schemes=SCHEMES, moves=MOVES, **changes):
+        given = {"match": match, "memo": memo, "n_strengths": 1, **changes}
+        return DuelEnv(schemes=specs(schemes), moves=specs(moves), **given)
+
+    return build
+
+
+def returns(env, scheme, *moves, seed=0):
+    """Play an episode; return what each agent got, and the turns that were taken."""
+    env.reset(seed=seed)
+    script = iter([scheme, *moves])
+    got, turns = dict.fromkeys(env.possible_agents, 0.0), []
+    for agent in env.agent_iter():
+        _, reward, terminated, truncated, _ = env.last()
+        got[agent] += reward
+        over = terminated or truncated
+        if not over:
+            turns.append(agent)
+        env.step(None if over else np.array([next(script), 0]))
+    return got, turns
+
+
+@pytest.mark.parametrize(
+    ("scheme", "moves", "thief_wins"),
+    [
+        (MARK, (STAY, STAY), False),
+        (MARK, (WIPE, STAY), True),
+        (MARK, (STAY, WIPE), True),
+        (BARE, (STAY, STAY), True),
+    ],
+)
+def test_the_returns_are_the_payoffs(make, scheme, moves, thief_wins):
+    got, turns = returns(make(), scheme, *moves)
+    assert turns == ["owner", "thief", "thief"]
+    assert got["owner"] + got["thief"] == pytest.approx(1)
+    assert (got["thief"] > 0.9) if thief_wins else (got["thief"] == 0)
+
+
+def test_returns_add_up_to_one_whatever_is_played(make):
+    env = make(schemes=SCHEMES[:2], moves=MOVES[:2])
+    for scheme, *moves in itertools.product(range(2), repeat=3):
+        got, _ = returns(env, scheme, *moves)
+        assert sum(got.values()) == pytest.approx(1)
+        assert all(-1e-9 <= value <= 1 + 1e-9 for value in got.values())
+
+
+@pytest.mark.parametrize(
+    ("scheme", "moves", "fault", "message"),
+    [
+        (NO_MARK, (), "owner", "RuntimeError: no pencil"),
+        (NO_VERDICT, (WIPE,), "owner", "RuntimeError: the key is 4711"),
+        (MARK, (FALL,), "thief", "RuntimeError: I fell"),
+        (MARK, (WIPE, FALL), "thief", "RuntimeError: I fell"),
+    ],
+)
+def test_a_failure_pays_nobody_and_is_told_to_its_author(make, scheme, moves, fault, message):
+    env = make()
+    env.reset()
+    for choice in (scheme, *moves):
+        env.step(np.array([choice, 0]))
+    assert set(env.truncations.values()) == {True}
+    assert env.infos[fault] == {"status": "ERROR", "message": message}
+    other = {"owner": "thief", "thief": "owner"}[fault]
+    assert env.infos[other] == {"status": "ERROR"}
+    got, _ = returns(env, scheme, *moves)
+    assert got == {"owner": pytest.approx(0), "thief": pytest.approx(0)}
+
+
+def seen(env, agent):
+    return dict(zip(env.observation_names[agent], env.observe(agent).tolist(), strict=True))
+
+
+def test_each_side_sees_its_own(make, match):
+    env = make()
+    env.reset()
+    assert seen(env, "owner")["to release"] == 1
+    env.step(np.array([MARK, 0]))
+    assert (seen(env, "owner")["to release"], seen(env, "owner")["scheme is mark"]) == (0, 1)
+    assert not any(name.startswith("scheme") for name in env.observation_names["thief"])
+    env.step(np.array([WIPE, 0]))
+    assert seen(env, "thief")["last move is wipe"] == 1
+    assert set(env.infos["thief"]) == {"status", "own_utility", "spent"}
+
+
+def test_the_scheme_is_seen_where_it_is_known(make, match):
+    grants = match.grants.model_copy(update={"knows": frozenset({"scheme"})})
+    env = make(match=match.model_copy(update={"grants": grants}))
+    env.reset()
+    names = [name for name in env.observation_names["thief"] if name.startswith("scheme")]
+    assert [seen(env, "thief")[name] for name in names] == [0, 0, 0, 0]
+    env.step(np.array([MARK, 0]))
+    assert [seen(env, "thief")[name] for name in names] == [0, 1, 0, 0]
+
+
+def test_an_agent_must_act(make):
+    env = make()
+    env.reset()
+    with pytest.raises(ValueError, match="expected an action of the owner, found None"):
+        env.step(None)
+    with pytest.raises(ValueError, match="expected an action in MultiDiscrete"):
+        env.step(np.array([9, 0]))
+
+
+def test_seeds_choose_the_victim(make):
+    env = make(n_seeds=3)
+    seeds = set()
+    for seed in range(20):
+        env.reset(seed=seed)
+        seeds.add(env._seed)
+    assert seeds == {0, 1, 2}
+
+
+def test_rendering(make):
+    env = make(render_mode="ansi")
+    returns(env, MARK, WIPE, STAY)
+    rows = [line.split()[1:3] for line in env.render().splitlines()[2:]]
+    assert rows == [["owner", "mark"], ["thief", "wipe"], ["thief", "stay"]]
+    env.render_mode = "rgb_array"
+    assert env.render().dtype == np.uint8
+    env.close()
+
+
+@pytest.fixture
+def wrapped(match, memo):
+    def build(memo=memo):
+        moves, schemes = specs(MOVES[:2]), specs(SCHEMES[:2])
+        return aec_env(match=match, schemes=schemes, moves=moves, n_strengths=2, memo=memo)
+
+    return build
+
+
+def test_pettingzoo_checks_it(wrapped):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it advises on names and shapes that are meant so
+        api_test(wrapped(), num_cycles=20)
+
+
+def test_pettingzoo_finds_it_reproducible(wrapped):
+    seed_test(lambda: wrapped(MemoryMemo()), num_cycles=5)

@@ -1,0 +1,292 @@
+"""arena/Thief-v0: rewards, ends, observations, replays, seeds."""
+
+import itertools
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.error import ResetNeeded
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3 import PPO
+from stable_baselines3.common.env_checker import check_env as check_for_learners
+
+from arena.errors import PlayerError, RegistryError, ScenarioError
+from arena.game.envs import ThiefEnv
+from arena.game.memo import MemoryMemo
+from arena.game.player import PlayerSpec
+from arena.game.threat import Budget
+
+MOVES = ("stay", "wipe", "train", "fall", "spoil")
+STAY, WIPE, TRAIN, FALL, SPOIL = range(5)
+MILD, HARSH = 0, 1
+
+
+@pytest.fixture
+def make(match, memo):
+    def build(*names, n_strengths=2, **changes):
+        moves = [PlayerSpec(name=name) for name in names or MOVES]
+        given = {"match": match, "memo": memo, **changes}
+        return ThiefEnv(moves=moves, n_strengths=n_strengths, **given)
+
+    return build
+
+
+def episode(env, *actions, seed=0):
+    """Return the steps of an episode."""
+    env.reset(seed=seed)
+    return [env.step(np.array(action)) for action in actions]
+
+
+def rewards(steps):
+    return [reward for _, reward, *_ in steps]
+
+
+@pytest.mark.parametrize(
+    ("actions", "evades"),
+    [
+        ([(STAY, HARSH), (STAY, MILD)], [False, False]),
+        ([(WIPE, MILD), (STAY, MILD)], [False, False]),
+        ([(WIPE, HARSH), (STAY, MILD)], [True, True]),
+        ([(STAY, MILD), (WIPE, HARSH)], [False, True]),
+        ([(TRAIN, MILD), (WIPE, HARSH)], [False, True]),
+    ],
+)
+def test_the_return_is_the_payoff_so_far(make, actions, evades):
+    returns = np.cumsum(rewards(episode(make(), *actions)))
+    assert [total > 0.9 for total in returns] == evades
+    assert all(total > 0.9 or total == 0 for total in returns)
+
+
+def test_the_episode_ends_after_its_rounds(make):
+    steps = episode(make(n_rounds=3), *[(STAY, MILD)] * 3)
+    assert [(terminated, truncated) for *_, terminated, truncated, _ in steps] == [
+        (False, False),
+        (False, False),
+        (True, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("move", "status", "message"),
+    [
+        (FALL, "ERROR", "RuntimeError: I fell"),
+        (SPOIL, "INVALID", "expected a model of 10 classes, found 3; deliver a model for the task"),
+    ],
+)
+def test_a_failed_move_ends_the_episode_with_a_return_of_zero(make, move, status, message):
+    steps = episode(make(), (WIPE, HARSH), (move, MILD))
+    _, _, terminated, truncated, info = steps[-1]
+    assert sum(rewards(steps)) == 0
+    assert (terminated, truncated) == (False, True)
+    assert (info["status"], info["message"]) == (status, message)
+
+
+def test_a_move_over_the_budget_fails(make):
+    steps = episode(make(n_rounds=6), *[(TRAIN, MILD)] * 5)
+    assert [step[4]["status"] for step in steps] == ["OK"] * 4 + ["LIMIT"]
+    assert steps[-1][4]["message"].startswith("the budget of 4 steps is spent")
+
+
+def test_a_failure_is_the_same_when_it_is_looked_up(make):
+    env = make()
+    first, again = (episode(env, (FALL, MILD))[0] for _ in range(2))
+    assert first[1:] == again[1:]
+
+
+def test_what_breaks_the_verification_is_not_told(make, match):
+    broken = match.model_copy(update={"defense": PlayerSpec(name="cannot-verify")})
+    *_, truncated, info = episode(make(match=broken), (WIPE, HARSH))[0]
+    assert truncated
+    assert info["message"] == "the owner's verification failed"
+
+
+def test_an_owner_that_cannot_protect_is_an_error(make, match):
+    broken = match.model_copy(update={"defense": PlayerSpec(name="cannot-protect")})
+    with pytest.raises(PlayerError, match="found none: RuntimeError: no pencil"):
+        episode(make(match=broken), (STAY, MILD))
+
+
+def test_the_observation_says_what_its_names_say(make):
+    env = make("stay", "train", n_strengths=3)
+    first, _ = env.reset()
+    seen = dict(zip(env.observation_names, first.tolist(), strict=True))
+    assert seen == {
+        "rounds left": 1,
+        "own utility": 0,
+        "last strength": 0,
+        "last move is stay": 0,
+        "last move is train": 0,
+        "steps left": 1,
+    }
+    second, *_ = env.step(np.array([1, 1]))
+    seen = dict(zip(env.observation_names, second.tolist(), strict=True))
+    assert seen.pop("own utility") > 0.5
+    assert seen == {
+        "rounds left": 0.5,
+        "last strength": 0.5,
+        "last move is stay": 0,
+        "last move is train": 1,
+        "steps left": 0.75,
+    }
+
+
+def test_the_verdict_is_seen_only_where_it_is_granted(make, match):
+    assert "caught" not in make().observation_names
+    budget = Budget(verifier_calls=9)
+    grants = match.grants.model_copy(update={"budget": budget})
+    env = make(match=match.model_copy(update={"grants": grants}))
+    at = env.observation_names.index("caught")
+    first, _ = env.reset()
+    steps = [env.step(np.array(action))[0] for action in ((STAY, MILD), (WIPE, HARSH))]
+    assert [row[at] for row in (first, *steps)] == [0.5, 1.0, 0.0]
+
+
+def test_info_tells_nothing_of_the_verdict(make):
+    caught, free = (episode(make(), (WIPE, strength))[0][4] for strength in (MILD, HARSH))
+    allowed = {"status", "own_utility", "spent", "move", "round"}
+    assert set(caught) == set(free) == allowed
+    assert caught["spent"] == free["spent"]
+    assert "wall_s" not in free["spent"]
+
+
+class Spy(MemoryMemo):
+    """Notes what is read and written."""
+
+    def __init__(self):
+        super().__init__()
+        self.read, self.written = [], 0
+
+    def load(self, digest, part):
+        self.read.append(part)
+        return super().load(digest, part)
+
+    def save(self, digest, parts):
+        self.written += 1
+        super().save(digest, parts)
+
+
+@pytest.mark.parametrize("same_environment", [True, False])
+def test_a_replay_computes_nothing_and_loads_no_model(make, same_environment):
+    spy, actions = Spy(), [(WIPE, HARSH), (TRAIN, MILD)]
+    env = make(memo=spy)
+    first = episode(env, *actions)
+    spy.read, spy.written = [], 0
+    again = episode(env if same_environment else make(memo=spy), *actions)
+    assert (spy.read, spy.written) == (["report", "judgement"] * 2, 0)
+    assert rewards(again) == rewards(first)
+
+
+def test_a_reset_computes_nothing(make):
+    spy = Spy()
+    make(memo=spy).reset(seed=3)
+    assert (spy.read, spy.written) == ([], 0)
+
+
+def test_same_seed_and_actions_give_the_same_numbers(make):
+    actions = [(TRAIN, MILD), (WIPE, HARSH)]
+    one, two = (episode(make(memo=MemoryMemo()), *actions, seed=5) for _ in range(2))
+    for (row, *rest), (other, *others) in zip(one, two, strict=True):
+        assert np.array_equal(row, other)
+        assert rest == others
+
+
+def test_episodes_meet_several_victims_where_asked(make):
+    env = make(n_seeds=3)
+    assert {env.reset(seed=seed) and env._table.match.seed for seed in range(20)} == {0, 1, 2}
+    assert all(make().reset(seed=seed)[1]["round"] == 0 for seed in range(3))
+
+
+def test_another_victim_gives_other_numbers(make, match):
+    other = match.model_copy(update={"seed": 8})
+    rows = [episode(make(match=m), (STAY, MILD))[0][0] for m in (match, other)]
+    assert not np.array_equal(*rows)
+
+
+@pytest.mark.parametrize("action", [(5, 0), (0, 2), (-1, 0)])
+def test_an_action_outside_the_space_is_refused(make, action):
+    with pytest.raises(ValueError, match="expected an action in MultiDiscrete"):
+        episode(make(), action)
+
+
+def test_steps_need_a_running_episode(make):
+    env = make(n_rounds=1)
+    with pytest.raises(ResetNeeded, match="expected a running episode"):
+        env.step(np.array([STAY, MILD]))
+    episode(env, (STAY, MILD))
+    with pytest.raises(ResetNeeded):
+        env.step(np.array([STAY, MILD]))
+
+
+def test_an_unknown_move_is_said(make):
+    with pytest.raises(RegistryError, match="no attacker is called 'stey'; did you mean 'stay'"):
+        make("stey")
+
+
+def test_all_moves_that_need_too_much_are_said_at_once(make, match):
+    poor = match.model_copy(update={"grants": match.grants.model_copy(update={"data": 0.0})})
+    with pytest.raises(ScenarioError) as caught:
+        make("stay", "train", match=poor)
+    assert caught.value.problems == (
+        "train needs own data; grant it in the match or leave the move out",
+    )
+
+
+def test_rendering(make):
+    env = make(render_mode="ansi")
+    episode(env, (TRAIN, MILD), (WIPE, HARSH))
+    title, head, *lines = env.render().splitlines()
+    assert title == "mark-vs-learner-0"
+    assert head.split() == ["round", "who", "move", "strength", "utility", "pay-off", "status"]
+    assert [line.split()[1:4] for line in lines] == [
+        ["thief", "train", "0.00"],
+        ["thief", "wipe", "1.00"],
+    ]
+    env.render_mode = "rgb_array"
+    assert env.render().shape == (320, 480, 3)
+    env.render_mode = None
+    assert env.render() is None
+
+
+def test_every_path_pays_what_its_last_round_is_worth(make):
+    env = make("stay", "wipe", n_rounds=2)
+    for path in itertools.product(itertools.product(range(2), range(2)), repeat=2):
+        total = sum(rewards(episode(env, *path)))
+        wiped = (1, 1) in path
+        assert (total > 0.9) == wiped
+        assert 0 <= total <= 1
+
+
+def test_gymnasium_makes_and_checks_it(match, memo):
+    moves = [PlayerSpec(name="stay"), PlayerSpec(name="wipe")]
+    env = gymnasium.make("arena/Thief-v0", match=match, moves=moves, memo=memo)
+    assert isinstance(env.unwrapped, ThiefEnv)
+    check_env(env.unwrapped)
+    check_for_learners(env.unwrapped)
+
+
+def test_a_learner_trains_on_it(match, memo):
+    moves = [PlayerSpec(name="stay"), PlayerSpec(name="wipe")]
+    env = gymnasium.make("arena/Thief-v0", match=match, moves=moves, n_strengths=2, memo=memo)
+    learner = PPO("MlpPolicy", env, n_steps=50, batch_size=25, n_epochs=2, seed=1, device="cpu")
+    learner.learn(200)
+    assert learner.num_timesteps == 200
+    action, _ = learner.predict(env.reset(seed=1)[0], deterministic=True)
+    assert action in env.action_space
+
+
+@pytest.fixture(scope="module")
+def default_env():
+    return gymnasium.make("arena/Thief-v0")
+
+
+def test_the_default_match_passes_the_checks(default_env):
+    check_env(default_env.unwrapped)
+    assert default_env.unwrapped.match.owner == "uchida"
+
+
+def test_the_default_match_can_be_won_and_lost(default_env):
+    menu = default_env.unwrapped.menu.names
+    idle, winning = menu.index("none"), menu.index("overwrite")
+    lost, won = (episode(default_env, (idle, 0), (move, 2)) for move in (idle, winning))
+    assert sum(rewards(lost)) == 0
+    assert sum(rewards(won)) > 0.8
