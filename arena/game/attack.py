@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 from arena.game.access import Access
 from arena.game.deliverable import Deliverable
 from arena.game.player import Player, Registry
 from arena.game.threat import ThreatModel
+from arena.world.plain import Json
 from arena.world.rng import Rng
 
 
@@ -20,10 +23,13 @@ class Attack(Player):
     A move reads the thief's current suspect from `access.model()` and returns the next one, so
     moves can be stacked in any order.
 
-    Class attributes: `needs`, the least that a threat model must grant.
+    Class attributes: `needs`, the least that a threat model must grant; `victim`, the `model` and
+    `arguments` (as in a task) of the kind of victim that the move is made for, nothing for any:
+    against others it does what it can, and trials play it against this one.
     """
 
     needs: ClassVar[ThreatModel] = ThreatModel()
+    victim: ClassVar[Mapping[str, Json]] = MappingProxyType({})
 
     @abstractmethod
     def run(self, access: Access, rng: Rng) -> Deliverable:

@@ -192,6 +192,7 @@ def test_the_stage_is_set_once_and_lends_copies():
     with torch.no_grad():
         next(victim.parameters()).zero_()
     assert stage() is stage()
+    assert stage({"model": "softmax"}).victim().card.architecture == "softmax"
     assert stage().victim().digest() != victim.digest()
 
 
@@ -211,6 +212,9 @@ def test_pool_and_transfer_fit_the_task_and_are_granted_on_demand():
     assert (bare.data, bare.pool, bare.transfer) == (None, None, None)
     rich = stage().gate(ThreatModel(data=1, pool="*", transfer="*", knows=frozenset({"tests"})))
     assert len(rich.data) == len(task.splits.thief)
-    assert rich.exposed.tensors["labels"].shape == rich.exposed.tensors["images"].shape[:1]
+    tests = rich.exposed.tensors
+    for box in ("blackbox", "whitebox"):
+        assert tests[f"{box}_labels"].shape == tests[f"{box}_images"].shape[:1]
+    assert rich.exposed.data["layer"] in dict(rich.victim.named_modules())
     assert rich.pool is not None
     assert rich.transfer is not None

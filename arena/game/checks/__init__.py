@@ -30,7 +30,7 @@ __all__ = [
 
 def attack_trial(cls: type[Attack]) -> AttackTrial:
     """Return the trial of an attack: the runs that its checks look at, made when first needed."""
-    return AttackTrial(cls, stage())
+    return AttackTrial(cls, stage(cls.victim))
 
 
 def defense_trial(cls: type[Defense]) -> DefenseTrial:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -20,9 +23,11 @@ from arena.game.steps import granted
 from arena.game.suspect import Suspect
 from arena.game.threat import Budget, ThreatModel
 from arena.game.verdict import Verdict
+from arena.world import layers
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
 from arena.world.models import Classifier, ModelCard, build
+from arena.world.plain import Json, canonical
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe, Trainer
@@ -125,10 +130,6 @@ class Stage:
 
     def gate(self, needs: ThreatModel, current: Deliverable | None = None) -> WatchedGate:
         """Return the referee's side for a thief that is granted exactly what it says it needs."""
-        exposed = Bundle()
-        if "tests" in needs.knows:
-            images = self.task.splits.probe.images[:50].clone()
-            exposed = Bundle(tensors={"images": images, "labels": self._answers(images)})
         return WatchedGate(
             grants=needs,
             victim=self.victim(),
@@ -138,9 +139,19 @@ class Stage:
             data=granted(self.task.splits.thief, needs.data, ROOT.child("grant")),
             pool=self.pool() if needs.pool else None,
             transfer=self.transfer() if needs.transfer else None,
-            exposed=exposed,
+            exposed=self.exposed() if "tests" in needs.knows else Bundle(),
             verifier=self._recognises,
         )
+
+    def exposed(self) -> Bundle:
+        """Return test cases in the form in which schemes expose them: black-box and white-box."""
+        images, victim = self.task.splits.probe.images[:50].clone(), self.victim()
+        layer = layers.weighted(victim, self.task.card.input_shape)[0]
+        tests = {"images": images, "labels": self._answers(images)}
+        named = {
+            f"{box}_{key}": test for box in ("blackbox", "whitebox") for key, test in tests.items()
+        }
+        return Bundle({"layer": layer}, named)
 
     def referee(self, needs: ThreatModel) -> Referee:
         """Return the judge of what an attack delivers."""
@@ -192,7 +203,11 @@ def trial_budget(own: Budget) -> Budget:
     return Budget.model_validate(limits)
 
 
+def stage(victim: Mapping[str, Json] = MappingProxyType({})) -> Stage:
+    """Return the stage of this process for that kind of victim; see `Attack.victim`."""
+    return _stage(canonical(dict(victim)))
+
+
 @functools.cache
-def stage() -> Stage:
-    """Return the stage of this process."""
-    return Stage(load_task(TASK))
+def _stage(victim: str) -> Stage:
+    return Stage(load_task(TaskSpec.model_validate(TASK.plain() | json.loads(victim))))
