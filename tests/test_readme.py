@@ -1,0 +1,58 @@
+"""What the README says is so: its example is short and plays, its commands are CI's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from arena.game.memo import Setting
+from arena.runs.executors import InProcess
+from arena.runs.scenario import read_scenario
+from arena.runs.tournament import Tournament, open_folder, task_of
+from arena.world.compute import Compute
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_first_two_commands_are_one_line_each() -> None:
+    first, second = blocks("sh")[:2]
+    assert first.strip().count("\n") == second.strip().count("\n") == 0
+    assert first.endswith("arena run\n")
+    assert "[test]" in second
+    assert "pytest" in second
+
+
+def test_the_example_attack_has_at_most_twenty_lines_and_plays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,), (text,) = blocks("python"), blocks("toml")
+    assert len(code.splitlines()) <= 20
+    (tmp_path / "my_attack.py").write_text(code)
+    (tmp_path / "my-scenario.toml").write_text(text)
+    few = {"task.recipe": {"epochs": 2}, "innocents": {"reporting_same": 1, "reporting_other": 0}}
+    scenario = read_scenario(tmp_path / "my-scenario.toml", few)
+    store, ledger = open_folder(tmp_path / "out")
+    tournament = Tournament(scenario, task_of(scenario, Compute()), store, ledger, lambda _: None)
+    tournament.run(InProcess(store, Setting()))
+    rows = ledger.rounds()
+    assert [(row["move"], row["status"]) for row in rows] == [("shrink", "OK")] * 2
+    assert rows[1]["agreement"] <= rows[0]["agreement"] <= 1
+
+
+@pytest.mark.parametrize("scenario", re.findall(r"\$ arena run ([\w-]+)(?= |\n)", README))
+def test_the_scenarios_that_it_names_are_shipped(scenario: str) -> None:
+    assert (ROOT / "scenarios" / f"{scenario}.toml").is_file()
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    assert targets
+    for target in targets:
+        assert (ROOT / target).is_file()
