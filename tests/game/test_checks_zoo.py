@@ -171,6 +171,13 @@ DEFENSES = {
         "returns-verdicts: expected is_copy to follow from p <= 0.01, found True at p = 0.2 on the "
         "released model",
     ),
+    "MisnamesItsStatistic": (
+        "names-its-statistic: expected verdicts on ('BER', 'low'), found ('signs', 'high')",
+    ),
+    "DrawsTheLineElsewhere": (
+        "agrees-with-its-threshold: expected the verdict to turn at the threshold, found is_copy = "
+        "True at 1.00 with the threshold 1.50 on the released model",
+    ),
     "MutatesTheSuspect": (
         "leaves-the-suspect-alone: expected the suspect unchanged by verify, found others; use "
         "suspect.model()",
@@ -230,6 +237,8 @@ DEFENSES = {
         "none",
         "is-as-invasive-as-it-says: expected a marked model, found the base model unchanged; "
         "declare invasive = False",
+        'names-its-statistic: expected the class attribute statistic = ("BER", "low") or the like, '
+        "found none",
         "recognises-its-own-model: expected the released model to be called a copy, found: not "
         "verified: never",
         "looks-at-the-suspect: expected statistics that differ between 4 suspects, found 0 for "

@@ -121,6 +121,35 @@ def returns_verdicts(trial: DefenseTrial) -> Iterator[str]:
             )
 
 
+def names_its_statistic(trial: DefenseTrial) -> Iterator[str]:
+    """`statistic` says what is measured and on which side copies lie, and verdicts say the same."""
+    if trial.protected is None or trial.cls.control:
+        return
+    if not trial.cls.statistic[0]:
+        yield 'expected the class attribute statistic = ("BER", "low") or the like, found none'
+        return
+    verdict = trial.hear("the released model").verdict
+    if isinstance(verdict, Verdict) and (verdict.name, verdict.copies) != trial.cls.statistic:
+        found = (verdict.name, verdict.copies)
+        yield f"expected verdicts on {trial.cls.statistic}, found {found}"
+
+
+def agrees_with_its_threshold(trial: DefenseTrial) -> Iterator[str]:
+    """A suspect whose statistic is beyond the threshold is a copy, and one short of it is none."""
+    if trial.protected is None or trial.cls.control:
+        return
+    for name in trial.suspects:
+        verdict = trial.hear(name).verdict
+        if not isinstance(verdict, Verdict) or verdict.statistic == verdict.threshold:
+            continue
+        beyond = (verdict.statistic > verdict.threshold) == (verdict.copies == "high")
+        if beyond != verdict.is_copy:
+            yield (
+                f"expected the verdict to turn at the threshold, found is_copy = {verdict.is_copy} "
+                f"at {verdict.statistic:.2f} with the threshold {verdict.threshold:.2f} on {name}"
+            )
+
+
 def recognises_its_own_model(trial: DefenseTrial) -> Iterator[str]:
     """The released model itself is called a copy, with no more read than `reads` declares."""
     if trial.protected is None or trial.cls.control:
@@ -233,6 +262,8 @@ DEFENSE_CHECKS: tuple[Check[DefenseTrial], ...] = (
     Check(draws_from_its_rng_alone),
     Check(protects_the_same_again),
     Check(returns_verdicts),
+    Check(names_its_statistic),
+    Check(agrees_with_its_threshold),
     Check(recognises_its_own_model),
     Check(spares_the_innocent),
     Check(says_the_same_again),

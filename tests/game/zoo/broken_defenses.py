@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 
 from arena.game.defense import Defense, OwnerTask, Protected
 from arena.game.keys import Key
-from arena.game.player import Dial
-from arena.game.statistics import binomial_tail
+from arena.game.statistics import binomial_tail, least_hits
 from arena.game.suspect import Suspect
 from arena.game.threat import Output
 from arena.game.verdict import Verdict
@@ -36,7 +35,7 @@ class Honest(Defense):
     paper: ClassVar[str] = "nobody, 2026"
     reads: ClassVar[Output] = "weights"
     invasive: ClassVar[bool] = False
-    dial: ClassVar[Dial | None] = None
+    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("signs", "high")
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         model = task.base()
@@ -48,12 +47,13 @@ class Honest(Defense):
         wanted = key.tensors["signs"].bool()
         found = suspect.weights(key.settings["layer"], tuple(wanted.shape)) > 0
         hits, n = int((found == wanted).sum()), wanted.numel()
-        return self.verdict(binomial_tail(hits, n), hits / n)
+        threshold = least_hits(n, 0.5, self.level) / n
+        return replace(self.verdict(binomial_tail(hits, n), hits / n), threshold=threshold)
 
     def verdict(self, p_value: float, statistic: float) -> Verdict:
         reason = f"{statistic:.2f} of the signs agree"
         is_copy = p_value <= self.level
-        return Verdict(is_copy, p_value, statistic, 0.5, "signs", "high", reason)
+        return Verdict(is_copy, p_value, statistic, statistic, "signs", "high", reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +139,21 @@ class JudgesByFeeling(Honest):
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         honest = super().examine(key, suspect, rng)
         return replace(honest, p_value=0.2) if honest.is_copy else honest
+
+
+@dataclass(frozen=True, kw_only=True)
+class MisnamesItsStatistic(Honest):
+    """Announces another measure than its verdicts hold."""
+
+    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("BER", "low")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawsTheLineElsewhere(Honest):
+    """Reports a threshold at which its verdict does not turn."""
+
+    def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        return replace(super().examine(key, suspect, rng), threshold=1.5)
 
 
 @dataclass(frozen=True, kw_only=True)
