@@ -9,9 +9,10 @@ import gymnasium
 
 from arena.game.envs.duel import DuelEnv, aec_env
 from arena.game.envs.owner import OwnerEnv
+from arena.game.envs.policy import Learned
 from arena.game.envs.thief import ThiefEnv
 
-__all__ = ["DuelEnv", "OwnerEnv", "ThiefEnv", "aec_env"]
+__all__ = ["DuelEnv", "Learned", "OwnerEnv", "ThiefEnv", "aec_env"]
 
 gymnasium.register(id="arena/Thief-v0", entry_point="arena.game.envs.thief:ThiefEnv")
 gymnasium.register(id="arena/Owner-v0", entry_point="arena.game.envs.owner:OwnerEnv")

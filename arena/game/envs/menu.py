@@ -24,7 +24,8 @@ class Menu:
     With a single strength the players keep the hyper-parameters they are given with.
 
     Attributes:
-        names: what each player is called; a name that appears again is numbered.
+        players: the players as they were given. names: what each is called; one that appears again
+            is numbered.
         specs: the players at every strength; `index` says which of them an action stands for.
         space: the action space `MultiDiscrete([players, strengths])`.
     """
@@ -42,7 +43,7 @@ class Menu:
             found = f"{len(players)} and {n_strengths}"
             problem = f"expected at least one {registry.kind} and one strength, found {found}"
             raise ScenarioError([problem])
-        self.n_strengths = n_strengths
+        self.n_strengths, self.players = n_strengths, tuple(players)
         self.names = _numbered([spec.name for spec in players])
         self.specs = tuple(
             _at(spec, registry.make(spec), self.strength(i))

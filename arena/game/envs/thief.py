@@ -13,6 +13,7 @@ from arena.game.attack import attacks
 from arena.game.envs.board import RENDERING, Board, Picture, Turn
 from arena.game.envs.defaults import MOVES, default_match
 from arena.game.envs.menu import Menu, Pick, refuse_unplayable
+from arena.game.envs.policy import Learned, Policy
 from arena.game.envs.sight import START, Row, ThiefSight
 from arena.game.envs.table import Failure, Outcome, Path, Table
 from arena.game.match import MatchSpec
@@ -158,6 +159,10 @@ class ThiefEnv(gymnasium.Env[Row, Pick]):
         name = self.menu.names[self.menu.player(index)]
         turn = Turn("thief", name, strength, status, seen.own_utility, self._payoff, left)
         self._board.turns.append(turn)
+
+    def agent(self, policy: Policy) -> Learned:
+        """Return a policy that was trained here as an agent for matches and tournaments."""
+        return Learned(policy, self.menu, self._sight, self.n_rounds)
 
     def render(self) -> str | Picture | None:
         """Return the episode so far as `render_mode` has it."""

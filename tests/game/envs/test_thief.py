@@ -12,7 +12,8 @@ from stable_baselines3.common.env_checker import check_env as check_for_learners
 
 from arena.errors import PlayerError, RegistryError, ScenarioError
 from arena.game.envs import ThiefEnv
-from arena.game.memo import MemoryMemo
+from arena.game.match import play_here
+from arena.game.memo import MemoryMemo, Setting
 from arena.game.player import PlayerSpec
 from arena.game.threat import Budget
 
@@ -272,6 +273,26 @@ def test_a_learner_trains_on_it(match, memo):
     assert learner.num_timesteps == 200
     action, _ = learner.predict(env.reset(seed=1)[0], deterministic=True)
     assert action in env.action_space
+
+
+def test_a_policy_plays_matches_as_it_was_trained(make, match):
+    spy, rows = Spy(), []
+    env = make(memo=spy)
+    script = [(TRAIN, MILD), (WIPE, HARSH)]
+    steps = episode(env, *script)
+    spy.written = 0
+
+    def policy(row):
+        rows.append(row)
+        return np.array(script[len(rows) - 1])
+
+    records = play_here(match, env.agent(policy), spy, Setting())
+    assert [record.status for record in records] == ["OK", "OK"]
+    assert records[-1].judgement["payoff"] == sum(rewards(steps))
+    assert [(record.move, record.strength) for record in records] == [("train", 0), ("wipe", 1)]
+    assert np.array_equal(rows[0], env.reset()[0])
+    assert np.array_equal(rows[1], steps[0][0])
+    assert spy.written == 0
 
 
 @pytest.fixture(scope="module")
