@@ -16,6 +16,7 @@ from arena.game.match import play_here
 from arena.game.memo import MemoryMemo, Setting
 from arena.game.player import PlayerSpec
 from arena.game.threat import Budget
+from arena.runs.store import Store
 
 MOVES = ("stay", "wipe", "train", "fall", "spoil")
 STAY, WIPE, TRAIN, FALL, SPOIL = range(5)
@@ -174,6 +175,14 @@ def test_a_replay_computes_nothing_and_loads_no_model(make, same_environment):
     spy.read, spy.written = [], 0
     again = episode(env if same_environment else make(memo=spy), *actions)
     assert (spy.read, spy.written) == (["report", "judgement"] * 2, 0)
+    assert rewards(again) == rewards(first)
+
+
+def test_a_tournaments_store_is_a_memo(make, tmp_path, monkeypatch):
+    actions = [(TRAIN, MILD), (WIPE, HARSH)]
+    first = episode(make(memo=Store(tmp_path)), *actions)
+    monkeypatch.setattr(Store, "save", None)  # whoever computes anything fails
+    again = episode(make(memo=Store(tmp_path)), *actions)
     assert rewards(again) == rewards(first)
 
 
