@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from arena.errors import PlayerError
-from arena.game.defense import Defense, OwnerTask, Protected, TaskNeed, defense
-from arena.game.keys import Key, expand, fresh_seed, random_bits
+from arena.game.defense import OwnerTask, Protected, defense
+from arena.game.keys import Key, expand, random_bits
 from arena.game.player import Dial
 from arena.game.suspect import Suspect
-from arena.game.threat import Output
-from arena.game.verdict import Verdict
 from arena.world import layers
 from arena.world.models import Classifier
+from arena.world.plain import Json
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
-from defenders.bits import bits_verdict
+from defenders.bits import Reading
+from defenders.whitebox import Embed, WhiteBox, embedded
 
 
 def carrier(weight: Tensor) -> Tensor:
@@ -91,56 +92,47 @@ class Embedding(Hook):
 
 @defense("uchida")
 @dataclass(frozen=True, kw_only=True)
-class Uchida(Defense):
+class Uchida(WhiteBox):
     """Embeds random bits in the projection of one layer's averaged weights.
 
     What: a regulariser pushes sign(X w) to the owner's bits, w being the mean over output filters.
     Threat model: verification reads the suspect's weights; secret are X and the bits, expanded from
     one committed seed (`protocol="none"`: drawn freely and never committed).
     Parameters: n_bits (T); strength (lambda of the sum over bits); layer ("" picks the first inner
-    layer with M >= 2 T).
+    layer with M >= 2 T); embed ("train" from scratch, "fine-tune" the finished model, "distil" it
+    without labels); verifier ("literal" or "aligned"); n_probes (images the channels of a suspect
+    are matched by).
     Cost: one projection a training step; verification is one matrix product.
     Differences to the paper: bits are random (the demo code uses all ones); fewer bits by default,
     for small models; the p-value decides, BER = 0 is reported beside it.
     Reference: Uchida, Nagai, Sakazawa, Satoh: Embedding watermarks into deep neural networks, 2017.
-    Versions: 1.
+    Versions: 2 (aligned reading, three ways to embed).
     """
 
     paper: ClassVar[str] = "Uchida et al., ICMR 2017"
-    reads: ClassVar[Output] = "weights"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset()
-    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("BER", "low")
     dial: ClassVar[Dial] = Dial("strength", 0.003, 0.3, "log")
 
     n_bits: int = 64
     strength: float = 0.05
     layer: str = ""
+    embed: Embed = "train"
 
-    def protect(self, task: OwnerTask, rng: Rng) -> Protected:
-        """Train the victim with the regulariser."""
+    def mark(self, task: OwnerTask, seed: str, rng: Rng) -> Protected:
+        """Train with the regulariser."""
         base = task.base()
         layer = self.layer or target_layer(base, self.n_bits)
         shape = list(layers.weight(base, layer).shape)
-        seed = fresh_seed(rng)
         settings = {"layer": layer, "shape": shape, "n_bits": self.n_bits}
-        key = self._key(seed, settings)
-        if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
-            key = Key(key.scheme, "", key.settings, key.tensors)
-        hook = Embedding(layer, key.tensors["matrix"], key.tensors["bits"], self.strength)
-        return Protected(task.trained([hook]), key)
+        tensors = self.material(seed, settings)
+        hook = Embedding(layer, tensors["matrix"], tensors["bits"], self.strength)
+        return Protected(embedded(task, [hook], self.embed), Key(self.name, seed, settings, tensors))
 
-    def _key(self, seed: str, settings: dict[str, object]) -> Key:
-        shape = settings["shape"]
-        assert isinstance(shape, list)  # noqa: S101 - written by `protect`
-        material = key_material(seed, int(str(settings["n_bits"])), carrier_size(tuple(shape)))
-        return Key("uchida", seed, settings, material)
+    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+        """Return the projection and the bits."""
+        return key_material(seed, int(settings["n_bits"]), carrier_size(tuple(settings["shape"])))
 
-    def rederive(self, key: Key) -> Key:
-        """Return the key that the seed expands to for the same layer and number of bits."""
-        return self._key(key.seed, dict(key.settings))
-
-    def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
-        """Extract the bits from the suspect's weights."""
+    def read(self, key: Key, suspect: Suspect) -> Reading:
+        """Return the signs of the projection of the suspect's weights."""
         weight = suspect.weights(key.settings["layer"], tuple(key.settings["shape"]))
         found = project(key.tensors["matrix"].double(), weight) >= 0
-        return bits_verdict(found, key.tensors["bits"], self.level)
+        return Reading(found, key.tensors["bits"])

@@ -103,6 +103,11 @@ class Defense(Player):
     level: float = 0.01
     protocol: Protocol = "full"
 
+    @property
+    def needs_of_task(self) -> frozenset[TaskNeed]:
+        """Return what the task must offer this player; some settings need more than others."""
+        return self.task_needs
+
     @abstractmethod
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Return the model to release and the key. Never touches objects of the other side."""

@@ -82,7 +82,7 @@ class MatchSpec(Frozen):
 
     def protect(self) -> ProtectStep:
         """Return the protection of the victim."""
-        needs = defenses.find(self.defense.name).task_needs
+        needs = defenses.make(self.defense).needs_of_task
         nulls = self.calibration() if "nulls" in needs else ()
         stream = (f"repeat {self.repeat}", "owner", self.owner)
         return ProtectStep(self.base(), self.defense, self.seed, stream, nulls)

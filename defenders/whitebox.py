@@ -1,0 +1,187 @@
+"""What marks in weights and activations share: how they are embedded, and two levels of reading.
+
+`literal` reads a suspect's layers by index, as the papers do: shuffled channels hide a mark, a layer
+of another width cannot be read. `aligned` first brings the suspect back to the owner's model:
+channels are matched by what they do on secret probes, copies merged, dead and cancelling units
+dropped, signs and scales undone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from arena.errors import ModelError, NotComparable
+from arena.game.defense import Defense, OwnerTask, Protected, TaskNeed
+from arena.game.keys import Key, expand, fresh_seed
+from arena.game.suspect import Suspect
+from arena.game.threat import Output
+from arena.game.verdict import Verdict
+from arena.world.bundle import Bundle
+from arena.world.graph import align
+from arena.world.models import Classifier, pack, unpack
+from arena.world.plain import Json
+from arena.world.rng import Rng
+from arena.world.training import Examples, Hook
+from defenders.bits import Reading, reading_verdict
+
+Verifier = Literal["literal", "aligned"]
+Embed = Literal["train", "fine-tune", "distil"]
+
+_REFERENCE = "reference"
+_PROBES = "probes"
+_NULLS = "null_matches"
+
+
+def embedded(task: OwnerTask, hooks: Sequence[Hook], how: Embed) -> Classifier:
+    """Return a model with the hooks' mark: trained from scratch, fine-tuned, or distilled.
+
+    "fine-tune" runs the task's recipe once more from the unprotected twin; "distil" does so with
+    the twin's own answers in the place of labels. Source: Uchida et al. 2017, section 2.
+    """
+    if how == "train":
+        return task.trained(hooks)
+    task = dataclasses.replace(task, marks_base=True)
+    if how == "fine-tune":
+        return task.trained(hooks)
+    images = task.data.images
+    answers = task.lab.logits(task.base(), images)
+    recipe = task.recipe.but(loss="distillation")
+    return task.trained(hooks, recipe, Examples(images, answers))
+
+
+def sight(task: OwnerTask, model: Classifier, seed: str, n_probes: int) -> Bundle:
+    """Return the part of a key that aligned reading needs: the owner's model and secret probes."""
+    probe = task.probe.images
+    order = torch.randperm(len(probe), generator=expand(seed, "whitebox probes").torch())
+    packed = pack(model)
+    tensors = {f"{_REFERENCE}/{name}": tensor for name, tensor in packed.tensors.items()}
+    tensors[_PROBES] = probe[order[:n_probes]].cpu()
+    return Bundle({_REFERENCE: dict(packed.data)}, tensors)
+
+
+def aligned(key: Key, suspect: Suspect) -> tuple[Suspect, dict[str, Json]]:
+    """Return the suspect in the order of the owner's model, and figures of the alignment.
+
+    Raises:
+        NotComparable: the suspect cannot be brought back, or the key holds nothing to bring it to.
+    """
+    if _REFERENCE not in key.settings or _PROBES not in key.tensors:
+        raise NotComparable(
+            "the key holds no reference model; protect with verifier = 'aligned' to read aligned"
+        )
+    stored = Bundle(key.settings[_REFERENCE], key.bundle().prefixed(_REFERENCE))
+    try:
+        reference = unpack(stored)
+    except ModelError as error:
+        raise NotComparable(f"the key's reference model is damaged: {error}") from error
+    probes = key.tensors[_PROBES]
+    model, report = align(suspect.model(), reference, probes, suspect.compute)
+    suspect.n_queries += len(probes)
+    figures: dict[str, Json] = {
+        "align/likeness": min((group.likeness for group in report.groups), default=1.0),
+        "align/difference": report.difference,
+        "align/n_merged": sum(group.n_merged for group in report.groups),
+        "align/n_dropped": sum(group.n_dropped for group in report.groups),
+        "align/n_missing": sum(group.n_missing for group in report.groups),
+    }
+    return dataclasses.replace(suspect, _model=model), figures
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhiteBox(Defense):
+    """Base class of marks in weights and activations: subclasses mark a model and read it again.
+
+    Fields: `verifier`, the level of reading; `n_probes`, the images that channels are matched by.
+    Class attribute: `learns`, whether reading rests on a trained extractor. Such a reading, and
+    every aligned one (a marked model is what suspects are brought to), is judged against null
+    models as well as by the binomial test.
+    """
+
+    reads: ClassVar[Output] = "weights"
+    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("BER", "low")
+    learns: ClassVar[bool] = False
+
+    verifier: Verifier = "literal"
+    n_probes: int = 256
+
+    @abstractmethod
+    def mark(self, task: OwnerTask, seed: str, rng: Rng) -> Protected:
+        """Return the marked model, and the key whose derivable part is expanded from the seed."""
+
+    @abstractmethod
+    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+        """Return the tensors of a key that its seed and settings expand to."""
+
+    @abstractmethod
+    def read(self, key: Key, suspect: Suspect) -> Reading:
+        """Return the bits that a key finds in a suspect, by index; may raise `NotComparable`."""
+
+    @property
+    def needs_of_task(self) -> frozenset[TaskNeed]:
+        """Return what the task must offer: null models where readings are calibrated."""
+        extra: frozenset[TaskNeed] = frozenset({"nulls"} if self._calibrates else ())
+        return self.task_needs | extra
+
+    @property
+    def _calibrates(self) -> bool:
+        return self.learns or self.verifier == "aligned"
+
+    def protect(self, task: OwnerTask, rng: Rng) -> Protected:
+        """Mark a model; add to the key what the level of reading needs."""
+        seed = fresh_seed(rng)
+        marked = self.mark(task, seed, rng)
+        key = marked.key
+        if self.verifier == "aligned":
+            key = _with(key, sight(task, marked.model, seed, self.n_probes))
+        if self._calibrates:
+            key = _with(key, Bundle({_NULLS: self._null_matches(task, key, rng)}))
+        if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
+            key = dataclasses.replace(key, seed="")
+        return Protected(marked.model, key)
+
+    def null_suspects(self, task: OwnerTask, rng: Rng) -> Sequence[Suspect]:
+        """Return independent models on which no part of the key was trained."""
+        return task.nulls()
+
+    def _null_matches(self, task: OwnerTask, key: Key, rng: Rng) -> list[int]:
+        matches = []
+        for null in self.null_suspects(task, rng):
+            try:
+                matches.append(self._shown(key, null)[0].n_matches)
+            except NotComparable:  # says nothing about models that can be read
+                continue
+        return matches
+
+    def _shown(self, key: Key, suspect: Suspect) -> tuple[Reading, dict[str, Json]]:
+        if self.verifier == "literal":
+            return self.read(key, suspect), {}
+        model, figures = aligned(key, suspect)
+        return self.read(key, model), figures
+
+    def rederive(self, key: Key) -> Key:
+        """Return the key with all that its seed expands to.
+
+        A reference model, probes, and what was trained or measured are the owner's own and no seed
+        gives them: a forger could make them to measure. Their date is what speaks for them.
+        """
+        material = self.material(key.seed, key.settings)
+        return dataclasses.replace(key, tensors={**key.tensors, **material})
+
+    def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Read the bits at the scheme's level and judge them."""
+        reading, figures = self._shown(key, suspect)
+        nulls = list(key.settings.get(_NULLS, ())) if self._calibrates else None
+        verdict = reading_verdict(reading, self.level, nulls)
+        return dataclasses.replace(verdict, figures={**verdict.figures, **figures})
+
+
+def _with(key: Key, extra: Bundle) -> Key:
+    settings, tensors = {**key.settings, **extra.data}, {**key.tensors, **extra.tensors}
+    return dataclasses.replace(key, settings=settings, tensors=tensors)
