@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from arena.errors import ArenaError
+from arena.world.fixed import fix_convolutions
 
 Precision = Literal["float32", "bfloat16"]
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -165,6 +166,8 @@ class FixedModel(nn.Module):
         self.compute = compute
         self.model = copy.deepcopy(model).eval()
         compute.place(self.model).requires_grad_(False)
+        if compute.device == "cpu" and compute.precision == "float32":
+            fix_convolutions(self.model)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return float32 logits (N, C) on the device; differentiable in `images`."""
