@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from arena.runs.nash import at_fault, equilibrium
 from arena.runs.payoffs import (
@@ -150,17 +149,38 @@ def _standing(
 def _scores(players: _Players, rng: Rng, n_draws: int) -> tuple[Floats, Floats]:
     """Return worst case, Nash score and mean (n_mine, 3), and their intervals (n_mine, 3, 2)."""
     means = cell_means(players.gains)
-    n_repeats, worst = len(players.gains), np.nanargmin(means, axis=1)
-    even, generator = np.full(n_repeats, 1 / n_repeats), rng.numpy()
+    shares, extra = _columns(players, means)
+    n_repeats, generator = len(players.gains), rng.numpy()
+    even = np.full(n_repeats, 1 / n_repeats)
     n_blocks = 1 + n_draws * max(means.size, n_repeats) // BLOCK
     draws = []
     for block in np.array_split(np.arange(n_draws), n_blocks):
         weights = generator.multinomial(n_repeats, even, len(block))  # (n_drawn, n_repeats)
         drawn = _drawn_means(players.gains, means, weights.astype(np.float64))
-        draws.append(_columns(players, drawn, worst))
+        draws.append(np.einsum("dmt,mtc->dmc", drawn, shares) + extra)
     tail = 50 * (1 - CONFIDENCE)
     limits = np.percentile(np.concatenate(draws), [tail, 100 - tail], axis=0)  # (2, n_mine, 3)
-    return _columns(players, means, worst), np.moveaxis(limits, 0, -1)
+    scores = np.einsum("mt,mtc->mc", np.nan_to_num(means), shares) + extra
+    # what a sum of shares leaves outside [0, 1] is rounding
+    return np.clip(scores, 0.0, 1.0), np.clip(np.moveaxis(limits, 0, -1), 0.0, 1.0)
+
+
+def _columns(players: _Players, means: Floats) -> tuple[Floats, Floats]:
+    """Return how much each opponent counts in each column, and what the holes add to it.
+
+    Args:
+        players: who they are measured against, and what a hole counts.
+        means: (n_mine, n_theirs), cell means, NaN for a hole.
+
+    Returns:
+        Shares (n_mine, n_theirs, 3) and additions (n_mine, 3).
+    """
+    played = ~np.isnan(means)
+    worst = np.eye(means.shape[1])[np.nanargmin(means, axis=1)]
+    against = np.broadcast_to(players.against, means.shape)
+    extra = np.zeros((len(means), 3))
+    extra[:, 1] = np.where(played, 0.0, players.holes) @ players.against
+    return np.stack([worst, against, played / played.sum(1, keepdims=True)], axis=-1), extra
 
 
 def _drawn_means(gains: Floats, means: Floats, weights: Floats) -> Floats:
@@ -172,31 +192,13 @@ def _drawn_means(gains: Floats, means: Floats, weights: Floats) -> Floats:
         weights: (n_draws, n_repeats), how often a draw holds a repeat.
 
     Returns:
-        (n_draws, n_mine, n_theirs), NaN for a hole.
+        (n_draws, n_mine, n_theirs), 0 for a hole.
     """
     played = ~np.isnan(gains)
     sums: Floats = np.tensordot(weights, np.where(played, gains, 0.0), axes=1)
     if played.all():
         return sums / len(gains)
     counts = np.tensordot(weights, played.astype(np.float64), axes=1)
-    drawn = np.broadcast_to(means, sums.shape).copy()
+    drawn = np.broadcast_to(np.nan_to_num(means), sums.shape).copy()
     np.divide(sums, counts, out=drawn, where=counts > 0)
     return drawn
-
-
-def _columns(players: _Players, means: Floats, worst: NDArray[np.intp]) -> Floats:
-    """Return pay-off against the worst opponent, against the mixture, and on average.
-
-    Args:
-        players: who they are measured against, and what a hole counts.
-        means: (..., n_mine, n_theirs), cell means, NaN for a hole.
-        worst: (n_mine,), each player's worst opponent.
-
-    Returns:
-        (..., n_mine, 3).
-    """
-    at_worst = means[..., np.arange(len(worst)), worst]
-    earned = np.where(np.isnan(means), players.holes, means) @ players.against
-    figures = np.stack([at_worst, earned, np.nanmean(means, axis=-1)], axis=-1)
-    np.clip(figures, 0.0, 1.0, out=figures)  # what a sum of shares leaves outside is rounding
-    return figures

@@ -69,7 +69,7 @@ def equilibrium(payoffs: Floats) -> Equilibrium:
     ([0.5, 0.25, 0.25], 0.5)
     """
     playing = ~at_fault(payoffs)
-    table: Floats = np.round(np.where(np.isnan(payoffs), 0.0, payoffs)[playing], DECIMALS)
+    table = np.where(np.isnan(payoffs), 0.0, payoffs)[playing].round(DECIMALS)
     owner_class, owner_first = _classes(table)
     thief_class, thief_first = _classes(table.T)
     owner_mass, thief_mass = _solve(table[np.ix_(owner_first, thief_first)])

@@ -22,7 +22,7 @@ from arena.world.rng import Rng
 
 DRAW_BAND = 0.05
 """How far from 0.5 a pay-off may lie and still be a draw."""
-MOST_GAMES = 4000
+MOST_GAMES = 2000
 """About how many games are fed at most (each costs 20 microseconds), unless cells are more."""
 
 
