@@ -4,6 +4,10 @@ A verifier that reads weights by index then reads them from the aligned suspect.
 "neuron alignment" (Li et al. 2021) and of canonical forms against structural obfuscation; the
 method is our own. It needs no label and no key, only probe inputs, and it keeps the suspect's
 function: what it cannot bring back it reports.
+
+Of all ways to order a model's units it takes the one that is most like the reference, for a
+stranger too. So bits that are read from aligned strangers lean a little towards the owner's: the
+threshold of an aligned verifier is set on innocents that were aligned in the same way.
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ from arena.world.graph.watch import watch
 from arena.world.models import Classifier, restore
 
 _SURE = 0.8  # likeness from which on a unit counts as matched
+_CHANCE = 3.0  # standard deviations of the cosine of unrelated weights: below, no sign is undone
+_CLEAR = 0.5  # a cosine that is enough, however few the weights
 
 
 @dataclass(frozen=True)
@@ -223,7 +229,9 @@ def _undo_in_norms(state: State, fixed: State, group: Group, eps: Mapping[str, f
                 f"expected {own.shape[1]} weights for each unit of {slot.layer}, the suspect has "
                 f"{found.shape[1]}; verify it by its answers"
             )
-        signs = torch.where((found * own).sum(1) < 0, -1.0, 1.0)
+        cosine = torch.cosine_similarity(found, own, 1)
+        clear = min(_CHANCE / own.shape[1] ** 0.5, _CLEAR)
+        signs = torch.where(cosine < -clear, -1.0, 1.0)
         sizes = own.norm(dim=1) / found.norm(dim=1)
         edit.flip_in_norm(state, group, slot, norm, signs)
         edit.stretch_in_norm(state, group, slot, norm, sizes, eps[norm.layer])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 from typing import Any
 
 import torch
@@ -66,8 +67,8 @@ class _Sampler(fx.Interpreter):
 
 
 def _places(n_entries: int) -> Tensor:
-    """Return places spread over a map, off any grid so that all its columns are met."""
-    if n_entries <= _N_PLACES:
-        return torch.arange(n_entries)
-    k = torch.arange(_N_PLACES, dtype=torch.float64)
-    return ((k + (k * _GOLDEN) % 1) * n_entries / _N_PLACES).long()
+    """Return different places spread over a map, off its rows and columns."""
+    step = round(_GOLDEN * n_entries)
+    while gcd(step, n_entries) > 1:
+        step += 1
+    return torch.arange(min(n_entries, _N_PLACES)) * step % n_entries

@@ -79,8 +79,8 @@ def test_every_channel_of_the_zoo_is_in_at_most_one_group_and_none_is_a_logit(na
             assert stop <= size
             assert taken.isdisjoint(places)
             taken |= places
-    heads = [layer for layer, m in model.named_modules() if isinstance(m, nn.Linear)]
-    assert not any(layer == heads[-1] and side == "out" for layer, side, _ in taken)
+    hidden = [layer for layer, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert not any(layer == hidden[-1] and side == "out" for layer, side, _ in taken)
 
 
 def test_the_model_is_only_read() -> None:
