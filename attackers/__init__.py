@@ -1,5 +1,43 @@
 """Attackers: one file for each family. Importing the package registers all of them."""
 
-from attackers import finetune, forge_key, forge_triggers, knockoff, nothing, overwrite, prune
+from attackers import (
+    adaptive,
+    adversarial,
+    art_functional,
+    art_wrappers,
+    bandit,
+    distill,
+    equation,
+    es,
+    finetune,
+    forge_key,
+    forge_triggers,
+    jba,
+    knockoff,
+    nothing,
+    overwrite,
+    prune,
+    transfer,
+    treepath,
+)
 
-__all__ = ["finetune", "forge_key", "forge_triggers", "knockoff", "nothing", "overwrite", "prune"]
+__all__ = [
+    "adaptive",
+    "adversarial",
+    "art_functional",
+    "art_wrappers",
+    "bandit",
+    "distill",
+    "equation",
+    "es",
+    "finetune",
+    "forge_key",
+    "forge_triggers",
+    "jba",
+    "knockoff",
+    "nothing",
+    "overwrite",
+    "prune",
+    "transfer",
+    "treepath",
+]

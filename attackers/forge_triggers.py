@@ -72,10 +72,7 @@ class ForgeTriggers(Attack):
 
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018"
     needs: ClassVar[ThreatModel] = ThreatModel(
-        output="labels",
-        architecture=False,
-        knows=frozenset({"scheme"}),
-        deliverables=frozenset({"claim"}),
+        output="labels", knows=frozenset({"scheme"}), deliverables=frozenset({"claim"})
     )
 
     scheme: Literal["adi", "zhang"] = "adi"

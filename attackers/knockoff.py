@@ -46,7 +46,7 @@ class Knockoff(Attack):
     """
 
     paper: ClassVar[str] = "Orekondy et al., CVPR 2019"
-    needs: ClassVar[ThreatModel] = ThreatModel(output="labels", pool="*", architecture=False)
+    needs: ClassVar[ThreatModel] = ThreatModel(output="labels", pool="*")
     dial: ClassVar[Dial] = Dial("epochs", 3, 60, "log")
 
     n_queries: int | None = None
@@ -90,7 +90,7 @@ class Retrain(Knockoff):
     """
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
-    needs: ClassVar[ThreatModel] = ThreatModel(output="labels", data=1, architecture=False)
+    needs: ClassVar[ThreatModel] = ThreatModel(output="labels", data=1)
 
     epochs: int = 60
     rotation: float = 5.0

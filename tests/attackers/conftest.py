@@ -75,7 +75,7 @@ def thief(task: Task, trained: Classifier) -> Thief:
             data=granted(task.splits.thief, grants.data, Rng(0)),
             pool=pool,
         )
-        card = task.card if grants.architecture else task.card_for(grants.own_architecture)
+        card = task.card if grants.knows_architecture else task.card_for(grants.own_architecture)
         return World(gate, Access(gate.answer, grants, card, COMPUTE), task)
 
     return world

@@ -20,7 +20,6 @@ GRANTS = preset("claimant_readonly")
 LABELS = ThreatModel(
     output="labels",
     data=1,
-    architecture=False,
     knows=frozenset({"scheme"}),
     deliverables=frozenset({"claim"}),
 )
@@ -122,9 +121,7 @@ def test_own_images_need_own_data(thief: Thief) -> None:
 
 def test_adversarial_images_need_weights(thief: Thief) -> None:
     with pytest.raises(RuleViolation, match="the weights are not granted"):
-        thief(LABELS.model_copy(update={"architecture": True})).deliver(
-            ForgeTriggers(images="adversarial")
-        )
+        thief(LABELS).deliver(ForgeTriggers(images="adversarial"))
 
 
 def test_a_reach_of_nothing_moves_no_image_and_says_so(thief: Thief) -> None:

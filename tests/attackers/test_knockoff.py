@@ -95,9 +95,9 @@ def test_without_a_pool_there_is_no_knockoff(thief: Thief) -> None:
     assert GRANTS.missing(Knockoff.needs) == ["a pool data set"]
 
 
-def test_labels_alone_are_enough_to_be_admitted() -> None:
-    assert ThreatModel(output="labels", data=0.1, architecture=False).missing(Retrain.needs) == []
-    assert ThreatModel(output="labels", pool="x", architecture=False).missing(Knockoff.needs) == []
+def test_labels_and_images_are_enough_to_be_admitted() -> None:
+    assert ThreatModel(output="labels", data=0.1).missing(Retrain.needs) == []
+    assert ThreatModel(output="labels", pool="x").missing(Knockoff.needs) == []
 
 
 def test_the_copy_starts_from_weights_of_its_own(thief: Thief) -> None:
