@@ -102,8 +102,16 @@ class Tournament:
         return list(order.values())
 
     def plan(self) -> list[Step]:
-        """Return the steps that are not made yet, parents first."""
-        return [step for step in self.steps() if not self.store.has(step.digest)]
+        """Return the steps that are not made yet and can be, parents first."""
+        missing, dead = [], set()
+        for step in self.steps():
+            made = self.store.has(step.digest)
+            failed = made and self.store.load(step.digest, FAILURE) is not None
+            if failed or any(parent.digest in dead for parent in step.parents()):
+                dead.add(step.digest)
+            elif not made:
+                missing.append(step)
+        return missing
 
     def _collect(self, step: Step, order: dict[str, Step]) -> None:
         if step.digest not in order:

@@ -73,7 +73,8 @@ class PlainBoard(NullBoard):
     def __call__(self, event: Event) -> None:
         """Write down the beginning and every match that this run finished."""
         if event.kind == "planned":
-            self._say(f"{event.title}: {event.n_total or 'no'} steps to make")
+            noun = "step" if event.n_total == 1 else "steps"
+            self._say(f"{event.title}: {event.n_total or 'no'} {noun} to make")
         elif event.kind == "match" and event.n_done:
             self._say(f"[{event.n_done}/{event.n_total}] {event.title}: {said(event)}")
 
@@ -91,7 +92,7 @@ class _Made(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return `12/40 steps`."""
-        return Text(f"{int(task.completed)}/{int(task.total or 0)} steps")
+        return Text(f"{task.fields['n_made']}/{int(task.total or 0)} steps")
 
 
 @dataclass
@@ -134,7 +135,7 @@ class RichBoard:
         self._running: dict[str, _Running] = {}
         self._n_made = 0
         self._table: RenderableType = Text()
-        self._all = self._lines.overall.add_task("", total=None)
+        self._all = self._lines.overall.add_task("", total=None, n_made=0)
         self._live = Live(console=console, transient=True, refresh_per_second=5)
         self._live.update(self._picture())
 
@@ -175,7 +176,8 @@ class RichBoard:
 
     def _move(self, n_total: int | None = None) -> None:
         made = self._n_made + sum(running.share for running in self._running.values())
-        self._lines.overall.update(self._all, completed=made, total=n_total)
+        n_made = self._n_made
+        self._lines.overall.update(self._all, completed=made, total=n_total, n_made=n_made)
 
     def heard(self, digest: str, n_done: int, n_total: int) -> None:
         """Move the bar of a running step."""

@@ -10,6 +10,7 @@ import typer
 
 import arena
 from arena.view.failures import ending
+from arena.view.shipped import DEFAULT
 
 app = typer.Typer(
     name="arena",
@@ -40,7 +41,7 @@ def root(
 def run(
     scenario: Annotated[
         str, typer.Argument(help="The name of a scenario that ships, or a TOML file.")
-    ] = "quickstart",
+    ] = DEFAULT,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where results go; by default runs/NAME.")
     ] = None,

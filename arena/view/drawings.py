@@ -70,8 +70,8 @@ def _bars(side: Side, lines: Sequence[Standing]) -> Bars:
 
 
 def _spokes(report: Report, owner: str) -> Mapping[str, float]:
-    """Return an owner's rescaled statistic against each thief, the mean over repeats."""
-    scored = [row for row in report.finals if row["owner"] == owner and row["status"] == "OK"]
+    """Return an owner's rescaled statistic against each thief that delivers a model, no claim."""
+    scored = [row for row in _delivered(report, owner) if row["rescaled"] is not None]
     values = {
         thief: mean(row["rescaled"] for row in scored if row["thief"] == thief)
         for thief in report.thieves
@@ -79,20 +79,24 @@ def _spokes(report: Report, owner: str) -> Mapping[str, float]:
     return {thief: value for thief, value in values.items() if not math.isnan(value)}
 
 
+def _delivered(report: Report, owner: str) -> list[Row]:
+    """Return the scored matches of an owner in which a model was delivered, and no claim."""
+    return [
+        row
+        for row in report.finals
+        if row["owner"] == owner and row["status"] == "OK" and row["winner"] is None
+    ]
+
+
 def owner_roc(report: Report, owner: str) -> Roc | None:
     """Return how an owner's statistic tells copies from innocents; None where one kind is missing.
 
-    Copies are delivered models that kept at least 0.9 of the victim's usefulness; a claim delivers
-    no copy.
+    Copies are delivered models that kept at least 0.9 of the victim's usefulness.
     """
     copies = [
         row["rescaled"]
-        for row in report.finals
-        if row["owner"] == owner
-        and row["status"] == "OK"
-        and row["winner"] is None
-        and row["rescaled"] is not None
-        and row["kept"] >= _COPY
+        for row in _delivered(report, owner)
+        if row["rescaled"] is not None and row["kept"] >= _COPY
     ]
     innocents = [
         row["rescaled"]

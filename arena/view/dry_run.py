@@ -11,11 +11,12 @@ from rich.console import Console
 from arena.game.match import MatchSpec
 from arena.game.memo import Step
 from arena.game.steps import InnocentsStep, JudgeStep, ProtectStep, RoundStep, TrainStep
+from arena.runs.store import Store
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.board import NullBoard
 from arena.view.order import Game
 from arena.view.report import LEDGER
-from arena.view.tables import plain_table
+from arena.view.tables import plain_table, titled
 from arena.world.plain import Json
 
 _KINDS = {
@@ -24,6 +25,7 @@ _KINDS = {
     JudgeStep: "judge a round",
     InnocentsStep: "verify innocents",
 }
+_STATES = ("made", "to make", "impossible")
 _POOLS = {"calibration": "train an innocent for thresholds", "reporting": "train an innocent"}
 
 
@@ -34,7 +36,8 @@ def show_plan(game: Game, *, as_json: bool) -> None:
         store, ledger = open_folder(game.out if begun else Path(empty))
         task = task_of(game.scenario, game.compute)
         tournament = Tournament(game.scenario, task, store, ledger, NullBoard())
-        steps = [(step, store.has(step.digest)) for step in tournament.steps()]
+        to_make = {step.digest for step in tournament.plan()}
+        steps = [(step, state_of(step, store, to_make)) for step in tournament.steps()]
         ledger.close()
     matches = [
         _match(match, [action.move.name for action in script])
@@ -42,8 +45,8 @@ def show_plan(game: Game, *, as_json: bool) -> None:
     ]
     if as_json:
         plan = [
-            {"title": step.title, "kind": kind_of(step), "digest": step.digest, "made": made}
-            for step, made in steps
+            {"title": step.title, "kind": kind_of(step), "digest": step.digest, "state": state}
+            for step, state in steps
         ]
         Console().print_json(data={"matches": matches, "steps": plan})
         return
@@ -60,16 +63,26 @@ def _match(match: MatchSpec, moves: list[str]) -> dict[str, Json]:
     }
 
 
-def _print(game: Game, matches: list[dict[str, Json]], steps: list[tuple[Step, bool]]) -> None:
+def _print(game: Game, matches: list[dict[str, Json]], steps: list[tuple[Step, str]]) -> None:
     console = Console(highlight=False)
     rows = [(match["match"], ", ".join(match["moves"])) for match in matches]
-    console.print(plain_table(f"{len(matches)} matches", ("match", "moves"), rows))
-    needed = Counter(kind_of(step) for step, _ in steps)
-    made = Counter(kind_of(step) for step, is_made in steps if is_made)
-    counts = [(kind, str(n), str(made[kind]), str(n - made[kind])) for kind, n in needed.items()]
-    counts.append(("all", str(len(steps)), str(made.total()), str(len(steps) - made.total())))
-    console.print(plain_table("Steps", ("step", "needed", "made", "to make"), counts))
-    console.print(f"Results would go to {game.out}; nothing was trained.", markup=False)
+    table = plain_table(("match", "moves"), rows)
+    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+    console.print(titled(f"{len(matches)} matches", table))
+    counts = Counter((kind_of(step), state) for step, state in steps)
+    counts.update(("all", state) for _, state in steps)
+    kinds = dict.fromkeys(kind for kind, _ in counts)
+    lines = [(kind, *(str(counts[kind, state]) for state in _STATES)) for kind in kinds]
+    console.print(titled("Steps", plain_table(("step", *_STATES), lines)))
+    line = f"Results would go to {game.out}; nothing was trained."
+    console.print(line, markup=False, soft_wrap=True)
+
+
+def state_of(step: Step, store: Store, to_make: set[str]) -> str:
+    """Return whether a step is made, is to be made, or cannot be made after a player's failure."""
+    if store.has(step.digest):
+        return "made"
+    return "to make" if step.digest in to_make else "impossible"
 
 
 def kind_of(step: Step) -> str:

@@ -75,6 +75,7 @@ def _trace(error: BaseException, folder: Path) -> Path:
 @contextlib.contextmanager
 def resumable(folder: Path) -> Iterator[None]:
     """Turn Ctrl-C and unexpected errors of a tournament into the sentences that belong to it."""
+    (folder / TRACE).unlink(missing_ok=True)  # of an earlier run
     try:
         yield
     except KeyboardInterrupt as error:

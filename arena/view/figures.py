@@ -1,6 +1,6 @@
 """Every plot of the arena. Figures are built with matplotlib's object interface: no global state.
 
-Each function takes plain numbers and names and returns a `Figure`; `save` and `pixels` render it.
+Each function takes plain numbers and names and returns a `Figure`; `render` makes a PNG of it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 from matplotlib.projections.polar import PolarAxes
 from numpy.typing import NDArray
@@ -45,19 +45,17 @@ def short(name: str) -> str:
     return f"{name[:half]}…{name[len(name) - half + 1 :]}"
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG; the folder is made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=_DPI, format="png", metadata={"Software": None})
-
-
-def pixels(figure: Figure) -> NDArray[np.uint8]:
-    """Return a figure as an image (H, W, 3)."""
+def render(figure: Figure) -> bytes:
+    """Return a figure as PNG. Render it once: a second layout may differ from the first."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=_DPI, format="rgba")
-    width, height = (int(size) for size in figure.get_size_inches() * _DPI)
-    flat = np.frombuffer(buffer.getvalue(), dtype=np.uint8)
-    return flat.reshape(height, width, 4)[:, :, :3].copy()
+    figure.savefig(buffer, dpi=_DPI, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def pixels(png: bytes) -> NDArray[np.uint8]:
+    """Return a PNG as an image (H, W, 3)."""
+    image = imread(io.BytesIO(png), format="png")[:, :, :3]
+    return np.asarray((image * 255).round(), dtype=np.uint8)
 
 
 def payoff_heatmap(
@@ -247,8 +245,8 @@ class Roc:
 
 def roc_curves(curves: Sequence[Roc]) -> Figure:
     """Draw a receiver operating characteristic for each owner, in a panel of its own."""
-    n_columns = min(len(curves), 5)
-    n_rows = -(-len(curves) // n_columns)
+    n_rows = math.ceil(len(curves) / 5)
+    n_columns = math.ceil(len(curves) / n_rows)
     figure = Figure(figsize=(max(2.5 * n_columns, 3.6), 2.8 * n_rows + 0.7), layout="constrained")
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True)
     for axes in grid.flat:

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -123,9 +124,9 @@ def show_list(kind: str) -> None:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(header_style="cyan")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, header_style="cyan", pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=i == 0)  # names are typed as they stand
     return table
 
 

@@ -21,7 +21,7 @@ from arena.view.show import print_report
 from arena.view.tables import live_standings
 from arena.view.views import refresh_matches, refresh_views
 
-_PATIENCE = 20.0  # looking at the ledger may take one part in so many of the time
+_PATIENCE = 20.0  # reading the ledger anew may take one part in so many of the time
 
 
 def carry_out(order: Order, *, dry_run: bool) -> int:
@@ -80,14 +80,15 @@ class Watch:
             return
         report = read_report(self.ledger)
         self.board.standings(lambda: live_standings(report))
-        refresh_matches(report, self.out)
         self._next = time.monotonic() + _PATIENCE * (time.monotonic() - now)
+        refresh_matches(report, self.out)
 
 
 def _say_next(out: Path, n_made: int) -> None:
     """Say what to type next."""
     console = Console(highlight=False, soft_wrap=True)
-    made = f"{n_made} steps were made" if n_made else "nothing was left to make"
+    noun = "step was" if n_made == 1 else "steps were"
+    made = f"{n_made} {noun} made" if n_made else "nothing was left to make"
     console.print(f"\n{made}; results are in {out}", markup=False)
     folder = shlex.quote(str(out))
     console.print("Next:", style="bold")

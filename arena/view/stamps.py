@@ -44,6 +44,6 @@ def safe_name(title: str) -> str:
     'uchida-vs-none-0'
     """
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", title)
-    if safe == title and not title.startswith((".", "_")):
+    if title and safe == title and not title.startswith((".", "_")):
         return title
-    return f"x{safe}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
+    return f"x-{safe}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -23,14 +24,22 @@ def number(value: float | None, form: str = ".3f") -> str:
     return "-" if value is None or math.isnan(value) else format(value, form)
 
 
-def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Return a table whose first column is text and whose others are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="cyan")
+def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> Table:
+    """Return a table whose first column is text and whose others are numbers.
+
+    No cell is broken into lines; a column's name may hold line breaks, to keep it narrow.
+    """
+    table = Table(box=box.SIMPLE_HEAD, header_style="cyan", pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def titled(title: str, *tables: RenderableType) -> Group:
+    """Return tables under a title, which may be wider than they are."""
+    return Group(Text(title, style="bold"), *tables)
 
 
 def payoff_tables(payoffs: Payoffs, width: int) -> list[Table]:
@@ -50,8 +59,7 @@ def payoff_tables(payoffs: Payoffs, width: int) -> list[Table]:
 
 
 def _payoff_block(payoffs: Payoffs, block: Sequence[int]) -> Table:
-    title = "Pay-off of each thief against each owner"
-    table = plain_table(title, ["thief", *(payoffs.owners[i] for i in block)], [])
+    table = plain_table(["thief", *(payoffs.owners[i] for i in block)])
     for j, thief in enumerate(payoffs.thieves):
         cells = [_cell(payoffs.values[i, j], payoffs.words[i][j]) for i in block]
         table.add_row(Text(thief), *cells)
@@ -64,28 +72,37 @@ def _cell(value: float, word: str) -> Text:
     return Text(word, style="red" if value >= 0.5 else "")
 
 
-def leaderboard_table(side: Side, lines: Iterable[Standing], most: int | None = None) -> Table:
+def leaderboard_table(side: Side, lines: Iterable[Standing], most: int | None = None) -> Group:
     """Return a leaderboard, best first; `most` is how many lines it has at most."""
-    title = {"owner": "Owners", "thief": "Thieves"}[side]
-    columns = (side, "worst case", "Nash", "mean", "rating", "interval", "matches")
+    columns = (side, "worst\ncase", "Nash", "mean", "rating", "matches", "not\nmet")
     rows = [
         (
             line.name,
             number(line.worst),
             number(line.nash),
             number(line.mean),
-            number(line.rating, ".1f"),
-            "{:.1f} to {:.1f}".format(*line.rating_interval),
-            f"{line.n_matches}{f' ({line.missing} missing)' if line.missing else ''}",
+            f"{line.rating:.1f} ± {line.rating_interval[1] - line.rating:.1f}",
+            str(line.n_matches),
+            str(line.missing or ""),
         )
         for line in lines
     ]
-    return plain_table(f"{title}: their own pay-offs, best worst case first", columns, rows[:most])
+    title = {"owner": "Owners", "thief": "Thieves"}[side]
+    return titled(
+        f"{title}: their own pay-offs, best worst case first", plain_table(columns, rows[:most])
+    )
 
 
-def honesty_table(owners: Iterable[Honesty]) -> Table:
+def honesty_table(owners: Iterable[Honesty]) -> Group:
     """Return whom each owner accused wrongly, and what its protection cost."""
-    columns = ("owner", "innocents accused", "95 % interval", "fidelity loss", "protect", "verify")
+    columns = (
+        "owner",
+        "innocents\naccused",
+        "95 % interval",
+        "fidelity\nloss",
+        "protect",
+        "verify",
+    )
     rows = [
         (
             owner.owner,
@@ -97,17 +114,16 @@ def honesty_table(owners: Iterable[Honesty]) -> Table:
         )
         for owner in owners
     ]
-    return plain_table("Owners: false alarms and what protection costs", columns, rows)
+    return titled("Owners: false alarms, and what protection costs", plain_table(columns, rows))
 
 
-def failed_table(rows: Iterable[Row]) -> Table:
+def failed_table(rows: Iterable[Row]) -> Group:
     """Return the rounds without a score, each with its reason."""
-    columns = ("match", "round", "status", "reason")
-    table = plain_table("Rounds without a score", columns, [])
+    table = plain_table(("match", "round", "status", "reason"))
     for row in rows:
         table.add_row(*(Text(str(row[name])) for name in ("match", "round", "status", "message")))
-    table.columns[-1].justify = "left"
-    return table
+    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+    return titled("Rounds without a score", table)
 
 
 def live_standings(report: Report) -> RenderableType:
@@ -117,10 +133,11 @@ def live_standings(report: Report) -> RenderableType:
     return Group(done, *boards)
 
 
-def results(report: Report, width: int) -> list[RenderableType]:
+def results(report: Report, width: int) -> list[Group]:
     """Return everything that is printed of a tournament, in its order."""
     boards = [leaderboard_table(side, lines) for side, lines in report.standings.items() if lines]
-    tables: list[RenderableType] = [*boards, *payoff_tables(report.payoffs, width)]
+    payoffs = payoff_tables(report.payoffs, width)
+    tables = [*boards, titled("Pay-off of each thief against each owner", *payoffs)]
     tables.append(honesty_table(report.honesty))
     if report.failed:
         tables.append(failed_table(report.failed))

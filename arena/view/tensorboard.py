@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 from arena.game.threat import METERS
@@ -74,11 +73,11 @@ def _hparams(rows: Sequence[Row]) -> tuple[dict[str, str | float], dict[str, flo
     return hparams, metrics
 
 
-def write_summary(folder: Path, figures: Mapping[str, Figure], texts: Mapping[str, str]) -> None:
-    """Write the summary of a tournament: figures, Markdown texts, and how matches are overlaid."""
+def write_summary(folder: Path, pictures: Mapping[str, bytes], texts: Mapping[str, str]) -> None:
+    """Write the summary of a tournament: PNGs, Markdown texts, and how matches are overlaid."""
     with SummaryWriter(str(folder)) as writer:
         writer.add_custom_scalars(_LAYOUT)
         for tag, text in texts.items():
             writer.add_text(f"summary/{tag}", text, 0)
-        for tag, figure in figures.items():
-            writer.add_image(f"summary/{tag}", pixels(figure), 0, dataformats="HWC")
+        for tag, png in pictures.items():
+            writer.add_image(f"summary/{tag}", pixels(png), 0, dataformats="HWC")

@@ -8,6 +8,7 @@ from arena.runs.leaderboard import Standing
 from arena.view.report import Report
 from arena.view.tables import number
 
+_SIDES = {"owner": "owners", "thief": "thieves"}
 _FAILED = ("match", "round", "status", "message")
 
 
@@ -25,7 +26,9 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def summary_texts(report: Report) -> dict[str, str]:
     """Return the leaderboards, the false alarms and the failures, by tag."""
-    found = {f"leaderboard/{side}s": _board(lines) for side, lines in report.standings.items()}
+    found = {
+        f"leaderboard/{_SIDES[side]}": _board(lines) for side, lines in report.standings.items()
+    }
     owners = [
         (
             owner.owner,

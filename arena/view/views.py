@@ -8,6 +8,7 @@ from pathlib import Path
 
 from arena.view.report import Report
 from arena.view.stamps import STAMP, is_current, renewed, safe_name, stamp_of
+from arena.world.durable import write_whole
 
 SUMMARY = "_summary"
 
@@ -39,17 +40,17 @@ def refresh_views(report: Report, out: Path) -> None:
     if is_current(root / SUMMARY, stamp):
         return
     from arena.view.drawings import summary_figures
-    from arena.view.figures import save
+    from arena.view.figures import render
     from arena.view.tensorboard import write_summary
     from arena.view.texts import summary_texts
 
-    drawn = summary_figures(report)
+    drawn = {name: render(figure) for name, figure in summary_figures(report).items()}
     with renewed(root / SUMMARY, stamp):
         write_summary(root / SUMMARY, drawn, summary_texts(report))
-        for name, figure in drawn.items():
+        for name, png in drawn.items():
             kind, _, player = name.partition("/")
             path = f"{kind}/{safe_name(player)}" if player else kind
-            save(figure, out / "figures" / f"{path}.png")
+            write_whole(out / "figures" / f"{path}.png", png)
 
 
 def rebuild(report: Report, out: Path) -> None:
@@ -65,9 +66,9 @@ def _refresh_curves(report: Report, root: Path, folder: Path) -> None:
         if path.is_file() and path.stat().st_mtime_ns >= made.stat().st_mtime_ns:
             continue
         from arena.view.drawings import match_figure
-        from arena.view.figures import save
+        from arena.view.figures import render
 
-        save(match_figure(rows), path)
+        write_whole(path, render(match_figure(rows)))
 
 
 def _forget_others(root: Path, titles: Iterable[str]) -> None:

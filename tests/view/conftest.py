@@ -1,0 +1,172 @@
+"""A tournament that plays in seconds, a ledger that needs no playing, and the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from arena.game.threat import METERS
+from arena.runs.ledger import Row
+from arena.view.cli import main
+from arena.view.report import Report, open_results, read_report
+
+SCENARIO = """
+name = "small"
+description = "two owners against three thieves, in seconds"
+seed = 3
+
+[task]
+model = "mlp"
+recipe = { epochs = 2 }
+
+[innocents]
+calibration_same = 1
+calibration_other = 1
+reporting_same = 1
+reporting_other = 1
+
+[[owner]]
+scheme = "none"
+
+[[owner]]
+name = "bits/32"
+scheme = "uchida"
+settings = { n_bits = 32, strength = 0.3 }
+
+[[thief]]
+name = "none"
+moves = ["none"]
+
+[[thief]]
+name = "tune"
+moves = [{ move = "ft-ll", strength = 0.5 }, { move = "ft-al", settings = { epochs = 1 } }]
+
+[[thief]]
+name = "poor"
+moves = [{ move = "ft-al", settings = { epochs = 1 } }]
+threat = { budget = { steps = 1 } }
+against = ["bits/32"]
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def arena(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return the command line as a function; it runs in this process."""
+
+    def call(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["arena", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "100")
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return Done(int(ended.value.code or 0), said.out, said.err)
+
+    return call
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARENA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def scenario_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scenario of two owners and three thieves."""
+    path = tmp_path_factory.mktemp("scenario") / "small.toml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def played(scenario_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that scenario, played once by `arena run`. Tests only read it."""
+    out = tmp_path_factory.mktemp("played") / "small"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            sys, "argv", ["arena", "run", str(scenario_file), "--out", str(out), "--jobs=1"]
+        )
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert not ended.value.code
+    return out
+
+
+@pytest.fixture
+def report(played: Path) -> Report:
+    """What the ledger of that tournament holds."""
+    return read_report(open_results(played))
+
+
+def row(owner: str, thief: str, payoff: float | None = 0.0, **changes: object) -> Row:
+    """Return a row of the ledger as `Ledger.rounds` gives it; no payoff makes a failed round."""
+    made: Row = {
+        "match": f"{owner}-vs-{thief}-{changes.get('repeat', 0)}",
+        "round": 0,
+        "owner": owner,
+        "scheme": owner,
+        "thief": thief,
+        "repeat": 0,
+        "seed": 0,
+        "move": thief,
+        "strength": None,
+        "status": "ERROR" if payoff is None else "OK",
+        "message": "it broke" if payoff is None else "",
+        "reason": None if payoff is None else "so many bits agree",
+        "winner": None,
+        "payoff": payoff,
+        "owner_payoff": None if payoff is None else 1 - payoff,
+        "p_value": None if payoff is None else 0.5,
+    }
+    figures = ("utility", "victim_utility", "kept", "rescaled", "statistic", "threshold")
+    made |= dict.fromkeys(figures, None if payoff is None else 0.75)
+    costs = ("fidelity_loss", "cost", "move_s", "judge_s", "protect_s")
+    made |= dict.fromkeys(costs, None if payoff is None else 0.25)
+    rest = ("agreement", "own_utility", "caught", "removed", "base_utility")
+    meters = dict.fromkeys(METERS, None if payoff is None else 2.0)
+    return made | dict.fromkeys(rest) | meters | changes
+
+
+def innocent(owner: str, *, caught: bool, rescaled: float = 0.25, repeat: int = 0) -> Row:
+    """Return a row of `Ledger.innocents`."""
+    return {"owner": owner, "repeat": repeat, "caught": int(caught), "rescaled": rescaled}
+
+
+def made_report(
+    rounds: list[Row], innocents: list[Row] | None = None, repeats: int = 1, against: str = ""
+) -> Report:
+    """Return the report of a tournament with these rows; its players are those of the rows.
+
+    `against` names the one owner that the last thief plays.
+    """
+    owners = list(dict.fromkeys(found["owner"] for found in rounds))
+    thieves = [
+        {"name": name, "against": []} for name in dict.fromkeys(found["thief"] for found in rounds)
+    ]
+    if against:
+        thieves[-1]["against"] = [against]
+    scenario = {
+        "name": "made",
+        "seed": 0,
+        "repeats": repeats,
+        "owner": [{"name": "", "scheme": owner} for owner in owners],
+        "thief": thieves,
+    }
+    return Report({"scenario": scenario, "versions": {}}, rounds, innocents or [])
