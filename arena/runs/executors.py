@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -116,7 +117,7 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     step: Step | None = None
-    started: float = 0.0
+    started: float = math.inf  # when it took up the step: starting the process does not count
 
 
 class Workers:
@@ -171,7 +172,7 @@ class Workers:
         if worker is None:
             worker = self._begin()
             self._workers.append(worker)
-        worker.step, worker.started = step, time.monotonic()
+        worker.step, worker.started = step, math.inf
         worker.pipe.send(step)
 
     def finished(self) -> list[Outcome]:
@@ -196,7 +197,7 @@ class Workers:
             killed = code == -9
             message = f"the worker process ended with {'SIGKILL' if killed else f'code {code}'}"
             return self._replace(worker, "MEMORY" if killed else "ERROR", message)
-        if "ready" in said:  # the time limit is the step's, not that of starting a process
+        if "began" in said:
             worker.started = time.monotonic()
             return None
         if "progress" in said:
@@ -220,6 +221,7 @@ class Workers:
     def _replace(self, worker: _Worker, status: Status, message: str) -> Outcome:
         assert worker.step is not None  # noqa: S101 - only busy workers are replaced
         outcome = Outcome(worker.step.digest, status, message)
+        worker.step = None
         self._workers.remove(worker)
         return outcome
 
@@ -247,10 +249,10 @@ def _work(
     os.environ["OMP_NUM_THREADS"] = "1"
     load_plugins(plugins)
     store = Store(root)
-    _say(pipe, {"ready": True})
     with one_thread(), contextlib.suppress(EOFError, ConnectionError):
         while True:
             step: Step = pipe.recv()
+            _say(pipe, {"began": True})
             setting = Setting(cache, _Every(pipe), cell)
             try:
                 outcome = make(step, store, setting)

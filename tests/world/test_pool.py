@@ -13,7 +13,6 @@ from arena.world.task import Task
 from arena.world.training import Augment, Examples, Recipe, Trainer
 from arena.world.training.pool import train_pool
 
-
 SGD = Recipe(steps=5, batch=32, optimiser="sgd", lr=0.01, schedule="cosine", weight_decay=1e-3)
 
 
