@@ -68,13 +68,14 @@ def equilibrium(payoffs: Floats) -> Equilibrium:
     >>> pennies.thieves.tolist(), pennies.value
     ([0.5, 0.25, 0.25], 0.5)
     """
-    playing = ~at_fault(payoffs)
-    table = np.where(np.isnan(payoffs), 0.0, payoffs)[playing].round(DECIMALS)
-    owner_class, owner_first = _classes(table)
-    thief_class, thief_first = _classes(table.T)
-    owner_mass, thief_mass = _solve(table[np.ix_(owner_first, thief_first)])
-    owners = np.zeros(len(payoffs))
-    owners[playing] = (owner_mass / np.bincount(owner_class))[owner_class]
+    owner_class, owner_first = _classes(payoffs)
+    thief_class, thief_first = _classes(payoffs.T)
+    distinct = payoffs[np.ix_(owner_first, thief_first)]  # (n_owner_classes, n_thief_classes)
+    playing = ~at_fault(distinct)
+    game = np.where(np.isnan(distinct), 0.0, distinct)[playing].round(DECIMALS)
+    owner_mass = np.zeros(len(distinct))
+    owner_mass[playing], thief_mass = _solve(game)
+    owners = (owner_mass / np.bincount(owner_class))[owner_class]
     thieves = (thief_mass / np.bincount(thief_class))[thief_class]
     return Equilibrium(owners, thieves, float(owners @ np.nan_to_num(payoffs) @ thieves))
 

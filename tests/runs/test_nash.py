@@ -5,7 +5,7 @@ import warnings
 import nashpy
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import OptimizeResult, linprog
@@ -148,6 +148,7 @@ def test_the_order_of_the_players_does_not_matter(table: Floats, seed: int) -> N
 
 
 @settings(max_examples=40)
+@example(np.array([[0.25, 0.25, HOLE], [0.25, HOLE, HOLE]]), 0, 1)  # alike but for one at fault
 @given(WITH_HOLES, st.integers(0, 4), st.integers(1, 5))
 def test_copies_of_a_player_share_its_mass_and_move_no_score(
     table: Floats, place: int, n_copies: int
