@@ -53,6 +53,7 @@ class Gatekeeper:
     exposed: Bundle = field(default_factory=Bundle)
     verifier: Callable[[Deliverable], bool] | None = None
     _touched: bool = False  # the thief has seen something of the victim
+    _exact: Classifier | None = None  # the victim in float64, made once
 
     def answer(self, request: str, given: Bundle) -> Bundle:
         """Answer one request.
@@ -142,8 +143,10 @@ class Gatekeeper:
         return max(n, 1)  # the charge for one image names the meter that is spent
 
     def _answers(self, images: Tensor) -> Tensor:
-        logits = self.compute.logits(self.victim, images, double=self.grants.double)
-        return shown(logits, self.grants)
+        double, victim = self.grants.double, self.victim
+        if double:
+            self._exact = victim = self._exact or victim.copy().double()
+        return shown(self.compute.logits(victim, images, double=double), self.grants)
 
     def _on_verify(self, given: Bundle) -> Bundle:
         self.meters.charge({"verifier_calls": 1})

@@ -82,9 +82,9 @@ class Compute:
         Args:
             model: the model; it is put into eval mode and onto the device, not changed otherwise.
             images: uint8 or floats in [0, 1], (N, *input_shape).
-            double: compute in float64 (on a copy of the model).
+            double: compute in float64 (on a copy of the model, unless it is float64 already).
         """
-        if double:
+        if double and any(t.dtype == torch.float32 for t in model.state_dict().values()):
             model = copy.deepcopy(model).double()
         self.place(model).eval()
         dtype = torch.float64 if double else torch.float32
