@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +49,14 @@ def carry_out(order: Order, *, dry_run: bool) -> int:
 def play(game: Game, console: Console, *, as_json: bool) -> int:
     """Play a tournament with its progress on `console` and its results on stdout."""
     store, ledger = open_folder(game.out)
-    with choose_board(console) as board:
-        watch = Watch(board, ledger, game.out)
-        task = task_of(game.scenario, game.compute)
-        with game.executor(store, board.heard) as executor:
-            tournament = Tournament(game.scenario, task, store, ledger, watch)
-            tournament.run(executor)
-    report = read_report(ledger)
+    with closing(ledger):
+        with choose_board(console) as board:
+            watch = Watch(board, ledger, game.out)
+            task = task_of(game.scenario, game.compute)
+            with game.executor(store, board.heard) as executor:
+                tournament = Tournament(game.scenario, task, store, ledger, watch)
+                tournament.run(executor)
+        report = read_report(ledger)
     refresh_views(report, game.out)
     print_report(report, as_json=as_json)
     if not as_json:

@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -198,16 +199,16 @@ def read_report(ledger: Ledger) -> Report:
     return replace(report, innocents=innocents)
 
 
-def open_results(folder: Path) -> Ledger:
-    """Return the ledger of a tournament that was played.
+def results_in(folder: Path) -> Report:
+    """Return the report of a tournament that was played.
 
     Raises:
         StoreError: the folder holds none.
     """
     if (folder / LEDGER).is_file():
-        ledger = Ledger(folder / LEDGER)
-        if "scenario" in ledger.facts():
-            return ledger
+        with closing(Ledger(folder / LEDGER)) as ledger:
+            if "scenario" in ledger.facts():
+                return read_report(ledger)
     beside = [path.parent.name for path in folder.parent.glob(f"*/{LEDGER}")]
     hint = did_you_mean(folder.name, beside) or "; `arena run` plays one"
     raise StoreError(f"expected the folder of a tournament, found no ledger in {folder}{hint}")

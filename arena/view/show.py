@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from arena.view.report import Report, decoded, known, open_results, read_report
+from arena.view.report import Report, decoded, known, results_in
 from arena.view.tables import results
 from arena.view.views import rebuild
 from arena.world.plain import Json
@@ -20,12 +20,12 @@ def show_results(folder: Path, *, as_json: bool) -> None:
     Raises:
         StoreError: there are none.
     """
-    print_report(read_report(open_results(folder)), as_json=as_json)
+    print_report(results_in(folder), as_json=as_json)
 
 
 def rebuild_tensorboard(folder: Path) -> None:
     """Write event files and figures anew from a folder's ledger; raises like `show_results`."""
-    report = read_report(open_results(folder))
+    report = results_in(folder)
     rebuild(report, folder)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(f"{len(report.matches)} matches were written; look at them with")

@@ -12,7 +12,7 @@ import pytest
 from arena.game.threat import METERS
 from arena.runs.ledger import Row
 from arena.view.cli import main
-from arena.view.report import Report, open_results, read_report
+from arena.view.report import Report, results_in
 
 SCENARIO = """
 name = "small"
@@ -112,7 +112,7 @@ def played(scenario_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture
 def report(played: Path) -> Report:
     """What the ledger of that tournament holds."""
-    return read_report(open_results(played))
+    return results_in(played)
 
 
 def row(owner: str, thief: str, payoff: float | None = 0.0, **changes: object) -> Row:

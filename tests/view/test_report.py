@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arena.errors import StoreError
 from arena.game.statistics import proportion_interval
-from arena.view.report import Report, decoded, known, mean, open_results, read_report
+from arena.view.report import Report, decoded, known, mean, read_report, results_in
 from tests.view.conftest import innocent, made_report, row
 
 
@@ -142,9 +142,9 @@ def test_a_folder_without_results_is_refused(tmp_path: Path, content: bytes | No
     if content is not None:
         (tmp_path / "ledger.sqlite").write_bytes(content)
     with pytest.raises(StoreError, match="expected"):
-        open_results(tmp_path)
+        results_in(tmp_path)
 
 
 def test_a_mistyped_folder_is_suggested(played: Path) -> None:
     with pytest.raises(StoreError, match="did you mean 'small'"):
-        open_results(played.parent / "smal")
+        results_in(played.parent / "smal")
