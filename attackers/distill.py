@@ -32,8 +32,8 @@ class Distill(Attack):
     temperature T, so that the order of the unlikely classes counts as well.
     Threat model: probabilities or logits; unlabelled own data; no weights.
     Parameters: temperature T; epochs; lr of SGD with Nesterov momentum, a fifth of it after 1/3,
-    7/12 and 5/6 of the epochs; weight_decay; batch (images); rotation (degrees) and shift (share of the
-    side) of the augmentation, applied after the images were answered.
+    7/12 and 5/6 of the epochs; weight_decay; batch (images); rotation (degrees) and shift (share of
+    the side) of the augmentation, applied after the images were answered.
     Cost: one query for each image, in one round; epochs * ceil(n / batch) steps; one model.
     Differences to the paper: probabilities serve as well, by their logarithms; no part of the loss
     goes to the answered class alone (alpha = 1, the default of the SoK).

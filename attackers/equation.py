@@ -112,6 +112,7 @@ class EquationMlp(Attack):
         {"model": "mlp", "arguments": {"hidden": [20]}}
     )
     dial: ClassVar[Dial] = Dial("alpha", 0.5, 5.0, "log")
+    quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"alpha": 1.0, "epochs": 30})
 
     alpha: float = 5.0
     hidden: tuple[int, ...] = (20,)

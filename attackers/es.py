@@ -153,6 +153,10 @@ class SynthesisByGenerator(Synthesis):
     keeps images of one class apart). The generator lives through all rounds: one more model.
     """
 
+    quick: ClassVar[Mapping[str, Json]] = MappingProxyType(
+        {**Synthesis.quick, "generator_steps": 10, "generator_batch": 16}
+    )
+
     latent: int = 100
     generator_steps: int = 300
     generator_lr: float = 1e-3

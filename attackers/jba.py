@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -15,6 +17,7 @@ from arena.game.lab import Lab
 from arena.game.player import Dial
 from arena.game.threat import ThreatModel
 from arena.world.models import Classifier
+from arena.world.plain import Json
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 from attackers.knockoff import drawn
@@ -62,6 +65,7 @@ class JacobianAugmentation(Attack):
     paper: ClassVar[str] = "Papernot et al., AsiaCCS 2017"
     needs: ClassVar[ThreatModel] = ThreatModel(output="labels", data=1)
     dial: ClassVar[Dial] = Dial("rounds", 1, 7)
+    quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"rounds": 4})
 
     n_seeds: int = 150
     rounds: int = 6
