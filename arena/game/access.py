@@ -178,8 +178,8 @@ def _check_inputs(images: Tensor, card: ModelCard, grants: ThreatModel) -> None:
 def shown(logits: Tensor, grants: ThreatModel) -> Tensor:
     """Return what the interface lets out of the logits (N, C).
 
-    Labels are int64 (N,); all else is (N, C), with zeros outside the top k, rounded where the threat
-    model says so. Rounded or cut rows are not made to sum to one again.
+    Labels are int64 (N,); all else is (N, C), with zeros outside the top k, rounded where the
+    threat model says so. Rounded or cut rows are not made to sum to one again.
     """
     if grants.output == "labels":
         return logits.argmax(1)

@@ -84,11 +84,11 @@ class Court:
         and was committed earlier: without timestamps nobody can say who was first, and the judge
         has no ground to send the claimant away.
         """
-        verdict = self._verify(claimant)
-        if not verdict.is_copy:
-            self._fail("verification", f"the claimed key does not verify: {verdict.reason}")
-        for check in sorted(self.checks):
-            self._check(check, claimant, verdict)
+        try:
+            verdict = self._examined(claimant)
+        except Exception as error:  # the key is the claimant's word: what it breaks, it answers for
+            self._fail("form", f"the claimed key cannot be read ({type(error).__name__}: {error})")
+            return self._ruling("owner", Verdict.unreadable("malformed key"))
         if self.failed:
             return self._ruling("owner", verdict)
         self.reasons.append(f"the claimed key verifies (p = {verdict.p_value:.2g})")
@@ -98,6 +98,15 @@ class Court:
         if "timestamp" not in self.checks:
             self.reasons.append("nothing dates either key, so the claim cannot be sent away")
         return self._ruling("claimant", verdict)
+
+    def _examined(self, claimant: Party) -> Verdict:
+        """Put the claimed key through verification and every check of the standard."""
+        verdict = self._verify(claimant)
+        if not verdict.is_copy:
+            self._fail("verification", f"the claimed key does not verify: {verdict.reason}")
+        for check in sorted(self.checks):
+            self._check(check, claimant, verdict)
+        return verdict
 
     def _ruling(self, winner: Literal["owner", "claimant"], verdict: Verdict) -> Ruling:
         return Ruling(winner, tuple(self.reasons), tuple(self.failed), verdict.p_value)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import Field
+
 from arena.errors import RuleViolation
 from arena.game.agents import Action, Agent, Observation
 from arena.game.attack import attacks
@@ -29,10 +31,10 @@ Want = tuple[Step, str]
 class Pools(Frozen):
     """How many innocents of each kind: for thresholds, and (others) for false positives."""
 
-    calibration_same: int = 6  # Neg-1: the owner's data, another seed
-    calibration_other: int = 6  # Neg-2: the other half of the data
-    reporting_same: int = 10
-    reporting_other: int = 10
+    calibration_same: int = Field(6, ge=0)  # Neg-1: the owner's data, another seed
+    calibration_other: int = Field(6, ge=0)  # Neg-2: the other half of the data
+    reporting_same: int = Field(10, ge=0)
+    reporting_other: int = Field(10, ge=0)
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
 

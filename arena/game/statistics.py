@@ -29,7 +29,7 @@ def least_hits(n: int, p: float, level: float) -> int:
     >>> least_hits(100, 0.1, 1e-6), least_hits(64, 0.5, 1e-6)
     (28, 51)
     """
-    # scipy's own inverse works with 1 - level and so fails below 1e-16: search the tail itself.
+    # scipy inverts 1 - level, which fails below 1e-16: search the tail itself.
     return bisect.bisect_left(
         range(n + 1), True, key=lambda hits: binomial_tail(hits, n, p) <= level
     )
@@ -39,8 +39,9 @@ def null_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
     """Return the p-value of one new value against the values of null models.
 
     The test: Student's t for one further observation from a normal population, with
-    t = (value - mean) / (s * sqrt(1 + 1/n)) and n - 1 degrees of freedom. Where the nulls have no
-    spread at all, the rank test (1 + #extreme) / (1 + n) is all that can be said.
+    t = (value - mean) / (s * sqrt(1 + 1/n)) and n - 1 degrees of freedom. What a null reached
+    itself is no rarer than its rank, whatever the normal fit says; where the nulls have no spread at
+    all, the rank test (1 + #extreme) / (1 + n) is all that can be said.
 
     Args:
         value: the suspect's statistic.
@@ -55,7 +56,8 @@ def null_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
     if spread == 0.0:
         return rank_p_value(value, nulls, high=high)
     t = (signed - float(null.mean())) / (spread * math.sqrt(1 + 1 / len(null)))
-    return float(stats.t.sf(t, len(null) - 1))
+    tail = float(stats.t.sf(t, len(null) - 1))
+    return max(tail, rank_p_value(value, nulls, high=high)) if null.max() >= signed else tail
 
 
 def rank_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
@@ -66,14 +68,16 @@ def rank_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
 
 
 def null_threshold(nulls: Sequence[float], level: float, *, high: bool) -> float:
-    """Return the value at which `null_p_value` equals `level`."""
+    """Return the value beyond which `null_p_value` is at most `level`: past every null."""
     sample = np.asarray(nulls, dtype=np.float64)
     if len(sample) < 2:
         return math.inf if high else -math.inf
     reach = (
         stats.t.isf(level, len(sample) - 1) * sample.std(ddof=1) * math.sqrt(1 + 1 / len(sample))
     )
-    return float(sample.mean() + (reach if high else -reach))
+    if high:
+        return max(float(sample.mean() + reach), float(sample.max()))
+    return min(float(sample.mean() - reach), float(sample.min()))
 
 
 def proportion_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

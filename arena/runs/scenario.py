@@ -274,6 +274,8 @@ def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterato
     except RegistryError as error:
         yield f"{where}{error}"
         return
+    if grants.pool == "*":
+        yield f"{where}threat model {thief.threat!r} leaves the pool open; name one in `grant`"
     for action in thief.script():
         try:
             move = attacks.make(action.move)

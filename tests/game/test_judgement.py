@@ -176,9 +176,7 @@ def test_a_verifier_sees_no_more_than_it_is_granted(
         lambda s: s.activations("nope", torch.zeros(1, 1, 8, 8)),
     ],
 )
-def test_a_strange_suspect_is_not_comparable(
-    owner: Protected, call: Callable[..., object]
-) -> None:
+def test_a_strange_suspect_is_not_comparable(owner: Protected, call: Callable[..., object]) -> None:
     with pytest.raises(NotComparable):
         call(Suspect.plain(owner.model, COMPUTE))
 
@@ -275,6 +273,15 @@ def test_a_claim_that_does_not_verify_is_sent_away(
     assert "the claimed key does not verify" in ruling.reasons[0]
 
 
+def test_a_malformed_key_loses_instead_of_breaking_the_court(
+    owner: Protected, strangers: list[Classifier]
+) -> None:
+    for key in (Key("uchida"), Key("uchida", "", owner.key.settings, {"matrix": torch.zeros(1)})):
+        ruling = dispute(owner, key, "none", strangers, 11)
+        assert (ruling.winner, ruling.failed) == ("owner", ("form",))
+        assert "the claimed key cannot be read" in ruling.reasons[0]
+
+
 def test_a_seed_that_expands_to_something_else_is_found(
     owner: Protected, strangers: list[Classifier]
 ) -> None:
@@ -291,9 +298,7 @@ def test_a_commitment_must_be_bound_to_a_model_that_can_be_shown(
     court = Court(Suspect.plain(owner.model, COMPUTE), register, [], Rng(0), CHECKS["bound"])
     scheme = Uchida()
     ruling = court.rule(Party(scheme, owner.key), Party(scheme, claim))
-    assert ruling.reasons == (
-        "the commitment is not bound to a model that the claimant had then",
-    )
+    assert ruling.reasons == ("the commitment is not bound to a model that the claimant had then",)
 
 
 def test_the_referee_sends_a_claim_to_court(task: Task, owner: Protected) -> None:

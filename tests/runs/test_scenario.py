@@ -200,6 +200,12 @@ BAD = {
         "line 19: 'ft-ll' needs output 'weights' (granted: 'labels'); data labels; "
         "grant it in `threat`",
     ),
+    "an open pool": (
+        edit(
+            'moves = ["ft-ll", { move = "ft-al", strength = 0.5 }]', 'moves = ["knockoff"]'
+        ).replace('"whitebox_third"', '"surrogate_pool"'),
+        "line 19: threat model 'surrogate_pool' leaves the pool open; name one in `grant`",
+    ),
     "against nobody": (
         edit('against = ["plain"]', 'against = ["plane"]'),
         "line 24: no owner is called 'plane'; did you mean 'plain'?",
@@ -285,7 +291,7 @@ def test_shipped_scenarios_are_good() -> None:
 
 
 def said(text: str, changes: dict[str, object] | None = None) -> tuple[str, ...]:
-    """Return the problems of a text, none for a good one; anything else that is raised is a fault."""
+    """Return the problems of a text; anything else that is raised is a fault of ours."""
     try:
         parse_scenario(text, HERE, changes)
     except ScenarioError as error:
