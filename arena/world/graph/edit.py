@@ -153,5 +153,6 @@ def _on_units(state: State, name: str, axis: int, slot: Slot, group: Group, chan
         )
     before, part, after = torch.split(tensor, [slot.start, size, rest], axis)
     shape = (*tensor.shape[:axis], group.n_units, slot.block, *tensor.shape[axis + 1 :])
-    changed = change(part.reshape(shape))
-    state[name] = torch.cat([before, changed.flatten(axis, axis + 1), after], axis)
+    changed = change(part.reshape(shape)).flatten(axis, axis + 1)
+    whole = slot.start == rest == 0
+    state[name] = changed if whole else torch.cat([before, changed, after], axis)

@@ -15,7 +15,7 @@ from arena.world.graph.groups import Group
 from arena.world.graph.plan import Plan
 
 _SILENT = 1e-6  # spread of a unit's output relative to its size: below, it is constant
-_SAME = 0.95  # cosine from which on two units of a model count as one unit and its copy
+_SAME = 0.8  # cosine from which on a unit counts as a copy, drifted perhaps, of another
 
 
 @dataclass(frozen=True, eq=False)
