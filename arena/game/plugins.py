@@ -23,12 +23,16 @@ def import_file(path: Path) -> ModuleType:
     Raises:
         RegistryError: the file is missing, cannot be imported, or another module has its name.
     """
-    path = path.resolve()
+    try:
+        path = path.resolve()
+        is_file = path.is_file()
+    except (OSError, ValueError) as error:
+        raise RegistryError(f"expected a Python file, found {str(path)!r}: {error}") from error
     modules = list(sys.modules.values())
     known = next((m for m in modules if getattr(m, "__file__", None) == str(path)), None)
     if known is not None:
         return known
-    if not path.is_file():
+    if not is_file:
         raise RegistryError(f"expected a Python file with players at {path}, found none")
     if path.stem in sys.modules:
         raise RegistryError(

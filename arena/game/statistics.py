@@ -40,8 +40,8 @@ def null_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
 
     The test: Student's t for one further observation from a normal population, with
     t = (value - mean) / (s * sqrt(1 + 1/n)) and n - 1 degrees of freedom. What a null reached
-    itself is no rarer than its rank, whatever the normal fit says; where the nulls have no spread at
-    all, the rank test (1 + #extreme) / (1 + n) is all that can be said.
+    itself is no rarer than its rank, whatever the normal fit says; where the nulls have no spread
+    at all, the rank test (1 + #extreme) / (1 + n) is all that can be said.
 
     Args:
         value: the suspect's statistic.

@@ -275,7 +275,7 @@ def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterato
         yield f"{where}{error}"
         return
     if grants.pool == "*":
-        yield f"{where}threat model {thief.threat!r} leaves the pool open; name one in `grant`"
+        yield f"{where}the threat model leaves the pool open; name a data set in `grant`"
     for action in thief.script():
         try:
             move = attacks.make(action.move)

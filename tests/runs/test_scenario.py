@@ -204,7 +204,7 @@ BAD = {
         edit(
             'moves = ["ft-ll", { move = "ft-al", strength = 0.5 }]', 'moves = ["knockoff"]'
         ).replace('"whitebox_third"', '"surrogate_pool"'),
-        "line 19: threat model 'surrogate_pool' leaves the pool open; name one in `grant`",
+        "line 19: the threat model leaves the pool open; name a data set in `grant`",
     ),
     "against nobody": (
         edit('against = ["plain"]', 'against = ["plane"]'),
