@@ -1,5 +1,25 @@
 """Defenders: one file for each family. Importing the package registers all of them."""
 
-from defenders import adi, nothing, uchida, zhang
+from defenders import (
+    adi,
+    deepsigns,
+    deepsigns_blackbox,
+    greedy,
+    lottery,
+    nothing,
+    riga,
+    uchida,
+    zhang,
+)
 
-__all__ = ["adi", "nothing", "uchida", "zhang"]
+__all__ = [
+    "adi",
+    "deepsigns",
+    "deepsigns_blackbox",
+    "greedy",
+    "lottery",
+    "nothing",
+    "riga",
+    "uchida",
+    "zhang",
+]

@@ -125,7 +125,9 @@ class Uchida(WhiteBox):
         settings = {"layer": layer, "shape": shape, "n_bits": self.n_bits}
         tensors = self.material(seed, settings)
         hook = Embedding(layer, tensors["matrix"], tensors["bits"], self.strength)
-        return Protected(embedded(task, [hook], self.embed), Key(self.name, seed, settings, tensors))
+        return Protected(
+            embedded(task, [hook], self.embed), Key(self.name, seed, settings, tensors)
+        )
 
     def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
         """Return the projection and the bits."""

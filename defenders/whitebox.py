@@ -1,41 +1,39 @@
 """What marks in weights and activations share: how they are embedded, and two levels of reading.
 
-`literal` reads a suspect's layers by index, as the papers do: shuffled channels hide a mark, a layer
-of another width cannot be read. `aligned` first brings the suspect back to the owner's model:
-channels are matched by what they do on secret probes, copies merged, dead and cancelling units
-dropped, signs and scales undone.
+`literal` reads a suspect's layers by index, as the papers do: shuffled channels hide a mark, and
+layers of another width cannot be read. `aligned` first brings the suspect back to the owner's
+model: channels are matched by what they do on secret probes, copies merged, dead and cancelling
+units dropped, signs and scales undone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
-from arena.errors import ModelError, NotComparable
+from arena.errors import NotComparable
 from arena.game.defense import Defense, OwnerTask, Protected, TaskNeed
-from arena.game.keys import Key, expand, fresh_seed
+from arena.game.keys import Key, fresh_seed
 from arena.game.suspect import Suspect
 from arena.game.threat import Output
 from arena.game.verdict import Verdict
 from arena.world.bundle import Bundle
-from arena.world.graph import align
-from arena.world.models import Classifier, pack, unpack
+from arena.world.models import Classifier
 from arena.world.plain import Json
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
+from defenders.alignment import aligned, sight
 from defenders.bits import Reading, reading_verdict
 
 Verifier = Literal["literal", "aligned"]
 Embed = Literal["train", "fine-tune", "distil"]
 
-_REFERENCE = "reference"
-_PROBES = "probes"
 _NULLS = "null_matches"
 
 
@@ -54,44 +52,6 @@ def embedded(task: OwnerTask, hooks: Sequence[Hook], how: Embed) -> Classifier:
     answers = task.lab.logits(task.base(), images)
     recipe = task.recipe.but(loss="distillation")
     return task.trained(hooks, recipe, Examples(images, answers))
-
-
-def sight(task: OwnerTask, model: Classifier, seed: str, n_probes: int) -> Bundle:
-    """Return the part of a key that aligned reading needs: the owner's model and secret probes."""
-    probe = task.probe.images
-    order = torch.randperm(len(probe), generator=expand(seed, "whitebox probes").torch())
-    packed = pack(model)
-    tensors = {f"{_REFERENCE}/{name}": tensor for name, tensor in packed.tensors.items()}
-    tensors[_PROBES] = probe[order[:n_probes]].cpu()
-    return Bundle({_REFERENCE: dict(packed.data)}, tensors)
-
-
-def aligned(key: Key, suspect: Suspect) -> tuple[Suspect, dict[str, Json]]:
-    """Return the suspect in the order of the owner's model, and figures of the alignment.
-
-    Raises:
-        NotComparable: the suspect cannot be brought back, or the key holds nothing to bring it to.
-    """
-    if _REFERENCE not in key.settings or _PROBES not in key.tensors:
-        raise NotComparable(
-            "the key holds no reference model; protect with verifier = 'aligned' to read aligned"
-        )
-    stored = Bundle(key.settings[_REFERENCE], key.bundle().prefixed(_REFERENCE))
-    try:
-        reference = unpack(stored)
-    except ModelError as error:
-        raise NotComparable(f"the key's reference model is damaged: {error}") from error
-    probes = key.tensors[_PROBES]
-    model, report = align(suspect.model(), reference, probes, suspect.compute)
-    suspect.n_queries += len(probes)
-    figures: dict[str, Json] = {
-        "align/likeness": min((group.likeness for group in report.groups), default=1.0),
-        "align/difference": report.difference,
-        "align/n_merged": sum(group.n_merged for group in report.groups),
-        "align/n_dropped": sum(group.n_dropped for group in report.groups),
-        "align/n_missing": sum(group.n_missing for group in report.groups),
-    }
-    return dataclasses.replace(suspect, _model=model), figures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,22 +101,21 @@ class WhiteBox(Defense):
         if self.verifier == "aligned":
             key = _with(key, sight(task, marked.model, seed, self.n_probes))
         if self._calibrates:
-            key = _with(key, Bundle({_NULLS: self._null_matches(task, key, rng)}))
+            key = _with(key, Bundle({_NULLS: self.null_matches(task, key, rng)}))
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             key = dataclasses.replace(key, seed="")
         return Protected(marked.model, key)
 
-    def null_suspects(self, task: OwnerTask, rng: Rng) -> Sequence[Suspect]:
-        """Return independent models on which no part of the key was trained."""
-        return task.nulls()
+    def null_matches(self, task: OwnerTask, key: Key, rng: Rng) -> list[int]:
+        """Return the matches of independent models on which no part of the key was trained."""
+        return self.matches_of(key, task.nulls())
 
-    def _null_matches(self, task: OwnerTask, key: Key, rng: Rng) -> list[int]:
+    def matches_of(self, key: Key, suspects: Sequence[Suspect]) -> list[int]:
+        """Return the matches of those suspects that can be read."""
         matches = []
-        for null in self.null_suspects(task, rng):
-            try:
-                matches.append(self._shown(key, null)[0].n_matches)
-            except NotComparable:  # says nothing about models that can be read
-                continue
+        for suspect in suspects:
+            with contextlib.suppress(NotComparable):
+                matches.append(self._shown(key, suspect)[0].n_matches)
         return matches
 
     def _shown(self, key: Key, suspect: Suspect) -> tuple[Reading, dict[str, Json]]:

@@ -1,0 +1,129 @@
+"""Sparse tickets: masks of convolutions, and codes in which of their kernels are empty."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from arena.world import layers
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+from arena.world.training import Hook, StepView
+
+Masks = dict[str, Tensor]
+"""Name of a convolution -> (O, I, kh, kw), 1 where a weight may live."""
+
+
+def code_of(payload: Tensor, pad: Tensor) -> Tensor:
+    """Return the modules (rows, columns) of a payload (K,): repeated, then masked by the pad.
+
+    The pad makes each module a fair coin of its own, whatever the others are.
+    """
+    n = pad.numel()
+    repeated = payload.repeat(-(-n // len(payload)))[:n].view(pad.shape)
+    return repeated ^ pad
+
+
+def decoded(found: Tensor, pad: Tensor, n_bits: int) -> Tensor:
+    """Return the payload (n_bits,) that most of its repetitions in modules (rows, columns) say."""
+    votes = (found.to(pad) ^ pad).flatten().double() * 2 - 1
+    totals = torch.zeros(n_bits, dtype=torch.float64)
+    return (totals.index_add(0, torch.arange(len(votes)) % n_bits, votes) > 0).to(torch.uint8)
+
+
+def kernel_norms(weight: Tensor) -> Tensor:
+    """Return the sum of magnitudes (O, I) of each kernel of a convolution (O, I, kh, kw)."""
+    return weight.abs().sum((2, 3))
+
+
+def present(norms: Tensor, n_ones: int) -> Tensor:
+    """Return which kernels (rows, columns) count as there: the n largest, none that is empty.
+
+    A threshold on magnitudes survives dense fine-tuning, which fills empty kernels a little.
+    """
+    largest = norms.flatten().topk(n_ones).indices
+    found = torch.zeros(norms.numel(), dtype=torch.bool).index_fill(0, largest, True)
+    return found.view(norms.shape) & (norms > 0)
+
+
+def best_window(norms: Tensor, code: Tensor) -> tuple[int, int, float]:
+    """Return row and column of the window of a layer's kernels (O, I) that suits a code best.
+
+    And the share in [0, 1] of modules that agree there, a kernel being there where it is above the
+    layer's median.
+    """
+    signs = (norms > norms.median()).double() * 2 - 1
+    wanted = code.double() * 2 - 1
+    scores = F.conv2d(signs[None, None], wanted[None, None])[0, 0]
+    place = int(scores.argmax())
+    share = float(scores.max() / code.numel() + 1) / 2
+    return place // scores.shape[1], place % scores.shape[1], share
+
+
+def written(mask: Tensor, code: Tensor, row: int, column: int, rng: Rng) -> Tensor:
+    """Return a mask (O, I, kh, kw) with a code: kernels are emptied, or get one random weight.
+
+    Random weights are then opened in kernels that are there, so that the layer is as sparse as
+    before. Source: specs/whitebox.md 7, scheme 2.
+    """
+    random, mask = rng.numpy(), mask.contiguous().clone()
+    n_alive = int(mask.sum())
+    kernels = mask.view(*mask.shape[:2], -1)  # (O, I, kh * kw)
+    rows, columns = code.shape
+    window = kernels[row : row + rows, column : column + columns]
+    places = torch.from_numpy(random.integers(0, kernels.shape[2], code.shape))
+    opened = (code > 0) & ~window.bool().any(2)
+    window[code == 0] = 0
+    window[opened] = F.one_hot(places, kernels.shape[2]).to(mask)[opened]
+    free = (kernels == 0) & kernels.bool().any(2, keepdim=True)
+    candidates = random.permutation(free.flatten().nonzero()[:, 0].numpy())
+    n_lost = max(n_alive - int(mask.sum()), 0)
+    mask.view(-1)[torch.from_numpy(candidates[:n_lost])] = 1
+    return mask
+
+
+def pruned(model: Classifier, masks: Masks, rate: float) -> Masks:
+    """Return masks without the `rate` of living weights that are smallest, over all layers."""
+    sizes = {
+        name: layers.weight(model, name).detach().cpu().abs().where(mask > 0, -1.0)
+        for name, mask in masks.items()
+    }
+    living = torch.cat([size[size >= 0] for size in sizes.values()])
+    least = living.kthvalue(max(1, int(rate * len(living)))).values
+    return {name: (size > least).float() for name, size in sizes.items()}
+
+
+def best_place(model: Classifier, masks: Masks, code: Tensor) -> tuple[str, int, int]:
+    """Return the layer, row and column of the window that suits the code best."""
+    found = {}
+    for name, mask in masks.items():
+        if mask.shape[0] >= code.shape[0] and mask.shape[1] >= code.shape[1]:
+            norms = kernel_norms(layers.weight(model, name).detach().cpu() * mask)
+            found[name] = best_window(norms, code)
+    layer = max(found, key=lambda name: found[name][2])
+    return layer, found[layer][0], found[layer][1]
+
+
+class Ticket(Hook):
+    """Keeps the weights outside of the masks at zero."""
+
+    def __init__(self, masks: Masks) -> None:
+        self.masks = masks
+        self._pairs: list[tuple[Tensor, Tensor]] = []
+
+    def start(self, model: nn.Module, rng: Rng, device: str) -> None:
+        """Find the layers and clear them for the first time."""
+        self._pairs = [
+            (layers.weight(model, name), mask.to(device)) for name, mask in self.masks.items()
+        ]
+        self._clear()
+
+    def after_step(self, view: StepView) -> None:
+        """Undo what the optimiser did outside of the masks."""
+        self._clear()
+
+    def _clear(self) -> None:
+        with torch.no_grad():
+            for weight, mask in self._pairs:
+                weight.mul_(mask)
