@@ -109,23 +109,21 @@ def align(
     eps = _epsilons(reference)
     found = []
     for group in ours.groups:
-        name, their = group.name, theirs[group.name]
-        portrait = Portrait.of(state, eps, their, their_maps.pop(name))
-        own = Portrait.of(fixed, eps, group, our_maps.pop(name))
+        their = theirs[group.name]
+        portrait = Portrait.of(state, eps, their, their_maps.pop(group.name))
+        own = Portrait.of(fixed, eps, group, our_maps.pop(group.name))
         pairs = match(portrait, own, group.is_odd)
         edit.rebuild(state, their, pairs.plan())
-        theirs = theirs.resized(name, group.n_units)
+        theirs = theirs.resized(group.name, group.n_units)
         if group.may_scale or group.is_odd:
-            edit.scale(state, theirs[name], _factors(portrait, own, pairs, group))
+            edit.scale(state, theirs[group.name], _factors(portrait, own, pairs, group))
         found.append((their, portrait, pairs))
     flipped = [_undo_in_norms(state, fixed, group, eps) for group in ours.groups]
     aligned = _restored(state, suspect, reference)
     _, brought = watch(aligned, (), probes, compute)
-    return aligned, AlignmentReport(
-        groups=tuple(_summary(*entry, n) for entry, n in zip(found, flipped, strict=True)),
-        difference=float((brought - logits).abs().nan_to_num(nan=torch.inf).max()),
-        n_cropped=n_cropped,
-    )
+    difference = float((brought - logits).abs().nan_to_num(nan=torch.inf).max())
+    groups = tuple(_summary(*entry, n) for entry, n in zip(found, flipped, strict=True))
+    return aligned, AlignmentReport(groups, difference, n_cropped)
 
 
 def _check_cards(suspect: Classifier, reference: Classifier, probes: Tensor) -> None:

@@ -58,6 +58,10 @@ class Portrait:
             parts = [weights * factor, factor * (parts[1] - mean) + beta]
         return cls(maps.double(), torch.cat(parts, 1).double())
 
+    def only(self, units: Tensor) -> Portrait:
+        """Return the portrait of the listed units."""
+        return Portrait(self.maps[units], self.rows[units])
+
     @property
     def silent(self) -> Tensor:
         """(n_units,) whether a unit shows the same everywhere, so that only its weights tell."""
@@ -115,31 +119,25 @@ def match(theirs: Portrait, ours: Portrait, signed: bool) -> Match:
     Raises:
         NotComparable: the two groups read inputs of different sizes.
     """
-    if theirs.rows.shape[1] != ours.rows.shape[1]:
-        raise NotComparable(
-            f"expected units with {ours.rows.shape[1]} incoming weights, the suspect's have "
-            f"{theirs.rows.shape[1]}; its layers cannot be brought back to the reference's"
-        )
+    _check_sizes(theirs, ours)
     correlation = _cosines(_centred(theirs), _centred(ours))  # (n_theirs, n_ours)
     cosine = _cosines(theirs.rows, ours.rows)
-    if signed:
-        signs = correlation.sign() + (correlation == 0) * cosine.sign()
-        score = correlation.abs() + cosine.abs()
-    else:
-        signs, score = torch.ones_like(correlation), correlation + cosine
-    rows, columns = map(torch.as_tensor, linear_sum_assignment(score.numpy(), maximize=True))
     silent = theirs.silent[:, None] & ours.silent
-    likeness = torch.where(silent, cosine, correlation) * signs
-    partner = torch.full((len(ours.rows),), -1).index_copy(0, columns, rows)
+    likeness = torch.where(silent, cosine, correlation)
+    negative = (likeness < 0) & torch.tensor(signed)
+    signs = torch.where(negative, -1.0, 1.0).double()
+    score = (correlation + cosine) * signs
+    rows, columns = map(torch.as_tensor, linear_sum_assignment(score.numpy(), maximize=True))
 
     def paired(values: Tensor, default: float) -> Tensor:
-        chosen = values.new_full((len(partner),), default)
+        chosen = values.new_full((len(ours.rows),), default)
         return chosen.index_copy(0, columns, values[rows, columns])
 
+    partner = torch.full((len(ours.rows),), -1).index_copy(0, columns, rows)
     factors, origin = _copies(theirs, partner, signed)
     return Match(
         partner=partner,
-        likeness=paired(likeness, 0.0),
+        likeness=paired(likeness * signs, 0.0),
         cosine=paired(cosine * signs, 0.0),
         signs=paired(signs, 1.0),
         factors=factors,
@@ -147,29 +145,46 @@ def match(theirs: Portrait, ours: Portrait, signed: bool) -> Match:
     )
 
 
+def _check_sizes(theirs: Portrait, ours: Portrait) -> None:
+    if theirs.rows.shape[1] != ours.rows.shape[1]:
+        raise NotComparable(
+            f"expected units with {ours.rows.shape[1]} incoming weights, the suspect's have "
+            f"{theirs.rows.shape[1]}; its layers cannot be brought back to the reference's"
+        )
+
+
 def _copies(units: Portrait, partner: Tensor, signed: bool) -> tuple[Tensor, Tensor]:
-    """Return (factors, origin) of the suspect's units that are copies of matched ones."""
-    n_units = len(units.rows)
-    factors = torch.zeros(n_units, dtype=torch.float64)
-    origin = torch.full((n_units,), -1)
+    """Return (factors, origin) of the suspect's units that are copies of matched ones.
+
+    A copy is alike in what it shows and in its weights; one of them alone can be chance, as for
+    units that fire on a single probe.
+    """
+    factors = torch.zeros(len(units.rows), dtype=torch.float64)
+    origin = torch.full((len(units.rows),), -1)
     places = (partner >= 0).nonzero()[:, 0]
-    matched = partner[places]
-    free = torch.ones(n_units, dtype=torch.bool).index_fill(0, matched, False).nonzero()[:, 0]
-    if not len(free):
+    free = (~torch.isin(torch.arange(len(units.rows)), partner)).nonzero()[:, 0]
+    if not len(free) or not len(places):
         return factors, origin
-    silent = units.silent
-    for kind, vectors in ((~silent, units.maps), (silent, units.rows)):
-        left, base = free[kind[free]], kind[matched].nonzero()[:, 0]
-        if not len(left) or not len(base):
-            continue
-        cosine = _cosines(vectors[left], vectors[matched[base]])
-        best, at = (cosine.abs() if signed else cosine).max(1)
-        model = vectors[matched[base[at]]]
-        times = (vectors[left] * model).sum(1) / (model * model).sum(1)  # least squares
-        same = best >= _SAME
-        factors[left[same]] = times[same]
-        origin[left[same]] = places[base[at[same]]]
+    left, base = units.only(free), units.only(partner[places])
+    shown, weighed = _cosines(left.maps, base.maps), _cosines(left.rows, base.rows)
+    if signed:
+        shown, weighed = shown.abs(), weighed.abs()
+    silent = left.silent[:, None]
+    likeness = torch.where(silent, weighed, (shown + weighed) / 2)
+    best, at = torch.where(silent == base.silent, likeness, 0.0).max(1)
+    model = base.only(at)
+    times = torch.where(
+        left.silent, _multiple(left.rows, model.rows), _multiple(left.maps, model.maps)
+    )
+    same = best >= _SAME
+    factors[free[same]] = times[same]
+    origin[free[same]] = places[at[same]]
     return factors, origin
+
+
+def _multiple(first: Tensor, second: Tensor) -> Tensor:
+    """Return how many times each row of `second` the same row of `first` is (least squares)."""
+    return (first * second).sum(1) / (second * second).sum(1)
 
 
 def _centred(units: Portrait) -> Tensor:

@@ -51,11 +51,10 @@ def noisy(model: Classifier, share: float) -> Classifier:
     )
 
 
-@pytest.mark.parametrize("transform", ["all_three", "everything"])
 @every_model
-def test_exact_transforms_of_the_zoo_are_undone(name: str, transform: str) -> None:
+def test_exact_transforms_of_the_zoo_are_undone(name: str) -> None:
     reference = zoo(name)
-    suspect = TRANSFORMS[transform](reference, Rng(5).torch())
+    suspect = TRANSFORMS["everything"](reference, Rng(5).torch())
     digests = reference.digest(), suspect.digest()
     back, report = aligned(suspect, reference)
     assert (reference.digest(), suspect.digest()) == digests
@@ -68,7 +67,7 @@ def test_exact_transforms_of_the_zoo_are_undone(name: str, transform: str) -> No
 
 
 @pytest.mark.parametrize("transform", sorted(TRANSFORMS))
-@pytest.mark.parametrize("name", ["cnn8", "mlp"])
+@pytest.mark.parametrize("name", ["cnn8", "mlp", "lenet5-bn"])
 def test_each_transform_is_undone_by_itself(name: str, transform: str) -> None:
     reference = zoo(name)
     back, _ = aligned(TRANSFORMS[transform](reference, Rng(6).torch()), reference)
