@@ -24,6 +24,8 @@ from arena.world.training import Examples, Hook, Recipe
 
 Protocol = Literal["none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "full"]
 TaskNeed = Literal["images", "convolution", "norm", "nulls"]
+Secret = Literal["tests", "passport"]
+"""Parts of a key that a threat model's `knows` can grant."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class Defense(Player):
     """Base class of protections. Subclasses write `protect` and `examine`.
 
     Class attributes: `reads`, what verification must see of a suspect; `task_needs`, what the task
-    must offer; `invasive`, whether the model is changed at all (fingerprints do not).
+    must offer; `invasive`, whether the model is changed at all (fingerprints do not); `exposes`,
+    what a thief must be said to know for `exposed` to be handed to it.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
@@ -98,6 +101,7 @@ class Defense(Player):
     reads: ClassVar[Output] = "weights"
     task_needs: ClassVar[frozenset[TaskNeed]] = frozenset()
     invasive: ClassVar[bool] = True
+    exposes: ClassVar[Secret] = "tests"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
 
     level: float = 0.01
@@ -128,7 +132,7 @@ class Defense(Player):
         return None
 
     def exposed(self, key: Key) -> Bundle:
-        """Return the part of the key that a scenario may expose on purpose (test cases); none."""
+        """Return the part of the key that a scenario may expose on purpose; none."""
         return Bundle()
 
     def trigger_images(self, key: Key) -> Tensor | None:

@@ -248,7 +248,7 @@ class RoundStep(Step):
             pool=_foreign(self.grants.pool, "train", task, setting),
             transfer=_foreign(self.grants.transfer, "train", task, setting),
         )
-        if "tests" in self.grants.knows:
+        if defenses.find(self.protect.defense.name).exposes in self.grants.knows:
             gate.exposed = inputs(self.protect, "exposed")
         if self.grants.budget.verifier_calls != 0:
             gate.verifier = self._verifier(task, inputs)
