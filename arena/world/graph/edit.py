@@ -118,9 +118,10 @@ def _maker(axis: int, index: Tensor, mixture: Tensor | None) -> Change:
     mixed = (mixture != own).any(1).nonzero()[:, 0]
 
     def made(part: Tensor) -> Tensor:
-        mixtures: Tensor = torch.tensordot(part, mixture[mixed].to(part), ([axis], [1]))
         units = part.index_select(axis, index)
-        return units.index_copy(axis, mixed, mixtures.movedim(-1, axis))
+        mixtures = mixture[mixed].to(part) @ part.flatten(axis + 1)  # (..., n_mixed, entries)
+        shape = (*units.shape[:axis], len(mixed), *units.shape[axis + 1 :])
+        return units.index_copy_(axis, mixed, mixtures.reshape(shape))
 
     return made
 
