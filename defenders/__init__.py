@@ -2,9 +2,11 @@
 
 from defenders import (
     adi,
+    deepjudge,
     deepsigns,
     deepsigns_blackbox,
     greedy,
+    ipguard,
     lottery,
     nothing,
     riga,
@@ -14,9 +16,11 @@ from defenders import (
 
 __all__ = [
     "adi",
+    "deepjudge",
     "deepsigns",
     "deepsigns_blackbox",
     "greedy",
+    "ipguard",
     "lottery",
     "nothing",
     "riga",

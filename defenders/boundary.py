@@ -1,0 +1,104 @@
+"""The maths of IPGuard: points behind a decision boundary, and rates over all thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Search:
+    """How points are moved behind the boundary.
+
+    Attributes:
+        margin: how far behind it, in units of the logits.
+        lr: of Adam.
+        n_steps: the most steps.
+        clip: keep points in [0, 1].
+    """
+
+    margin: float
+    lr: float
+    n_steps: int
+    clip: bool
+
+
+def boundary_loss(logits: Tensor, source: Tensor, target: Tensor, margin: float) -> Tensor:
+    """Return how far points are from behind the boundary between two classes, (B,).
+
+    relu(Z_i - Z_j + k) + relu(max of the others - Z_i): 0 where the target class j leads the source
+    class i by the margin k, and no third class comes before i. Source: Cao et al. 2021.
+
+    Args:
+        logits: (B, C).
+        source: the class i of each start, (B,).
+        target: the class j, (B,).
+        margin: k, in units of the logits.
+
+    >>> z = torch.tensor([[3.0, 1.0, 0.0]])
+    >>> boundary_loss(z, torch.tensor([0]), torch.tensor([1]), 0.5).item()
+    2.5
+    """
+    pair = torch.stack([source, target], 1)
+    first, second = logits.gather(1, pair).unbind(1)
+    others = logits.scatter(1, pair, -torch.inf).amax(1)
+    return (first - second + margin).relu() + (others - first).relu()
+
+
+def boundary_points(
+    view: nn.Module, start: Tensor, target: Tensor, how: Search
+) -> tuple[Tensor, Tensor]:
+    """Return points moved to the boundary, (B, *shape), and which of them arrived, (B,).
+
+    Adam on all points at once; a point that has arrived stays where it is.
+
+    Args:
+        view: the model as a toolbox may call it (`Lab.frozen`).
+        start: floats in [0, 1], (B, *shape), on the model's device.
+        target: the class to arrive in, (B,).
+        how: the search.
+    """
+    points = start.clone().requires_grad_(True)
+    source = view(start).argmax(1)
+    optimiser = torch.optim.Adam([points], lr=how.lr)
+    arrived = torch.zeros(len(start), dtype=torch.bool, device=start.device)
+    kept = start.clone()
+    for _ in range(how.n_steps + 1):
+        loss = boundary_loss(view(points), source, target, how.margin)
+        here = (loss.detach() == 0) & ~arrived
+        kept[here] = points.detach()[here]
+        arrived |= here
+        if bool(arrived.all()):
+            break
+        (points.grad,) = torch.autograd.grad(loss.sum(), points)
+        optimiser.step()
+        if how.clip:
+            points.data.clamp_(0, 1)
+    return kept, arrived
+
+
+def aruc(copies: Sequence[float], innocents: Sequence[float]) -> float:
+    """Return the area under min(TPR(t), TNR(t)) over the thresholds t in [0, 1] of a rate.
+
+    Args:
+        copies: matching rates of models derived from the victim; called copies at t <= rate.
+        innocents: matching rates of others.
+
+    >>> aruc([0.9, 0.8], [0.1, 0.2])
+    0.7
+    """
+    rates = np.sort(np.concatenate([np.asarray(copies), np.asarray(innocents)]))
+    edges = np.concatenate([[0.0], rates, [1.0]])
+    middles = (edges[:-1] + edges[1:]) / 2  # between two rates nothing changes
+    robust = (np.asarray(copies)[:, None] >= middles).mean(0)
+    unique = (np.asarray(innocents)[:, None] < middles).mean(0)
+    return round(float((np.minimum(robust, unique) * np.diff(edges)).sum()), 12)
+
+
+def halfway(copies: Sequence[float], innocents: Sequence[float]) -> float:
+    """Return the threshold in the middle between the lowest copy and the highest innocent."""
+    return (min(copies) + max(innocents)) / 2

@@ -1,0 +1,97 @@
+"""What innocents show in one metric: the bound, the threshold, the p-value of one more model."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from arena.game.statistics import null_p_value, null_threshold, rank_p_value
+from defenders.triggers import null_hits_p_value
+
+
+def lower_bound(nulls: Sequence[float], confidence: float = 0.99) -> float:
+    """Return the one-sided lower confidence bound of the mean: mean - t * s / sqrt(n).
+
+    Source: Chen et al., S&P 2022. NaN for fewer than two values, which bound nothing.
+
+    >>> round(lower_bound([0.9, 1.0, 0.8, 0.9, 0.9]), 4)
+    0.7815
+    """
+    if len(nulls) < 2:
+        return math.nan
+    sample = np.asarray(nulls, dtype=np.float64)
+    t = stats.t.ppf(confidence, len(sample) - 1)
+    return float(sample.mean() - t * sample.std(ddof=1) / math.sqrt(len(sample)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the innocents show in one metric, and how it votes.
+
+    Attributes:
+        metric: its name.
+        nulls: the distances of the calibration innocents.
+        alpha: the share of the bound at which it votes.
+        n_tests: of RobD, the number of tests: its distances are counts out of so many.
+    """
+
+    metric: str
+    nulls: tuple[float, ...]
+    alpha: float
+    n_tests: int
+
+    @property
+    def tells(self) -> bool:
+        """Whether anything can be said: at least two innocents, and not all at one distance.
+
+        RobD may be the same for all, since the number of tests bounds its precision.
+        """
+        if len(self.nulls) < 2:
+            return False
+        return self.mean > 0 if self.metric == "RobD" else max(self.nulls) > min(self.nulls)
+
+    @property
+    def mean(self) -> float:
+        """The innocents' mean distance."""
+        return sum(self.nulls) / len(self.nulls)
+
+    @property
+    def bound(self) -> float:
+        """The lower bound LB of the innocents' mean."""
+        return lower_bound(self.nulls)
+
+    @property
+    def tau(self) -> float:
+        """The threshold alpha * LB; never below 0, the distance of the victim itself."""
+        return max(0.0, self.alpha * self.bound)
+
+    def p_value(self, value: float) -> float:
+        """Return the probability of a distance as small for one more innocent.
+
+        RobD is a share of tests and may have no spread among few innocents, so the counting error
+        of the tests is weighed in.
+        """
+        if self.metric != "RobD":
+            return null_p_value(value, self.nulls, high=False)
+        fooled = [self._fooled(null) for null in self.nulls]
+        return null_hits_p_value(self._fooled(value), self.n_tests, fooled)
+
+    def rank_p_value(self, value: float) -> float:
+        """Return the rank of a distance among the innocents' as a p-value."""
+        return rank_p_value(value, self.nulls, high=False)
+
+    def _fooled(self, distance: float) -> int:
+        return round(self.n_tests * (1 - distance))
+
+    def critical(self, level: float) -> float:
+        """Return the largest distance with a p-value of at most `level`; below 0 if none has."""
+        if self.metric != "RobD":
+            return null_threshold(self.nulls, level, high=False)
+        n = self.n_tests
+        first = bisect.bisect_left(range(n + 1), True, key=lambda d: self.p_value(d / n) > level)
+        return (first - 1) / n

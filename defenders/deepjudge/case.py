@@ -1,0 +1,187 @@
+"""A case: the victim and the tests that were grown from it, and what a suspect makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from arena.errors import NotComparable
+from arena.game.suspect import Suspect
+from arena.game.threat import Output, level
+from arena.world import layers
+from arena.world.compute import Compute
+from arena.world.models import Classifier
+from defenders.deepjudge import metrics
+
+Part = Literal["all", "exposed", "held-out"]
+PARTS: tuple[Part, ...] = ("all", "exposed", "held-out")
+
+
+@dataclass(frozen=True)
+class Tests:
+    """Test cases: images (T, *shape) as floats, the label (T,) and number (T,) of each one's seed.
+
+    `neuron` (T,) is what a white-box test excites; of black-box tests it is empty.
+    """
+
+    images: Tensor
+    labels: Tensor
+    seed: Tensor
+    neuron: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def part(self, part: Part) -> Tensor:
+        """Return which tests (T,) belong to a part: tests of every other seed may be exposed."""
+        if part == "all":
+            return torch.ones(len(self), dtype=torch.bool)
+        return self.seed % 2 == (0 if part == "exposed" else 1)
+
+    def parts(self) -> Iterator[tuple[Part, Tensor]]:
+        """Yield the parts that have tests, with their masks."""
+        for part in PARTS:
+            mask = self.part(part)
+            if bool(mask.any()):
+                yield part, mask
+
+    def select(self, mask: Tensor) -> Tests:
+        """Return the tests where the mask (T,) is true."""
+        neuron = self.neuron[mask] if len(self.neuron) else self.neuron
+        return Tests(self.images[mask], self.labels[mask], self.seed[mask], neuron)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tests as named tensors."""
+        return {
+            "images": self.images,
+            "labels": self.labels,
+            "seed": self.seed,
+            "neuron": self.neuron,
+        }
+
+
+Values = Mapping[Part, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured on one suspect.
+
+    Attributes:
+        values: part of the tests -> metric -> distance.
+        notes: metric -> why it does not apply.
+        layers: hidden layer -> NOD, NAD, LOD, LAD on the white-box tests; in layers that they were
+            not grown for, every test speaks for every neuron.
+    """
+
+    values: Values = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    layers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def __or__(self, other: Measurement) -> Measurement:
+        values = {
+            part: {**self.values.get(part, {}), **other.values.get(part, {})} for part in PARTS
+        }
+        return Measurement(values, {**self.notes, **other.notes}, {**self.layers, **other.layers})
+
+
+@dataclass(frozen=True)
+class Case:
+    """The victim, its tests, and the layer that the white-box tests are for ("" for none)."""
+
+    victim: Classifier
+    blackbox: Tests
+    whitebox: Tests
+    layer: str
+
+    def measure(self, suspect: Suspect, access: Output) -> Measurement:
+        """Return the distances that an access level allows ("labels", "probabilities", "weights").
+
+        Raises:
+            NotComparable: the suspect takes other images.
+        """
+        wanted = self.victim.card.input_shape
+        if suspect.input_shape != wanted:
+            raise NotComparable(
+                f"the suspect takes images of {suspect.input_shape}, the tests are of {wanted}"
+            )
+        return self._outside(suspect, access) | self._inside(suspect, access)
+
+    def untested(self) -> list[int]:
+        """Return the neurons of the layer without a white-box test: dead or stubborn ones."""
+        if not self.layer:
+            return []
+        blank = torch.zeros(1, *self.victim.card.input_shape)
+        found = Compute().activations(self.victim, blank, [self.layer], metrics.neurons)
+        counts = torch.bincount(self.whitebox.neuron, minlength=found[self.layer].shape[1])
+        return [int(i) for i in (counts == 0).nonzero()]
+
+    def _outside(self, suspect: Suspect, access: Output) -> Measurement:
+        """Measure RobD and JSD."""
+        n_classes = self.victim.card.n_classes
+        if suspect.n_classes != n_classes:
+            note = f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
+            return Measurement(notes=dict.fromkeys(metrics.BLACKBOX, note))
+        tests = self.blackbox
+        own = suspect.compute.probabilities(self.victim, tests.images)  # (T, C)
+        if level(access) < level("probabilities"):
+            rows, found = None, suspect.labels(tests.images)
+        else:
+            rows = suspect.probabilities(tests.images)
+            found = rows.argmax(1)
+        values: dict[Part, dict[str, float]] = {}
+        for part, mask in tests.parts():
+            truth, mine = tests.labels[mask], own[mask]
+            robd = metrics.robustness_distance(found[mask], mine.argmax(1), truth)
+            jsd = {} if rows is None else {"JSD": metrics.jensen_shannon(rows[mask], mine)}
+            values[part] = {"RobD": robd, **jsd}
+        return Measurement(
+            values, {"JSD": "the suspect answers labels only"} if rows is None else {}
+        )
+
+    def _inside(self, suspect: Suspect, access: Output) -> Measurement:
+        """Measure NOD, NAD, LOD and LAD of every hidden layer, from one forward pass a model."""
+        if level(access) < level("weights"):
+            return _closed("the suspect's hidden layers may not be seen")
+        if not len(self.whitebox):
+            return _closed("there are no white-box tests")
+        try:
+            mine, theirs = self._outputs(suspect)
+        except NotComparable as error:
+            return _closed(str(error))
+        if self.layer not in theirs:
+            return _closed(f"the suspect has no layer {self.layer!r} of the victim's width")
+        a, b, own = mine[self.layer], theirs[self.layer], self.whitebox.neuron
+        values = {
+            part: metrics.whitebox_distances(a[mask], b[mask], own[mask])
+            for part, mask in self.whitebox.parts()
+        }
+        others = {
+            name: metrics.whitebox_distances(mine[name], found)
+            for name, found in theirs.items()
+            if name != self.layer
+        }
+        return Measurement(values, {}, {**others, self.layer: values["all"]})
+
+    def _outputs(self, suspect: Suspect) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the neurons (T, N) of the victim's hidden layers, and the suspect's alike ones.
+
+        In float32 whatever the autocast.
+        """
+        compute, images = replace(suspect.compute, precision="float32"), self.whitebox.images
+        model = suspect.model()
+        modules = dict(model.named_modules())
+        hidden = layers.activations(self.victim, self.victim.card.input_shape)
+        common = [name for name in hidden if name in modules]
+        mine = compute.activations(self.victim, images, hidden, metrics.neurons)
+        theirs = compute.activations(model, images, common, metrics.neurons)
+        suspect.n_queries += len(images)
+        return mine, {n: found for n, found in theirs.items() if found.shape == mine[n].shape}
+
+
+def _closed(note: str) -> Measurement:
+    return Measurement(notes=dict.fromkeys(metrics.WHITEBOX, note))

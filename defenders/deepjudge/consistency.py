@@ -1,0 +1,80 @@
+"""The first stage: is the suspect the same model as the victim, exactly or rewritten?
+
+The second stage, whether it is derived from the victim, is the evidence of the six distances.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from arena.errors import NotComparable
+from arena.world.compute import Compute
+from arena.world.graph import align
+from arena.world.models import Classifier
+from arena.world.plain import Json
+
+Kind = Literal["exact", "equivalent", "same function", "different"]
+_ROUNDING = 1e-3  # relative: a rewriting multiplies and divides float32 weights
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """What the comparison found.
+
+    Attributes:
+        kind: "exact" (the same weights), "equivalent" (the same up to order, scale and sign of
+            neurons), "same function" (the same answers on all probes, by weights that could not be
+            brought back to the victim's), or "different".
+        difference: the largest difference of two logits on the probes, as a share of the largest.
+    """
+
+    kind: Kind
+    difference: float
+
+    def plain(self) -> dict[str, Json]:
+        """Return the finding as JSON values."""
+        return {"kind": self.kind, "difference": self.difference}
+
+
+def consistency(
+    victim: Classifier, suspect: Classifier, probes: Tensor, compute: Compute
+) -> Consistency:
+    """Compare two models: first what they answer, then their weights.
+
+    Args:
+        victim: the owner's model.
+        suspect: the other; both are only read.
+        probes: inputs like those of the task, (N, *input_shape).
+        compute: where the models run.
+    """
+    if _same(victim.state_dict(), suspect.state_dict(), 0.0):
+        return Consistency("exact", 0.0)
+    mine, theirs = (compute.logits(model, probes) for model in (victim, suspect))  # (N, C)
+    if mine.shape != theirs.shape:
+        return Consistency("different", 1.0)
+    largest = float(mine.abs().max()) or 1.0
+    difference = float((mine - theirs).abs().nan_to_num(nan=torch.inf).max()) / largest
+    if difference > _ROUNDING:
+        return Consistency("different", min(difference, 1e9))
+    try:
+        aligned, _ = align(suspect, victim, probes, compute)
+    except NotComparable:
+        return Consistency("same function", difference)
+    same = _same(victim.state_dict(), aligned.state_dict(), _ROUNDING)
+    return Consistency("equivalent" if same else "same function", difference)
+
+
+def _same(first: dict[str, Tensor], second: dict[str, Tensor], tolerance: float) -> bool:
+    """Say whether all tensors agree, up to a share of each one's largest value."""
+    if {name: t.shape for name, t in first.items()} != {n: t.shape for n, t in second.items()}:
+        return False
+    return all(
+        float((first[name].double() - second[name].double()).abs().max())
+        <= tolerance * float(first[name].double().abs().max())
+        for name in first
+        if first[name].numel()
+    )

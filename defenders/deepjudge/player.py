@@ -1,0 +1,204 @@
+"""DeepJudge as a defender: it changes nothing, grows tests, and collects evidence of suspects."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from arena.errors import NotComparable, PlayerError
+from arena.game.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.keys import Key, fresh_seed
+from arena.game.lab import Lab
+from arena.game.suspect import Suspect
+from arena.game.threat import Output, level
+from arena.game.verdict import Rule, Verdict
+from arena.world.bundle import Bundle
+from arena.world.models import Classifier
+from arena.world.plain import Json
+from arena.world.rng import Rng
+from arena.world.training import Examples
+from defenders.deepjudge.blackbox_tests import Generator, Method, Steps, grid
+from defenders.deepjudge.case import Part
+from defenders.deepjudge.generate import Plan, default_layer, derives, make_case, seed_images
+from defenders.deepjudge.judge import Evidence, Needed, judge
+from defenders.deepjudge.key import Contents, nulls_of
+from defenders.deepjudge.report import figures_of, first_stage
+from defenders.deepjudge.tuning import Zoo, gaps, widest
+from defenders.deepjudge.whitebox_tests import Growth
+from defenders.derivations import own_derivations
+
+_EVERY = 4  # one in so many innocents chooses the generator, the others set thresholds
+_FEWEST = 2
+_N_TUNING = 100  # seeds on which generators are compared
+
+
+@defense("deepjudge")
+@dataclass(frozen=True, kw_only=True)
+class DeepJudge(Defense):
+    """Collects evidence that a suspect behaves like the victim, from six distances on test cases.
+
+    What: adversarial examples of the victim, and images that excite its neurons; on them, how far
+    the suspect is from the victim, beside how far innocents are. RobD and JSD need answers; NOD,
+    NAD, LOD and LAD need hidden layers. A metric that cannot be measured has no vote. Where weights
+    may be seen it is also asked whether the suspect is the victim itself, exactly or rewritten.
+    Threat model: secret are the tests, expanded from one committed seed; verification uses all that
+    the scenario grants, up to `access`. The model is not changed.
+    Parameters: access; method ("any": the gap rule chooses among all), eps (of CW the confidence;
+    0: the gap rule chooses among `strengths`); n_steps, steps (see `Generator`); n_seeds,
+    n_whitebox (seeds of either kind of test); share (of the held-out images that the seed draws
+    from); layer ("" is the second activation), factor (m), growth_steps (of white-box tests);
+    alpha, alpha_whitebox (tau as a share of the bound); needed (how many metrics the p-value needs:
+    "any" is Bonferroni's rule, "majority" the vote's); decide_on (a part of the tests: where a
+    scenario exposes tests, the "held-out" ones decide).
+    Cost: to protect, two short fine-tunings, the tests, and one pass of each innocent over them; to
+    verify, n_seeds queries, and the white-box tests where weights are seen.
+    Differences to the paper: the verdict rests on p-values against calibration innocents, the vote
+    is reported beside it; distances have the lecture's scale; PGD's step is eps / n_steps; alpha is
+    our setting; a quarter of the innocents choose the generator and set no threshold.
+    Reference: Chen, Wang, Peng, Sun, Ma, Wang, Song: Copy, right? A testing framework for copyright
+    protection of deep learning models, 2022.
+    Versions: 1.
+    """
+
+    paper: ClassVar[str] = "Chen et al., S&P 2022"
+    reads: ClassVar[Output] = "labels"
+    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"nulls"})
+    invasive: ClassVar[bool] = False
+    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("similarity", "high")
+    quick = MappingProxyType({"n_seeds": 60, "n_whitebox": 8, "growth_steps": 200})
+
+    access: Output = "weights"
+    method: Method | Literal["any"] = "any"
+    eps: float = 0.0
+    strengths: tuple[float, ...] = (0.03, 0.05, 0.1, 0.15, 0.2, 0.3)
+    n_steps: int = 10
+    steps: Steps = "scaled"
+    n_seeds: int = 1000
+    n_whitebox: int = 20
+    share: float = 0.75
+    layer: str = ""
+    factor: float = 3.0
+    growth_steps: int = 1000
+    alpha: float = 0.9
+    alpha_whitebox: float = 0.6
+    needed: Needed = "any"
+    decide_on: Part = "all"
+
+    def protect(self, task: OwnerTask, rng: Rng) -> Protected:
+        """Grow the tests and calibrate; the model is released as it is.
+
+        Raises:
+            PlayerError: too few innocents to calibrate on, or a victim without a correct answer.
+        """
+        victim, seed = task.base(), fresh_seed(rng)
+        lab, pool = _exact(task.lab), Examples.of(task.probe)
+        candidates = self._candidates()
+        chosen_on, judged_on = _shared(task.nulls(), choose=len(candidates) > 1)
+        plan = self._plan(victim, candidates[0])
+        found: dict[str, float] = {}
+        if chosen_on:
+            zoo = Zoo(chosen_on, own_derivations(task, victim, rng.child("derivations")))
+            seeds = seed_images(seed, victim, pool, plan.but(n_seeds=_N_TUNING), lab)
+            found = gaps(candidates, seed, victim, seeds, zoo, lab)
+            plan = plan.but(generator=widest(candidates, found))
+        case = make_case(seed, victim, pool, plan, lab)
+        measured = [case.measure(null, "weights") for null in judged_on]
+        contents = Contents(plan, case, pool, nulls_of(measured), found)
+        return Protected(victim.copy(), contents.key("" if self.protocol == "none" else seed))
+
+    def _candidates(self) -> list[Generator]:
+        """Return the generators that the gap rule may choose; one if the settings name it."""
+        like = Generator(n_steps=self.n_steps, steps=self.steps)
+        if self.eps and self.method != "any":
+            return [like.of_strength(self.method, self.eps)]
+        return grid(self.method, (self.eps,) if self.eps else self.strengths, like)
+
+    def _plan(self, victim: Classifier, generator: Generator) -> Plan:
+        return Plan(
+            generator=generator,
+            growth=Growth(factor=self.factor, n_steps=self.growth_steps),
+            layer=self.layer or default_layer(victim),
+            n_seeds=self.n_seeds,
+            n_whitebox=self.n_whitebox,
+            share=self.share,
+        )
+
+    def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Measure what the suspect grants and judge it by the innocents in the key."""
+        contents = Contents.of(key)
+        access = min(self.access, suspect.grants, key=level)
+        measured = contents.case.measure(suspect, access)
+        alphas = (self.alpha, self.alpha_whitebox)
+        evidence = {
+            part: judge(values, contents.calibrations(part, alphas), measured.notes, self.needed)
+            for part, values in measured.values.items()
+        }
+        figures = figures_of(contents, measured, evidence) | {"access": access}
+        if access == "weights":
+            figures["consistency"] = first_stage(contents, suspect)
+        decisive = evidence.get(self.decide_on)
+        if decisive is None or not decisive.lines:
+            reasons = "; ".join(sorted(set(measured.notes.values()))) or "the key holds no tests"
+            raise NotComparable(f"no metric applies: {reasons}")
+        return self._verdict(decisive, figures)
+
+    def _verdict(self, evidence: Evidence, figures: dict[str, Json]) -> Verdict:
+        p, n = evidence.p_value, len(evidence.lines)
+        return Verdict(
+            is_copy=p <= self.level,
+            p_value=p,
+            statistic=evidence.similarity(self.level),
+            threshold=0.5,
+            name="similarity",
+            copies="high",
+            reason=f"{evidence.n_votes} of {n} metrics vote copy, combined p = {p:.2g}",
+            rule=Rule("p_copy > 0.5", evidence.p_copy > 0.5),
+            figures=figures,
+        )
+
+    def rederive(self, key: Key) -> Key:
+        """Return the key with the tests grown again from its seed, victim, pool and plan.
+
+        Tests that differ by the rounding of another machine count as the same.
+        """
+        contents = Contents.of(key)
+        case = contents.case
+        again = make_case(key.seed, case.victim, contents.pool, contents.plan, Lab())
+        if derives(case, again):
+            return key
+        return dataclasses.replace(contents, case=again).key(key.seed)
+
+    def exposed(self, key: Key) -> Bundle:
+        """Return the tests of every other seed: the others stay secret, and are reported apart."""
+        case = Contents.of(key).case
+        tensors: dict[str, Tensor] = {}
+        for kind, tests in (("blackbox", case.blackbox), ("whitebox", case.whitebox)):
+            known = tests.select(tests.part("exposed"))
+            if len(known):
+                tensors |= {f"{kind}_images": known.images, f"{kind}_labels": known.labels}
+        return Bundle({"layer": case.layer}, tensors)
+
+    def trigger_images(self, key: Key) -> Tensor:
+        """Return the black-box tests."""
+        return key.tensors["blackbox/images"]
+
+
+def _exact(lab: Lab) -> Lab:
+    """Return the laboratory without autocast: tests are grown in float32."""
+    return dataclasses.replace(lab, compute=dataclasses.replace(lab.compute, precision="float32"))
+
+
+def _shared(nulls: list[Suspect], *, choose: bool) -> tuple[list[Suspect], list[Suspect]]:
+    """Return the innocents that choose the generator, and those that set thresholds."""
+    chosen_on = nulls[::_EVERY] if choose else []
+    judged_on = [null for i, null in enumerate(nulls) if not choose or i % _EVERY]
+    if len(judged_on) < _FEWEST:
+        raise PlayerError(
+            f"expected at least {_FEWEST} calibration innocents for thresholds, found "
+            f"{len(judged_on)} (of {len(nulls)} in all); grant more innocents for calibration"
+        )
+    return chosen_on, judged_on
