@@ -117,7 +117,7 @@ class Gatekeeper:
             return math.log2(n_classes)
         shown = self.grants.top_k if self.grants.output == "top-k" else n_classes
         digits = self.grants.decimals if self.grants.decimals is not None else 7
-        return shown * digits * math.log2(10)
+        return shown * max(digits * math.log2(10), 1.0)  # 0 or 1 is still one bit
 
     def _costs(self, marks: list[bytes], bits: float) -> dict[str, float]:
         n = len(marks)

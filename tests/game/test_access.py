@@ -57,6 +57,14 @@ def test_rounded_answers_have_that_many_decimals(trained: Classifier, task: Task
     torch.testing.assert_close(answers, answers.round(), atol=1e-4, rtol=0)
 
 
+def test_an_answer_without_decimals_reveals_one_bit_a_class(
+    trained: Classifier, task: Task
+) -> None:
+    access, gate = granted(trained, task, decimals=0)
+    access.query(pictures(3))
+    assert gate.meters.reading()["bits_revealed"] == 3 * 10
+
+
 def test_soft_answers_are_rows_at_every_level(trained: Classifier, task: Task) -> None:
     for output in ("labels", "probabilities", "logits"):
         access, _ = granted(trained, task, output=output)
