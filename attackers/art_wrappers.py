@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from arena.errors import PlayerError
 from arena.game.access import Access
 from arena.game.attack import Attack, attack
 from arena.game.deliverable import Deliverable
@@ -101,14 +103,21 @@ class ToolboxExtraction(Attack):
     probabilities: bool = False
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
-        """Hand pool, victim and own model to the toolbox."""
+        """Hand pool, victim and own model to the toolbox.
+
+        Raises:
+            PlayerError: the toolbox cannot go on.
+        """
         pool, model = access.pool(), access.lab.build(access.card, rng.child("model"))
         images = access.lab.compute.images(pool.images).cpu().contiguous().numpy()
         victim, own = black_box(access), own_classifier(access, model.copy(), self.lr)
         n = min(len(pool), self.n_queries or len(pool))
-        with lent(rng.child("toolbox"), access.lab.compute.device):
-            extraction = self.extraction(victim, n)
-            extraction.extract(images, self.actions(pool), thieved_classifier=own)
+        extraction = self.extraction(victim, n)
+        try:
+            with lent(rng.child("toolbox"), access.lab.compute.device), np.errstate(all="ignore"):
+                extraction.extract(images, self.actions(pool), thieved_classifier=own)
+        except ValueError as error:
+            raise PlayerError(f"the toolbox gave up ({error}); try another reward") from error
         model.load_state_dict(own.model.state_dict())  # a model without the meter's hook
         return Deliverable(model)
 
@@ -151,14 +160,16 @@ class ArtKnockoff(ToolboxExtraction):
     """The toolbox's KnockoffNets, with its random or its adaptive policy (E5).
 
     Parameters of this wrapper: strategy; reward (of the adaptive policy, which asks and learns
-    image by image, always from hard labels, and softmaxes answered probabilities once more).
+    image by image, always from hard labels, and softmaxes answered probabilities once more). The
+    toolbox's own default, "all", divides by a variance that is zero while the victim is equally
+    sure of all that it was asked, as it always is where labels are answered.
     """
 
     paper: ClassVar[str] = "Orekondy et al., CVPR 2019"
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"n_queries": 100})
 
     strategy: Literal["random", "adaptive"] = "random"
-    reward: Literal["cert", "div", "loss", "all"] = "all"
+    reward: Literal["cert", "div", "loss", "all"] = "loss"
 
     def extraction(self, victim: Any, n: int) -> Any:
         """Return the toolbox's KnockoffNets."""

@@ -44,3 +44,16 @@ def probes(access: Access, n: int, rng: Rng) -> Tensor:
     if access.grants.real_inputs:
         return torch.randn(shape, generator=generator, dtype=torch.float64)
     return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+def contrasts(access: Access, n: int, rng: Rng) -> Tensor:
+    """Return `probes` that, in [0, 1], are almost black and white, each with its own density.
+
+    Uniform noise is all of one grey, and the mean brightness is a direction that teaches much.
+    """
+    grey = probes(access, n, rng.child("grey"))
+    if access.grants.real_inputs:
+        return grey
+    generator = rng.child("white").torch()
+    density = torch.rand(n, *[1] * (grey.dim() - 1), generator=generator)
+    return (grey + 9 * (torch.rand(grey.shape, generator=generator) < density)) / 10
