@@ -1,4 +1,4 @@
-"""The copyright arena: thieves steal neural networks, owners prove whose they are, a referee judges.
+"""The copyright arena: thieves steal neural networks, owners prove whose they are.
 
 Importing this package is cheap on purpose: `torch` is imported by the floors that compute.
 """

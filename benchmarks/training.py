@@ -2,9 +2,9 @@
 
     ARENA_DATA=<data> python -m benchmarks.training [--device cuda]
 
-Both train the same net with the same batch size, optimiser and augmentation on the same images;
-the reference is what tutorials show: a Dataset that transforms one PIL image at a time, a DataLoader with
-one worker for each core. Bar: >= 2 times the images a second at equal accuracy.
+Both train the same net with the same batch size, optimiser and augmentation on the same images; the
+reference is what tutorials show: a Dataset that transforms one PIL image at a time, a DataLoader
+with one worker for each core. Bar: >= 2 times the images a second at equal accuracy.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The games that ship: TOML files, and nothing that runs."""

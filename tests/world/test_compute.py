@@ -69,9 +69,9 @@ def test_activations_are_reduced_before_they_are_kept(
 
 
 def test_an_unknown_layer_is_named(trained: Classifier) -> None:
-    with pytest.raises(ArenaError, match="expected names of layers, found 'body.nope'"):
-        with captured(trained, ["body.nope"]):
-            pass
+    missing = r"expected names of layers, found 'body\.nope'"
+    with pytest.raises(ArenaError, match=missing), captured(trained, ["body.nope"]):
+        pass
 
 
 def test_input_gradients_are_those_of_finite_differences(trained: Classifier) -> None:
