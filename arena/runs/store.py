@@ -100,4 +100,3 @@ class Store:
         with (self.root / "locks" / digest).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-

@@ -45,7 +45,9 @@ def test_the_board_follows_from_the_console(terminal: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "board", [NullBoard(), PlainBoard(console()), RichBoard(console(terminal=True))], ids=repr
+    "board",
+    [NullBoard(), PlainBoard(console()), RichBoard(console(terminal=True))],
+    ids=lambda board: type(board).__name__,
 )
 def test_every_board_takes_whatever_happens(board: Board) -> None:
     with board as entered:
