@@ -85,13 +85,12 @@ class _FirstOfFour(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         first, third, up = ctx.saved_tensors
-        none = gradients[0].new_zeros(())
-        above = torch.where(up, gradients[0], none)
+        above: Tensor = gradients[0] * up
         below = gradients[0] - above
-        planes = above.new_empty(4, *above.shape)
-        torch.where(first, above, none, out=planes[0])
+        planes: Tensor = above.new_empty(4, *above.shape)
+        torch.mul(above, first, out=planes[0])
         torch.sub(above, planes[0], out=planes[1])
-        torch.where(third, below, none, out=planes[2])
+        torch.mul(below, third, out=planes[2])
         torch.sub(below, planes[2], out=planes[3])
         return planes
 
