@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import MappingProxyType
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from arena.game.access import Gatekeeper
 from arena.game.checks.watch import Watch
@@ -139,12 +140,18 @@ class Stage:
             data=granted(self.task.splits.thief, needs.data, ROOT.child("grant")),
             pool=self.pool() if needs.pool else None,
             transfer=self.transfer() if needs.transfer else None,
-            exposed=self.exposed() if "tests" in needs.knows else Bundle(),
+            exposed=self.exposed(needs.knows),
             verifier=self._recognises,
         )
 
-    def exposed(self) -> Bundle:
-        """Return test cases in the form in which schemes expose them: black-box and white-box."""
+    def exposed(self, knows: Set[str]) -> Bundle:
+        """Return what schemes expose to a thief that knows so much, in the form that they do."""
+        if "tests" in knows:
+            return self._tests()
+        return self._passport() if "passport" in knows else Bundle()
+
+    def _tests(self) -> Bundle:
+        """Return test cases: black-box and white-box."""
         images, victim = self.task.splits.probe.images[:50].clone(), self.victim()
         layer = layers.weighted(victim, self.task.card.input_shape)[0]
         tests = {"images": images, "labels": self._answers(images)}
@@ -152,6 +159,20 @@ class Stage:
             f"{box}_{key}": test for box in ("blackbox", "whitebox") for key, test in tests.items()
         }
         return Bundle({"layer": layer}, named)
+
+    def _passport(self) -> Bundle:
+        """Return random passports of scale and shift for the first normalised convolution."""
+        victim, shape = self.victim(), self.task.card.input_shape
+        conv, norm = next(
+            (name, behind)
+            for (name, module), (behind, second) in pairwise(layers.executed(victim, shape))
+            if isinstance(module, nn.Conv2d) and isinstance(second, nn.BatchNorm2d)
+        )
+        entry = [layers.weight(victim, conv).shape[1], *shape[1:]]
+        weights = list(layers.weight(victim, conv).shape)
+        drawn = ROOT.child("passport").numpy().uniform(-1, 1, (2, *entry))
+        layer = {"conv": conv, "norm": norm, "shape": weights, "entry": entry}
+        return Bundle({"layers": [layer]}, {"passport/0": torch.from_numpy(drawn).float()})
 
     def referee(self, needs: ThreatModel) -> Referee:
         """Return the judge of what an attack delivers."""
