@@ -41,7 +41,7 @@ def ranked(rows: Tensor) -> Tensor:
 
 
 def reordered(model: Classifier, layer: str, n_orders: int, rng: Rng) -> Tensor:
-    """Return the carriers (n_orders, M) of one layer with the model's channels in random orders.
+    """Return the carriers (n_orders, M) of one layer: as they are, then in orders drawn at random.
 
     Initial weights are exchangeable and training knows no order: an independent model with its
     channels in another order is as likely as with its own. So one null model is worth many.
@@ -53,8 +53,8 @@ def reordered(model: Classifier, layer: str, n_orders: int, rng: Rng) -> Tensor:
         for slot in group.slots()
         if slot.layer == layer and slot.side in ("out", "in")
     ]
-    rows = []
-    for _ in range(n_orders):
+    rows = [carrier(layers.weight(model, layer).detach().cpu())]
+    for _ in range(n_orders - 1):
         weight = layers.weight(model, layer).detach().cpu()
         for n_units, slot in slots:
             axis = 0 if slot.side == "out" else 1

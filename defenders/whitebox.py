@@ -101,7 +101,8 @@ class WhiteBox(Defense):
         if self.verifier == "aligned":
             key = _with(key, sight(task, marked.model, seed, self.n_probes))
         if self._calibrates:
-            key = _with(key, Bundle({_NULLS: self.null_matches(task, key, rng)}))
+            matches = {self.verifier: self.null_matches(task, key, rng)}
+            key = _with(key, Bundle({_NULLS: matches}))
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             key = dataclasses.replace(key, seed="")
         return Protected(marked.model, key)
@@ -136,8 +137,8 @@ class WhiteBox(Defense):
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Read the bits at the scheme's level and judge them."""
         reading, figures = self._shown(key, suspect)
-        nulls = list(key.settings.get(_NULLS, ())) if self._calibrates else None
-        verdict = reading_verdict(reading, self.level, nulls)
+        nulls = list(key.settings.get(_NULLS, {}).get(self.verifier, ()))
+        verdict = reading_verdict(reading, self.level, nulls if self._calibrates else None)
         return dataclasses.replace(verdict, figures={**verdict.figures, **figures})
 
 

@@ -29,8 +29,8 @@ def _model(task: Task, data: Dataset, rng: Rng) -> Classifier:
 
 @pytest.fixture(scope="session")
 def nulls(task: Task) -> list[Classifier]:
-    """Six independent models: three of the owner's data, three of the other half."""
-    halves = [task.splits.owner] * 3 + [task.splits.other] * 3
+    """Twelve independent models: six of the owner's data, six of the other half."""
+    halves = [task.splits.owner] * 6 + [task.splits.other] * 6
     return [_model(task, data, Rng(100 + i)) for i, data in enumerate(halves)]
 
 
