@@ -186,14 +186,16 @@ class RoundStep(Step):
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters, and the version of the attack's own code."""
-        return {
+        fields: dict[str, Json] = {
             "grants": self.grants.plain(),
             "move": self.move.plain(),
             "code": class_version(attacks.find(self.move.name)),
             "seed": self.seed,
             "stream": list(self.stream),
-            "verification": self.verification,
         }
+        if self.grants.budget.verifier_calls != 0:  # else the thief never meets the verifier
+            fields["verification"] = self.verification
+        return fields
 
     def compute(self, inputs: Inputs, setting: Setting) -> Parts:
         """Let the thief make its move behind the gatekeeper."""
@@ -283,8 +285,8 @@ class JudgeStep(Step):
         return (self.round, self.round.protect, *self.nulls)
 
     def recipe(self) -> dict[str, Json]:
-        """Return nothing of its own: a judgement follows from its parents."""
-        return {}
+        """Return what the verifier sees; all else follows from the parents."""
+        return {"verification": self.round.verification}
 
     def compute(self, inputs: Inputs, setting: Setting) -> Parts:
         """Judge the deliverable."""
@@ -340,7 +342,10 @@ class InnocentsStep(Step):
             suspect = Suspect.plain(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
             kind = {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
-            rows.append({"kind": innocent.architecture or kind, **verdict.plain()})
+            utility = inputs(innocent, "report").data["utility"]
+            rows.append(
+                {"kind": innocent.architecture or kind, "utility": utility, **verdict.plain()}
+            )
         return {"verdicts": Bundle({"rows": rows})}
 
 

@@ -38,8 +38,10 @@ CREATE TABLE IF NOT EXISTS innocents (
     owner TEXT NOT NULL, repeat INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL,
     caught INTEGER NOT NULL, statistic_name TEXT NOT NULL, statistic REAL, threshold REAL,
     rescaled REAL, p_value REAL NOT NULL, rule_is_copy INTEGER, reason TEXT NOT NULL,
+    utility REAL, figures TEXT NOT NULL,
     PRIMARY KEY (owner, repeat, number));
 """
+_VERSION = 2  # of the schema
 VOLATILE = ("move_s", "judge_s", "protect_s", "wall_s", "hardware")
 Row = dict[str, Json]
 
@@ -53,12 +55,20 @@ class Ledger:
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
+            found = self._db.execute("PRAGMA user_version").fetchone()[0]
+            older = found < _VERSION and self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
+            if not older:  # the version first: whoever opens it meanwhile sees no unnamed tables
+                self._db.executescript(f"PRAGMA user_version = {_VERSION}; {_SCHEMA}")
         except sqlite3.Error as error:
             raise StoreError(
                 f"expected a ledger at {path}, found a file that is none ({error}); "
                 "choose another --out folder"
             ) from error
+        if older or found > _VERSION:
+            raise StoreError(
+                f"expected a ledger of form {_VERSION} at {path}, found form {found}, of another "
+                "version of arena; choose another --out folder"
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -102,6 +112,7 @@ class Ledger:
                 row: Row = {name: verdict[name] for name in (*fields, "p_value", "reason")}
                 row |= {"owner": owner, "repeat": repeat, "number": number}
                 row |= {"caught": verdict["is_copy"], "rule_is_copy": verdict["rule_is_copy"]}
+                row |= {"utility": verdict.get("utility"), "figures": canonical(verdict["figures"])}
                 self._insert("innocents", row)
 
     def _insert(self, table: str, row: Row) -> None:

@@ -17,6 +17,7 @@ from arena.game.match import MatchSpec, Pools
 from arena.game.player import PlayerSpec
 from arena.game.plugins import load_plugins
 from arena.game.threat import Budget, Output, ThreatModel, level, preset
+from arena.runs.experiment import Experiment
 from arena.runs.problems import place, sentences
 from arena.world.models.registry import architectures
 from arena.world.plain import Frozen, Json
@@ -131,6 +132,7 @@ class Scenario(Frozen):
     limits: Limits = Limits()
     owner: tuple[OwnerTable, ...] = Field(min_length=1)
     thief: tuple[ThiefTable, ...] = Field(min_length=1)
+    experiment: Experiment | None = None  # what it is played for, for `arena reproduce`
 
     def task_spec(self, device: Literal["cpu", "cuda"], precision: str) -> TaskSpec:
         """Return the task, bound to a device."""
@@ -203,11 +205,22 @@ def _set(raw: dict[str, Any], key: str, value: Json) -> None:
     table: Any = raw
     try:
         for step in path:
-            table = table[int(step)] if isinstance(table, list) else table.setdefault(step, {})
-        table[int(last) if isinstance(table, list) else last] = value
+            table = _named(table, step) if isinstance(table, list) else table.setdefault(step, {})
+        if isinstance(table, list):
+            table[int(last)] = value
+        else:
+            table[last] = value
     except (ValueError, IndexError, TypeError, AttributeError) as error:
-        hint = "tables in a list are counted from 0, as in owner.0.scheme"
+        hint = "tables in a list go by name or are counted from 0, as in owner.0.scheme"
         raise ScenarioError([f"--set {key}: the scenario has no such place; {hint}"]) from error
+
+
+def _named(tables: list[Any], step: str) -> Any:
+    """Return the table of a list that has a name, or else a number."""
+    for table in tables:
+        if isinstance(table, dict) and step in (table.get("name"), table.get("scheme")):
+            return table
+    return tables[int(step)]
 
 
 def _problems(scenario: Scenario, text: str, folder: Path) -> Iterator[str]:
@@ -227,6 +240,27 @@ def _problems(scenario: Scenario, text: str, folder: Path) -> Iterator[str]:
         yield from _owner_problems(owner, place(text, ("owner", i)))
     for i, thief in enumerate(scenario.thief):
         yield from _thief_problems(thief, owners, place(text, ("thief", i)))
+    if scenario.experiment is not None:
+        yield from _experiment_problems(scenario.experiment, {*owners, *thieves}, text)
+
+
+def _experiment_problems(experiment: Experiment, players: set[str], text: str) -> Iterator[str]:
+    titles = [series.title for series in experiment.series]
+    for i, series in enumerate(experiment.series):
+        where = place(text, ("experiment", "series", i))
+        for name in series.members:
+            if name not in players:
+                yield f"{where}no player is called {name!r}{did_you_mean(name, players)}"
+        if series.degrees and len(series.degrees) != len(series.members):
+            yield (
+                f"{where}expected a degree for each of {len(series.members)} members, "
+                f"found {len(series.degrees)}"
+            )
+    for i, claim in enumerate(experiment.claim):
+        for title in claim.series:
+            if title not in titles:
+                where = place(text, ("experiment", "claim", i))
+                yield f"{where}no series is called {title!r}{did_you_mean(title, titles)}"
 
 
 def _task_problems(scenario: Scenario, text: str) -> Iterator[str]:
