@@ -88,7 +88,7 @@ def aruc(copies: Sequence[float], innocents: Sequence[float]) -> float:
         copies: matching rates of models derived from the victim; called copies at t <= rate.
         innocents: matching rates of others.
 
-    >>> aruc([0.9, 0.8], [0.1, 0.2])
+    >>> round(aruc([0.9, 0.8], [0.1, 0.2]), 4)
     0.7
     """
     rates = np.sort(np.concatenate([np.asarray(copies), np.asarray(innocents)]))
@@ -96,7 +96,7 @@ def aruc(copies: Sequence[float], innocents: Sequence[float]) -> float:
     middles = (edges[:-1] + edges[1:]) / 2  # between two rates nothing changes
     robust = (np.asarray(copies)[:, None] >= middles).mean(0)
     unique = (np.asarray(innocents)[:, None] < middles).mean(0)
-    return round(float((np.minimum(robust, unique) * np.diff(edges)).sum()), 12)
+    return float((np.minimum(robust, unique) * np.diff(edges)).sum())
 
 
 def halfway(copies: Sequence[float], innocents: Sequence[float]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -125,8 +125,10 @@ class Case:
         n_classes = self.victim.card.n_classes
         if suspect.n_classes != n_classes:
             note = f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
-            return Measurement(notes=dict.fromkeys(metrics.BLACKBOX, note))
+            return _closed(note, metrics.BLACKBOX)
         tests = self.blackbox
+        if not len(tests):
+            return _closed("there are no black-box tests", metrics.BLACKBOX)
         own = suspect.compute.probabilities(self.victim, tests.images)  # (T, C)
         if level(access) < level("probabilities"):
             rows, found = None, suspect.labels(tests.images)
@@ -183,5 +185,5 @@ class Case:
         return mine, {n: found for n, found in theirs.items() if found.shape == mine[n].shape}
 
 
-def _closed(note: str) -> Measurement:
-    return Measurement(notes=dict.fromkeys(metrics.WHITEBOX, note))
+def _closed(note: str, closed: Sequence[str] = metrics.WHITEBOX) -> Measurement:
+    return Measurement(notes=dict.fromkeys(closed, note))

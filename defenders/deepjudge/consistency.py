@@ -51,8 +51,8 @@ def consistency(
         probes: inputs like those of the task, (N, *input_shape).
         compute: where the models run.
     """
-    if _same(victim.state_dict(), suspect.state_dict(), 0.0):
-        return Consistency("exact", 0.0)
+    if suspect.card.input_shape != victim.card.input_shape:
+        return Consistency("different", 1.0)
     mine, theirs = (compute.logits(model, probes) for model in (victim, suspect))  # (N, C)
     if mine.shape != theirs.shape:
         return Consistency("different", 1.0)
@@ -60,6 +60,8 @@ def consistency(
     difference = float((mine - theirs).abs().nan_to_num(nan=torch.inf).max()) / largest
     if difference > _ROUNDING:
         return Consistency("different", min(difference, 1e9))
+    if _same(victim.state_dict(), suspect.state_dict(), 0.0):
+        return Consistency("exact", difference)
     try:
         aligned, _ = align(suspect, victim, probes, compute)
     except NotComparable:
@@ -69,12 +71,15 @@ def consistency(
 
 
 def _same(first: dict[str, Tensor], second: dict[str, Tensor], tolerance: float) -> bool:
-    """Say whether all tensors agree, up to a share of each one's largest value."""
+    """Say whether all weights agree, up to a share of each tensor's largest value.
+
+    Whole numbers are no weights: they count the batches that normalisations have seen.
+    """
     if {name: t.shape for name, t in first.items()} != {n: t.shape for n, t in second.items()}:
         return False
     return all(
-        float((first[name].double() - second[name].double()).abs().max())
-        <= tolerance * float(first[name].double().abs().max())
-        for name in first
-        if first[name].numel()
+        float((tensor.double() - second[name].double()).abs().max())
+        <= tolerance * float(tensor.double().abs().max())
+        for name, tensor in first.items()
+        if tensor.numel() and tensor.is_floating_point()
     )

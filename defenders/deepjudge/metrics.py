@@ -46,13 +46,14 @@ def jensen_shannon(p: Tensor, q: Tensor) -> float:
     """Return JSD in [0, ln 2]: the mean divergence of two models' answers, natural logarithm.
 
     Args:
-        p: probabilities (T, C).
+        p: probabilities (T, C); each row counts by its proportions, so answers that were rounded
+            or scaled are compared as distributions.
         q: probabilities (T, C).
 
     >>> round(jensen_shannon(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])), 6)
     0.693147
     """
-    p, q = p.double(), q.double()
+    p, q = (x.double() / x.double().sum(1, keepdim=True) for x in (p, q))
     middle = (p + q) / 2
     terms = torch.special.xlogy(p, p) + torch.special.xlogy(q, q)
     divergence = (terms / 2 - torch.special.xlogy(middle, middle)).sum(1)  # (T,)

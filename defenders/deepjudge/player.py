@@ -142,7 +142,8 @@ class DeepJudge(Defense):
             figures["consistency"] = first_stage(contents, suspect)
         decisive = evidence.get(self.decide_on)
         if decisive is None or not decisive.lines:
-            reasons = "; ".join(sorted(set(measured.notes.values()))) or "the key holds no tests"
+            notes = measured.notes if decisive is None else decisive.notes
+            reasons = "; ".join(sorted(set(notes.values()))) or "the key holds no tests"
             raise NotComparable(f"no metric applies: {reasons}")
         return self._verdict(decisive, figures)
 
