@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import torch
+
 from arena.errors import DataError
 from arena.game.access import Access
 from arena.game.attack import Attack, attack
@@ -40,8 +42,9 @@ class Transfer(Attack):
     new head alone, are trained on that task. Answers of victim and copy can no longer be compared.
     Threat model: weights and architecture, labelled data of another task with inputs of the same
     shape; no own data, no queries, no key.
-    Parameters: trains (layers); epochs; lr of Adam; batch (images); rotation (degrees) and shift
-    (share of the side) of the augmentation.
+    Parameters: trains (layers); n_images (of the other task, drawn at random; None takes all);
+    epochs; lr of Adam; batch (images); rotation (degrees) and shift (share of the side) of the
+    augmentation.
     Cost: 0 queries; epochs * ceil(n / batch) optimiser steps.
     Differences to the paper: which five classes of the other data set are used is not stated there;
     the scenario names them.
@@ -54,6 +57,7 @@ class Transfer(Attack):
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
 
     trains: Literal["all", "last"] = "all"
+    n_images: int | None = None
     epochs: int = 10
     lr: float = 1e-3
     batch: int = 64
@@ -80,7 +84,11 @@ class Transfer(Attack):
         stolen, data = access.model(), access.transfer()
         _check_shape(stolen, data)
         model = with_new_head(stolen, data.n_classes, rng.child("head"))
-        access.lab.train(model, Examples.of(data), self.recipe(), rng.child("training"))
+        examples = Examples.of(data)
+        if self.n_images is not None:
+            order = torch.randperm(len(examples), generator=rng.child("draw").torch())
+            examples = examples.select(order[: self.n_images])
+        access.lab.train(model, examples, self.recipe(), rng.child("training"))
         return Deliverable(model)
 
 

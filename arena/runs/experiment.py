@@ -13,7 +13,9 @@ from pydantic import Field
 from arena.world.plain import Frozen, Json
 
 Figure = Literal["strips", "radars", "curves", "parts", "gaps"]
-Test = Literal["separates", "no-worse", "wider", "falls", "rises", "lost", "evades-some", "differs"]
+Test = Literal[
+    "separates", "ordered", "no-worse", "wider", "falls", "rises", "lost", "evades-some", "differs"
+]
 Part = Literal["all", "exposed", "held-out"]
 
 
@@ -24,6 +26,7 @@ class Claim(Frozen):
 
     - separates: by each metric, every copy is on the near side of the threshold, every innocent
       beyond it
+    - ordered: by each metric, every copy is nearer to the victim than every innocent
     - no-worse: the first metric tells copies from innocents as well as each of the others
     - wider: the first metric's gap between copies and innocents is wider than each of the others'
     - falls, rises: along the degrees of each series each metric falls, or rises

@@ -79,6 +79,34 @@ def run(
 
 
 @app.command()
+def reproduce(
+    course: Annotated[str, typer.Argument(help="A course of experiments.")] = "lecture",
+    data: Annotated[
+        str, typer.Option(help="A data set: digits, mnist, cifar10, folder:PATH and others.")
+    ] = "digits",
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer tests, images and epochs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the report goes.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; by default one for each core.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replaces the scenarios' seed.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change every scenario of the course."),
+    ] = None,
+) -> None:
+    """Play the experiments of a course, and put the results beside what is claimed."""
+    from arena.view.order import Order
+    from arena.view.reproduce.command import reproduce as play_course
+
+    order = Order(course, out, jobs, device, seed, tuple(changes or ()))
+    raise typer.Exit(play_course(order, data, quick=quick))
+
+
+@app.command()
 def show(folder: Folder, as_json: AsJson = False) -> None:
     """Show the results of a tournament."""
     from arena.view.show import show_results

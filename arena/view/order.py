@@ -79,10 +79,19 @@ def prepare(order: Order) -> Game:
     if order.seed is not None:
         changes["seed"] = order.seed
     scenario = read_scenario(path, changes)
+    return game_of(scenario, path, order, order.out or Path("runs") / scenario.name)
+
+
+def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> Game:
+    """Return a scenario, read from a path, as a tournament whose results go to a folder.
+
+    Raises:
+        ArenaError: there is no such device.
+    """
     compute = Compute.choose(order.device or scenario.device)
     return Game(
         scenario=scenario,
-        out=order.out or Path("runs") / scenario.name,
+        out=out,
         compute=compute,
         players=tuple(path.parent / player for player in scenario.players),
         n_jobs=order.jobs or _n_jobs(compute),

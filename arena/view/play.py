@@ -12,6 +12,7 @@ from rich.console import Console
 
 from arena.errors import StoreError
 from arena.runs.ledger import Ledger
+from arena.runs.store import Store
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.view.board import Board, choose_board
 from arena.view.dry_run import show_plan
@@ -35,34 +36,49 @@ def carry_out(order: Order, *, dry_run: bool) -> int:
     if dry_run:
         show_plan(game, as_json=order.as_json)
         return 0
-    try:
-        game.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"expected a folder that can be written, found {game.out} ({error.strerror}); "
-            "choose another --out folder"
-        ) from error
+    made_folder(game.out)
     with resumable(game.out):
         return play(game, Console(stderr=True), as_json=order.as_json)
+
+
+def made_folder(out: Path) -> None:
+    """Make a folder for results.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"expected a folder that can be written, found {out} ({error.strerror}); "
+            "choose another --out folder"
+        ) from error
 
 
 def play(game: Game, console: Console, *, as_json: bool) -> int:
     """Play a tournament with its progress on `console` and its results on stdout."""
     store, ledger = open_folder(game.out)
     with closing(ledger):
-        with choose_board(console) as board:
-            watch = Watch(board, ledger, game.out)
-            task = task_of(game.scenario, game.compute)
-            with game.executor(store, board.heard) as executor:
-                tournament = Tournament(game.scenario, task, store, ledger, watch)
-                tournament.run(executor)
+        n_made = play_into(game, store, ledger, console)
         report = read_report(ledger)
     refresh_views(report, game.out)
     print_report(report, as_json=as_json)
     if not as_json:
-        _say_next(game.out, tournament.n_made)
+        _say_next(game.out, n_made)
     scored = any(row["status"] == "OK" for row in report.finals)
     return 0 if scored else CRASHED
+
+
+def play_into(game: Game, store: Store, ledger: Ledger, console: Console) -> int:
+    """Play a tournament into a store and a ledger; return how many steps were made."""
+    with choose_board(console) as board:
+        watch = Watch(board, ledger, game.out)
+        task = task_of(game.scenario, game.compute)
+        with game.executor(store, board.heard) as executor:
+            tournament = Tournament(game.scenario, task, store, ledger, watch)
+            tournament.run(executor)
+    return tournament.n_made
 
 
 @dataclass

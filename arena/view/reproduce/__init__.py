@@ -1,0 +1,1 @@
+"""`arena reproduce`: experiments played, drawn, and put beside what was claimed."""

@@ -1,0 +1,330 @@
+"""Claims put to the test: confirmed, refuted or undecided, with n and an interval.
+
+A claim that something always holds is refuted by one counterexample, and confirmed where at least
+`_ENOUGH` cases on each side hold it without one; the exact interval says how much that is worth. A
+claim that compares or orders is confirmed where its 95 % interval, or its exact p-value, says so,
+refuted where it says the opposite, and else undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, permutations
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from arena.game.statistics import proportion_interval
+from arena.runs.experiment import Claim, Series, Test
+from arena.view.reproduce.samples import Findings, Sample
+from arena.world.rng import Rng
+
+Outcome = Literal["confirmed", "refuted", "undecided"]
+
+_ENOUGH = 5  # cases on each side, below which nothing that always holds is called confirmed
+_LEVEL = 0.05
+_SLACK = 0.05  # in area under the curve: less is no worse
+_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a test found: the outcome, and the numbers behind it in words."""
+
+    outcome: Outcome
+    because: str
+
+
+def judged(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Put a claim to its test."""
+    return _TESTS[claim.test](claim, found, rng)
+
+
+def _metrics(claim: Claim, found: Findings) -> Sequence[str]:
+    return claim.metrics or found.experiment.metrics
+
+
+def _share(hits: int, n: int) -> str:
+    low, high = proportion_interval(hits, n)
+    return f"{hits} of {n} ({low:.2f} to {high:.2f})"
+
+
+def _always(hold: Sequence[bool], what: str) -> tuple[bool, str]:
+    return all(hold), f"{_share(sum(hold), len(hold))} {what}"
+
+
+def separates(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test that every copy is on the near side of each metric's threshold, no innocent is."""
+    says, holds, fewest = [], True, _ENOUGH
+    for metric in _metrics(claim, found):
+        copies = _votes(found.copies, metric, claim)
+        innocents = _votes(found.innocents, metric, claim)
+        near, near_says = _always(copies, "copies on the near side")
+        far, far_says = _always([not vote for vote in innocents], "innocents beyond")
+        area = _area(found, metric, claim)
+        says.append(f"{metric}: {near_says}, {far_says}, AUC {area:.3f}")
+        holds, fewest = holds and near and far, min(fewest, len(copies), len(innocents))
+    return Result(_universal(holds, fewest), "; ".join(says))
+
+
+def _universal(holds: bool, n: int) -> Outcome:
+    if not holds:
+        return "refuted"
+    return "confirmed" if n >= _ENOUGH else "undecided"
+
+
+def _votes(samples: Sequence[Sample], metric: str, claim: Claim) -> list[bool]:
+    readings = (sample.get(metric, claim.part) for sample in samples)
+    return [bool(reading.is_copy) for reading in readings if reading is not None]
+
+
+def ordered(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test that by each metric every copy is nearer to the victim than every innocent."""
+    says, holds, fewest = [], True, _ENOUGH
+    for metric in _metrics(claim, found):
+        copies = found.values(metric, copies=True, part=claim.part)
+        innocents = found.values(metric, copies=False, part=claim.part)
+        nearer = [bool(innocents) and copy < min(innocents) for copy in copies]
+        says.append(f"{metric}: {_share(sum(nearer), len(nearer))} copies nearer than every one of")
+        says[-1] += f" {len(innocents)} innocents, AUC {area_under(copies, innocents):.3f}"
+        holds, fewest = holds and all(nearer), min(fewest, len(copies), len(innocents))
+    return Result(_universal(holds, fewest), "; ".join(says))
+
+
+def area_under(copies: Sequence[float], innocents: Sequence[float]) -> float:
+    """Return the probability that a copy shows less than an innocent, ties halved.
+
+    >>> area_under([0.1, 0.5], [0.5, 0.9])
+    0.875
+    """
+    if not len(copies) or not len(innocents):
+        return float("nan")
+    difference = np.asarray(innocents)[None, :] - np.asarray(copies)[:, None]
+    return float((difference > 0).mean() + (difference == 0).mean() / 2)
+
+
+def _area(found: Findings, metric: str, claim: Claim) -> float:
+    near = found.values(metric, copies=True, part=claim.part)
+    return area_under(near, found.values(metric, copies=False, part=claim.part))
+
+
+def gap(copies: Sequence[float], innocents: Sequence[float]) -> float:
+    """Return the mean of the innocents less the mean of the copies."""
+    return float(np.mean(innocents) - np.mean(copies))
+
+
+Compared = Callable[[Sequence[float], Sequence[float]], float]
+Pair = tuple[Sequence[float], Sequence[float]]
+
+
+def difference_interval(
+    of: Compared, first: Pair, second: Pair, rng: Rng
+) -> tuple[float, float, float]:
+    """Return the difference of a number of two metrics, and its 95 % bootstrap interval.
+
+    Copies and innocents are drawn anew by themselves; where both metrics know as many of them, a
+    draw takes the same models for both.
+    """
+    dice = rng.numpy()
+    draws = []
+    for _ in range(_DRAWS):
+        order = [dice.random(max(len(first[side]), len(second[side]))) for side in (0, 1)]
+        draws.append(of(*_drawn(first, order)) - of(*_drawn(second, order)))
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return of(*first) - of(*second), float(low), float(high)
+
+
+def _drawn(pair: Pair, order: Sequence[np.ndarray]) -> Pair:
+    sides = (
+        np.asarray(side)[(u[: len(side)] * len(side)).astype(int)]
+        for side, u in zip(pair, order, strict=True)
+    )
+    copies, innocents = sides
+    return copies, innocents
+
+
+def no_worse(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test that the first metric's area under the curve is no less than the others'."""
+    return _compared(claim, found, rng, area_under, _no_worse)
+
+
+def _no_worse(low: float, high: float) -> Outcome:
+    if low >= -_SLACK:
+        return "confirmed"
+    return "refuted" if high < -_SLACK else "undecided"
+
+
+def wider(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test that the first metric's gap is wider than the others'."""
+    return _compared(claim, found, rng, gap, _wider)
+
+
+def _wider(low: float, high: float) -> Outcome:
+    return "confirmed" if low > 0 else "refuted" if high < 0 else "undecided"
+
+
+def _compared(
+    claim: Claim, found: Findings, rng: Rng, of: Compared, rule: Callable[[float, float], Outcome]
+) -> Result:
+    names = _metrics(claim, found)
+    pairs = [(found.values(name, copies=True), found.values(name, copies=False)) for name in names]
+    if not all(copies and innocents for copies, innocents in pairs):
+        return Result("undecided", "a metric has no copies or no innocents")
+    says, outcomes = [f"{names[0]}: {of(*pairs[0]):.3f}"], []
+    for i, (name, pair) in enumerate(zip(names[1:], pairs[1:], strict=True)):
+        more, low, high = difference_interval(of, pairs[0], pair, rng.child("bootstrap", i))
+        outcomes.append(rule(low, high))
+        says.append(f"{name}: {of(*pair):.3f}, difference {more:+.3f} ({low:+.3f} to {high:+.3f})")
+    n = f"n = {len(pairs[0][0])} copies, {len(pairs[0][1])} innocents"
+    return Result(_together(outcomes), "; ".join([*says, n]))
+
+
+def _together(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return what holds of all: refuted if one is, confirmed if all are."""
+    if "refuted" in outcomes:
+        return "refuted"
+    return "confirmed" if outcomes and set(outcomes) == {"confirmed"} else "undecided"
+
+
+def order_p_value(degrees: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
+    """Return Kendall's tau-b and the exact one-sided p-value of values that rise with degrees.
+
+    The null is that any order of the values is as likely as any other: all are counted up to seven
+    values, beyond them scipy's p-value is taken.
+
+    >>> order_p_value([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
+    (1.0, 0.041666666666666664)
+    """
+    if len(set(values)) < 2 or len(set(degrees)) < 2:
+        return 0.0, 1.0
+    tau = float(stats.kendalltau(degrees, values).statistic)
+    if len(values) > 7:
+        return tau, float(stats.kendalltau(degrees, values, alternative="greater").pvalue)
+    x = np.sign(np.subtract.outer(degrees, degrees))
+    score = (x * np.sign(np.subtract.outer(values, values))).sum()
+    others = [
+        (x * np.sign(np.subtract.outer(order, order))).sum() >= score
+        for order in permutations(values)
+    ]
+    return tau, float(np.mean(others))
+
+
+def falls(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test that metrics fall along each series."""
+    return _ordered(claim, found, -1.0)
+
+
+def rises(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test that metrics rise along each series."""
+    return _ordered(claim, found, 1.0)
+
+
+def _ordered(claim: Claim, found: Findings, sign: float) -> Result:
+    says, outcomes = [], []
+    for series in found.experiment.chosen(claim.series):
+        for metric in _metrics(claim, found):
+            degrees, values = _trend(found, series, metric)
+            tau, p = order_p_value(degrees, [sign * value for value in values])
+            _, against = order_p_value(degrees, [-sign * value for value in values])
+            outcome = _by_p(p, against)
+            outcomes.append(outcome)
+            said = f"tau {sign * tau:+.2f}, p = {p:.2g}, n = {len(values)}, {outcome}"
+            says.append(f"{series.title} ({series.axis}), {metric}: {said}")
+    return Result(_together(outcomes), "; ".join(says))
+
+
+def _by_p(p: float, against: float) -> Outcome:
+    return "confirmed" if p <= _LEVEL else "refuted" if against <= _LEVEL else "undecided"
+
+
+def _trend(found: Findings, series: Series, metric: str) -> tuple[list[float], list[float]]:
+    """Return degrees and the metric's values, means over repeats.
+
+    Of the figure "gaps" the members are owners, and the value is the copies' mean as a share of the
+    innocents'.
+    """
+    if found.experiment.figure != "gaps":
+        pairs = sorted((d, reading.value) for d, _, reading in found.along(series, metric))
+        means = [
+            (degree, float(np.mean([value for _, value in same])))
+            for degree, same in groupby(pairs, key=lambda pair: pair[0])
+        ]
+        return [degree for degree, _ in means], [value for _, value in means]
+    degrees, values = [], []
+    for degree, owner in zip(series.degrees, series.members, strict=True):
+        mine = found.of_owner(owner)
+        copies, innocents = mine.values(metric, copies=True), mine.values(metric, copies=False)
+        if copies and innocents and np.mean(innocents) > 0:
+            degrees.append(degree)
+            values.append(float(np.mean(copies) / np.mean(innocents)))
+    return degrees, values
+
+
+def lost(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test that no copy of the series is on the near side of a metric's threshold."""
+    members = {n for s in found.experiment.chosen(claim.series) for n in s.members}
+    copies = [s for s in found.copies if not members or s.name in members]
+    says, holds, n = [], True, _ENOUGH
+    for metric in _metrics(claim, found):
+        votes = _votes(copies, metric, claim)
+        beyond, said = _always([not vote for vote in votes], "copies beyond the threshold")
+        values = [r.value for s in copies if (r := s.get(metric)) is not None]
+        spread = f", {min(values):.3f} to {max(values):.3f}" if values else ""
+        says.append(f"{metric}: {said}{spread}")
+        holds, n = holds and beyond, min(n, len(votes))
+    return Result(_universal(holds, n), "; ".join(says))
+
+
+def evades_some(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test that each copy is beyond the threshold in one metric at least, and never in all."""
+    says, holds = [], []
+    for sample in found.copies:
+        votes = {
+            metric: reading.is_copy
+            for metric in _metrics(claim, found)
+            if (reading := sample.get(metric, claim.part)) is not None
+        }
+        evaded = [metric for metric, vote in votes.items() if not vote]
+        holds.append(0 < len(evaded) < len(votes))
+        says.append(f"{sample.name} evades {', '.join(evaded) or 'none'} of {len(votes)}")
+    share = _share(sum(holds), len(holds)) + " evade some and not all"
+    return Result(_universal(all(holds), len(holds)), "; ".join([share, *says]))
+
+
+def differs(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test by Friedman's that the gap depends on the owner: blocks are the copies."""
+    metric = _metrics(claim, found)[0]
+    table = {}
+    for owner in found.owners():
+        mine = found.of_owner(owner)
+        innocents = mine.values(metric, copies=False)
+        copies = {s.name: r.value for s in mine.copies if (r := s.get(metric)) is not None}
+        if innocents and copies:
+            table[owner] = {name: float(np.mean(innocents)) - v for name, v in copies.items()}
+    blocks = sorted(set.intersection(*(set(row) for row in table.values()))) if table else []
+    if len(table) < 3 or len(blocks) < 3:
+        return Result("undecided", f"{len(table)} owners and {len(blocks)} copies are too few")
+    columns = [[row[name] for name in blocks] for row in table.values()]
+    p = float(stats.friedmanchisquare(*columns).pvalue)
+    means = {owner: float(np.mean(list(row.values()))) for owner, row in table.items()}
+    best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    says = (
+        f"{metric}: widest {best} ({means[best]:.3f}), narrowest {worst} ({means[worst]:.3f}); "
+        f"Friedman's p = {p:.2g}, n = {len(blocks)} copies, {len(table)} owners"
+    )
+    return Result("confirmed" if p <= _LEVEL else "undecided", says)
+
+
+_TESTS: Mapping[Test, Callable[[Claim, Findings, Rng], Result]] = {
+    "separates": separates,
+    "ordered": ordered,
+    "no-worse": no_worse,
+    "wider": wider,
+    "falls": falls,
+    "rises": rises,
+    "lost": lost,
+    "evades-some": evades_some,
+    "differs": differs,
+}

@@ -1,0 +1,90 @@
+"""`arena reproduce`: play every experiment of a course into one folder, and write its report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+
+from arena.runs.ledger import Ledger
+from arena.runs.store import Store
+from arena.view.changes import parse_changes
+from arena.view.failures import CRASHED, resumable
+from arena.view.order import Game, Order, game_of
+from arena.view.play import made_folder, play_into
+from arena.view.report import LEDGER, Report, read_report
+from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
+from arena.view.reproduce.plan import planned
+from arena.view.views import refresh_matches
+from arena.world.plain import Json
+
+_STYLES = {"confirmed": "green", "refuted": "red", "undecided": "yellow"}
+
+
+def reproduce(order: Order, data: str, *, quick: bool) -> int:
+    """Play the experiments of the course that `order` names, and return the exit code.
+
+    All share one store, so that what two of them need is made once.
+
+    Raises:
+        ArenaError: it cannot be played. Ended: it was stopped, or ended unexpectedly.
+    """
+    changes: dict[str, Json] = parse_changes(order.changes)
+    if order.seed is not None:
+        changes["seed"] = order.seed
+    plans = planned(order.scenario, data, changes, quick=quick)
+    out = order.out or Path("runs") / f"{order.scenario}-{data.replace(':', '-').replace('/', '-')}"
+    made_folder(out)
+    progress = Console(stderr=True)
+    said = Console(highlight=False, soft_wrap=True, markup=False)
+    chapters: list[Chapter] = []
+    pictures: dict[str, bytes] = {}
+    with resumable(out):
+        for plan in plans:
+            game = game_of(plan.scenario, plan.path, order, out / plan.name)
+            report = _played(game, Store(out / "artefacts"), progress)
+            chapter = chapter_of(plan.name, plan.scenario, report)
+            pictures[chapter.stem] = write_chapter(chapter, out)
+            chapters.append(chapter)
+            write_page(chapters, out, shlex.join(["arena", *sys.argv[1:]]))
+            _say(said, chapter)
+        _write_board(chapters, pictures, out)
+    said.print(f"\nThe report is {out / PAGE}")
+    said.print("Next:", style="bold")
+    said.print(f"  tensorboard --logdir {shlex.quote(str(out))}")
+    return 0 if all(chapter.findings.copies for chapter in chapters) else CRASHED
+
+
+def _played(game: Game, store: Store, console: Console) -> Report:
+    made_folder(game.out)
+    with closing(Ledger(game.out / LEDGER)) as ledger:
+        play_into(game, store, ledger, console)
+        report = read_report(ledger)
+    refresh_matches(report, game.out)
+    return report
+
+
+def _say(console: Console, chapter: Chapter) -> None:
+    console.print(f"\n{chapter.title}", style="bold")
+    for claim, result in chapter.results:
+        console.print(f"  {result.outcome}: ", style=_STYLES[result.outcome], end="")
+        console.print(claim.text)
+        console.print(f"    {result.because}", style="dim")
+    for line in chapter.failed:
+        console.print(f"  no score: {line}", style="yellow")
+
+
+def _write_board(chapters: Sequence[Chapter], pictures: dict[str, bytes], out: Path) -> None:
+    """Write the figures and the claims as TensorBoard events, beside the matches' own."""
+    from arena.view.tensorboard import write_summary
+
+    claims = [
+        f"- {chapter.title}: {claim.text} **{result.outcome}**: {result.because}"
+        for chapter in chapters
+        for claim, result in chapter.results
+    ]
+    write_summary(out / "tensorboard" / "_summary", pictures, {"claims": "\n".join(claims)})

@@ -1,0 +1,89 @@
+"""Which experiments there are, and each one's scenario on a data set of a person's choice."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena.errors import ScenarioError, did_you_mean
+from arena.runs.experiment import Experiment
+from arena.runs.scenario import Scenario, TaskTable, read_scenario
+from arena.view.order import cache_folder
+from arena.view.shipped import shipped
+from arena.world.data import known, load
+from arena.world.plain import Json
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An experiment that can be played: its name, its file, and its scenario on the wanted data."""
+
+    name: str
+    path: Path
+    scenario: Scenario
+    experiment: Experiment
+
+
+def planned(course: str, data: str, changes: dict[str, Json], *, quick: bool) -> list[Planned]:
+    """Return the experiments of a course in their order.
+
+    Args:
+        course: a folder of shipped scenarios, "lecture".
+        data: a data set; the task is that of the shipped tournament on data of the same shape.
+        changes: dotted keys and values that replace what the files say, after their variants.
+        quick: also make the changes of the variant "quick".
+
+    Raises:
+        ScenarioError: there is no such course, or no task for such data. DataError: no such data.
+    """
+    paths = {name: path for name, path in shipped().items() if name.startswith(f"{course}/")}
+    if not paths:
+        courses = {name.partition("/")[0] for name in shipped() if "/" in name}
+        raise ScenarioError(
+            [f"expected a course of experiments, found {course!r}{did_you_mean(course, courses)}"]
+        )
+    task, like = task_on(data)
+    found = []
+    for path in paths.values():
+        variants = _variants(path, [like, *(["quick"] if quick else [])])
+        every = {"task": task, **variants, **changes}
+        scenario = read_scenario(path, every)
+        if scenario.experiment is not None:
+            found.append(Planned(path.stem, path, scenario, scenario.experiment))
+    return sorted(found, key=lambda plan: plan.experiment.number)
+
+
+def _variants(path: Path, names: list[str]) -> dict[str, Json]:
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    variants = raw.get("experiment", {}).get("variants", {})
+    return {key: value for name in names for key, value in variants.get(name, {}).items()}
+
+
+def task_on(data: str) -> tuple[dict[str, Json], str]:
+    """Return the task on a data set, and the data set of the shipped tournament it is taken from.
+
+    Raises:
+        ScenarioError: no shipped tournament has a task for data of that shape.
+    """
+    tasks = {
+        task.data: task
+        for name, path in shipped().items()
+        if "/" not in name and name in ("quickstart", "mnist", "cifar10")
+        for task in [TaskTable.model_validate(tomllib.loads(path.read_text())["task"])]
+    }
+    shapes = {info.name: info.shape for info in known()}
+    shape = _shape(data, shapes)
+    for like, task in tasks.items():
+        if data == like or shapes[like] == shape:
+            return task.model_copy(update={"data": data}).plain(), like
+    said = ", ".join("x".join(map(str, shapes[like])) for like in tasks)
+    found = "x".join(map(str, shape))
+    raise ScenarioError([f"expected images of {said}, found {data!r} with {found}"])
+
+
+def _shape(data: str, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    name = data.partition("/")[0]
+    if name in shapes:
+        return shapes[name]
+    return load(data, cache=cache_folder()).train.input_shape

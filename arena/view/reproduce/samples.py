@@ -1,0 +1,201 @@
+"""From the rows of a ledger to samples: a model and what each metric shows of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from arena.runs.experiment import Experiment, Part, Series
+from arena.runs.ledger import Row
+from arena.view.report import Report
+from arena.world.plain import Json
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one metric shows of a model.
+
+    Attributes:
+        value: its distance, or another statistic.
+        line: where the decision turns: tau, or a verdict's threshold; NaN where nothing is decided.
+        is_copy: the metric's vote; None where it has none.
+        similarity: 1 - value / bound in [0, 1], NaN where a scheme gives none.
+    """
+
+    value: float
+    line: float
+    is_copy: bool | None
+    similarity: float = math.nan
+
+
+Readings = Mapping[Part, Mapping[str, Reading]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A model and what was measured on it.
+
+    Attributes:
+        name: the thief's name, or the innocent's kind and number.
+        kind: "copy", "Neg-1", "Neg-2" or an architecture.
+        owner: whose model it was compared with; of a merged sample the first one's.
+        readings: part of the tests -> metric -> reading.
+        utility: accuracy in [0, 1], NaN where it is not known.
+        columns: further numbers of the ledger's row.
+        note: why there is no reading.
+    """
+
+    name: str
+    kind: str
+    owner: str
+    repeat: int
+    readings: Readings
+    utility: float
+    columns: Mapping[str, float]
+    note: str = ""
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether a thief made it."""
+        return self.kind == "copy"
+
+    def get(self, metric: str, part: Part = "all") -> Reading | None:
+        """Return the reading of a metric, None where it does not apply."""
+        return self.readings.get(part, {}).get(metric)
+
+
+def samples_of(report: Report) -> list[Sample]:
+    """Return every model of a tournament once for each owner, innocents last."""
+    return [*map(_copy, report.finals), *map(_innocent, report.innocents)]
+
+
+def merged(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the samples of one model, or of one thief against several owners, as one.
+
+    Where two owners measure the same metric, the first one's reading stays.
+    """
+    found: dict[tuple[str, str, int], Sample] = {}
+    for sample in samples:
+        key = (sample.kind, sample.name, sample.repeat)
+        first = found.setdefault(key, sample)
+        found[key] = replace(first, readings=_joined(sample.readings, first.readings))
+    return list(found.values())
+
+
+def _joined(later: Readings, first: Readings) -> Readings:
+    parts = {**later, **first}
+    return {part: {**later.get(part, {}), **first.get(part, {})} for part in parts}
+
+
+def _copy(row: Row) -> Sample:
+    columns = {k: float(v) for k, v in row.items() if isinstance(v, int | float)}
+    return Sample(
+        name=row["thief"],
+        kind="copy",
+        owner=row["owner"],
+        repeat=row["repeat"],
+        readings=_readings(row) if row["status"] == "OK" else {},
+        utility=_number(row["utility"]),
+        columns=columns,
+        note=row["message"] or row["reason"] or "",
+    )
+
+
+def _innocent(row: Row) -> Sample:
+    return Sample(
+        name=f"{row['kind']} {row['number'] + 1}",
+        kind=row["kind"],
+        owner=row["owner"],
+        repeat=row["repeat"],
+        readings=_readings(row),
+        utility=_number(row["utility"]),
+        columns={},
+        note=row["reason"] or "",
+    )
+
+
+def _number(value: Json) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _readings(row: Row) -> Readings:
+    """Return an owner's own statistic, every line of its evidence, and the radar chart's area.
+
+    The area is the mean of the products of neighbours: 1 for the victim itself, 0 for a model that
+    is as far as innocents in every metric.
+    """
+    figures = json.loads(row["figures"] or "{}")
+    found: dict[Part, dict[str, Reading]] = {"all": {}}
+    if row["statistic"] is not None and row["statistic_name"]:
+        line, caught = _number(row["threshold"]), bool(row["caught"])
+        found["all"][row["statistic_name"]] = Reading(float(row["statistic"]), line, caught)
+    for part, evidence in figures.get("evidence", {}).items():
+        shares = evidence["radar"]["similarities"]
+        found.setdefault(part, {}).update(
+            (line["metric"], _reading(line, shares)) for line in evidence["lines"]
+        )
+        found[part]["area"] = Reading(_area(list(shares.values())), math.nan, None)
+    return found
+
+
+def _area(shares: Sequence[float]) -> float:
+    if len(shares) < 3:
+        return math.nan
+    return float(np.mean(np.asarray(shares) * np.roll(shares, 1)))
+
+
+def _reading(line: Mapping[str, Json], shares: Mapping[str, float]) -> Reading:
+    return Reading(
+        float(line["value"]), float(line["tau"]), bool(line["vote"]), shares[line["metric"]]
+    )
+
+
+@dataclass(frozen=True)
+class Findings:
+    """An experiment and everything that was measured for it."""
+
+    experiment: Experiment
+    samples: Sequence[Sample]
+
+    @property
+    def copies(self) -> list[Sample]:
+        """Return what thieves made."""
+        return [sample for sample in self.samples if sample.is_copy]
+
+    @property
+    def innocents(self) -> list[Sample]:
+        """Return the reporting innocents."""
+        return [sample for sample in self.samples if not sample.is_copy]
+
+    def of_owner(self, owner: str) -> Findings:
+        """Return what one owner measured."""
+        return replace(self, samples=[s for s in self.samples if s.owner == owner])
+
+    def owners(self) -> list[str]:
+        """Return the owners' names, in order."""
+        return list(dict.fromkeys(sample.owner for sample in self.samples))
+
+    def along(self, series: Series, metric: str) -> Iterator[tuple[float, Sample, Reading]]:
+        """Yield degree, sample and reading of a series, in its order, where there is a reading."""
+        for i, name in enumerate(series.members):
+            for sample in self.copies:
+                reading = sample.get(metric)
+                if sample.name == name and reading is not None:
+                    degree = series.degrees[i] if series.degrees else sample.columns[series.column]
+                    yield degree, sample, reading
+
+    def values(self, metric: str, *, copies: bool, part: Part = "all") -> list[float]:
+        """Return a metric's values among copies or innocents, turned so that copies are low."""
+        sign = -1.0 if metric in self.experiment.high else 1.0
+        found = (s.get(metric, part) for s in (self.copies if copies else self.innocents))
+        return [sign * reading.value for reading in found if reading is not None]
+
+
+def findings_of(experiment: Experiment, report: Report) -> Findings:
+    """Return what was measured: by owner for the figure "gaps", else all owners merged."""
+    samples = samples_of(report)
+    return Findings(experiment, samples if experiment.figure == "gaps" else merged(samples))
