@@ -99,7 +99,7 @@ class Ahead(nn.Module):
 
     The toolbox's CW keeps the nearest image that is wrong at all, whatever its confidence is; on
     this view that image is wrong by the confidence. It also takes a logit of 0 for the largest of
-    negative ones, so each row is shifted to begin at 0, which changes no probability.
+    those below, so each row is shifted to begin at 1, which changes no probability.
     """
 
     def __init__(self, view: nn.Module, labels: Tensor, lead: float) -> None:
@@ -109,7 +109,7 @@ class Ahead(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (N, C) of the images (N, *shape) whose labels (N,) were given."""
         logits: Tensor = self.view(images)
-        shifted = logits - logits.detach().amin(1, keepdim=True)
+        shifted = logits - logits.detach().amin(1, keepdim=True) + 1
         return shifted + self.lead * F.one_hot(self.labels, logits.shape[1])
 
 

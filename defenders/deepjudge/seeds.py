@@ -12,6 +12,7 @@ def certainty(probabilities: Tensor) -> Tensor:
 
     Source: Chen et al., S&P 2022; 1 minus the Gini impurity.
 
+    >>> import torch
     >>> certainty(torch.tensor([[1.0, 0.0], [0.5, 0.5]])).tolist()
     [1.0, 0.5]
     """

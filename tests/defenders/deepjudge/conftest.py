@@ -1,0 +1,80 @@
+"""A victim on the digits, its test cases, and copies that thieves make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from arena.game.access import Access, Gatekeeper
+from arena.game.attack import Attack
+from arena.game.defense import OwnerTask
+from arena.game.deliverable import Deliverable
+from arena.game.meters import Meters
+from arena.game.steps import granted
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+from arena.world.task import Task
+from arena.world.training import Examples
+from defenders.deepjudge.blackbox_tests import Generator
+from defenders.deepjudge.case import Case
+from defenders.deepjudge.generate import Plan, make_case, seed_images
+from defenders.deepjudge.whitebox_tests import Growth
+from tests.defenders.conftest import COMPUTE, LAB
+
+SEED = "5e" * 32
+PLAN = Plan(
+    generator=Generator(eps=0.15),
+    growth=Growth(n_steps=200),
+    layer="body.relu2",
+    n_seeds=60,
+    n_whitebox=6,
+    share=0.75,
+)
+Thieves = Callable[[Attack], Classifier]
+
+
+@pytest.fixture(scope="session")
+def victim(owner_task: OwnerTask) -> Classifier:
+    return owner_task.base()
+
+
+@pytest.fixture(scope="session")
+def pool(owner_task: OwnerTask) -> Examples:
+    return Examples.of(owner_task.probe)
+
+
+@pytest.fixture(scope="session")
+def seeds(victim: Classifier, pool: Examples) -> Examples:
+    """The seeds of the case: images that the victim is certain and right about."""
+    return seed_images(SEED, victim, pool, PLAN, LAB)
+
+
+@pytest.fixture(scope="session")
+def case(victim: Classifier, pool: Examples) -> Case:
+    return make_case(SEED, victim, pool, PLAN, LAB)
+
+
+@pytest.fixture(scope="session")
+def stolen(task: Task, victim: Classifier) -> Thieves:
+    """Lets a thief move who has the weights and the thief's split; each attack is made once."""
+    made: dict[str, Classifier] = {}
+
+    def model(attack: Attack) -> Classifier:
+        if repr(attack) not in made:
+            gate = Gatekeeper(
+                grants=attack.needs,
+                victim=victim.copy(),
+                meters=Meters(attack.needs.budget),
+                compute=COMPUTE,
+                current=None,
+                data=granted(task.splits.thief, attack.needs.data, Rng(0)),
+                pool=None,
+            )
+            access = Access(gate.answer, attack.needs, task.card, COMPUTE)
+            delivered: Deliverable = attack.run(access, Rng(7))
+            assert delivered.model is not None
+            made[repr(attack)] = delivered.model
+        return made[repr(attack)].copy()
+
+    return model
