@@ -36,15 +36,16 @@ def gaps(
     """Return for each generator mean RobD of innocents minus mean RobD of copies, by its title.
 
     Rob of the victim is 0 on its own tests, so RobD is Rob. A generator that turns fewer than a
-    quarter of the seeds is left out unless all do. Source: Chen et al., S&P 2022.
+    quarter of the seeds is left out; if all do, those are kept that turn most. Source: Chen et
+    al., S&P 2022.
     """
-    found, strong = {}, set()
+    found, n_tests = {}, {}
     for how in candidates:
         tests = blackbox_tests(seed, victim, seeds, how, lab)
         found[how.title] = _mean_rob(zoo.innocents, tests) - _mean_rob(zoo.copies, tests)
-        if len(tests) >= _ENOUGH * len(seeds):
-            strong.add(how.title)
-    return {title: gap for title, gap in found.items() if title in strong} or found
+        n_tests[how.title] = len(tests)
+    enough = min(_ENOUGH * len(seeds), max(n_tests.values()))
+    return {title: gap for title, gap in found.items() if n_tests[title] >= enough}
 
 
 def _mean_rob(suspects: Sequence[Suspect], tests: Tests) -> float:
