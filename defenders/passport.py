@@ -17,13 +17,8 @@ from arena.world.training import Hook
 from defenders.adi import key_material as trigger_material
 from defenders.bits import Reading
 from defenders.passport_base import Passport
-from defenders.passport_layers import (
-    PassportLayer,
-)
-from defenders.passport_training import (
-    Branch,
-    FoldedBranch,
-)
+from defenders.passport_layers import PassportLayer
+from defenders.passport_training import Branch, FoldedBranch
 from defenders.triggers import TriggerFeed, n_hits
 
 
@@ -71,11 +66,14 @@ class DeepIPR3(Passport):
     What: Adi's triggers are appended to every batch of both branches. Their accuracy stands in the
     figures; it may lead to a trial, and signs and passports decide it.
     Parameters: n_triggers (K); per_batch (triggers appended to a batch), as in adi.
+    Differences to the paper: strength is 0.2 (0.1 there), as runs are short: the random labels of
+    the triggers hold the scales back, and at 0.1 one bit in 64 may be left wrong after 330 steps.
     Versions: 1.
     """
 
     paper: ClassVar[str] = "Fan et al., NeurIPS 2019"
 
+    strength: float = 0.2
     n_triggers: int = 100
     per_batch: int = 6
 
