@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from arena.runs.leaderboard import Side, Standing
 from arena.runs.ledger import Row
 from arena.view import figures
-from arena.view.figures import Bars, MatchCurves, Roc, Score
-from arena.view.report import Report, mean
+from arena.view.figures import Bars, Look, MatchCurves, Roc, Score
+from arena.view.report import Cells, Report, mean
 
 _COPY = 0.9  # a suspect that kept at least this share of the victim's usefulness is a copy
 _SPOKES = 3  # fewer make no radar chart
@@ -39,10 +39,13 @@ def _values(rows: Sequence[Row], name: str) -> list[float]:
 
 def summary_figures(report: Report) -> dict[str, Figure]:
     """Return the figures of a whole tournament that have anything to show, by name."""
-    table = report.payoffs
-    found = {
-        "payoff": figures.payoff_heatmap(table.owners, table.thieves, table.values, table.words)
-    }
+    found = {"payoff": _heat_map(report.payoffs, figures.PAYOFF)}
+    for name, table, look in (
+        ("rescaled", report.rescaled, figures.RESCALED),
+        ("utility", report.utilities, figures.UTILITY),
+    ):
+        if not np.isnan(table.values).all():
+            found[name] = _heat_map(table, look)
     boards = [_bars(side, lines) for side, lines in report.standings.items() if lines]
     if boards:
         found["leaderboard"] = figures.leaderboard_bars(boards)
@@ -54,6 +57,10 @@ def summary_figures(report: Report) -> dict[str, Figure]:
         if len(spokes) >= _SPOKES:
             found[f"radar/{owner}"] = figures.radar(owner, list(spokes), list(spokes.values()))
     return found
+
+
+def _heat_map(table: Cells, look: Look) -> Figure:
+    return figures.heat_map(table.owners, table.thieves, table.values, table.words, look)
 
 
 def _bars(side: Side, lines: Sequence[Standing]) -> Bars:
@@ -71,21 +78,9 @@ def _bars(side: Side, lines: Sequence[Standing]) -> Bars:
 
 def _spokes(report: Report, owner: str) -> Mapping[str, float]:
     """Return an owner's rescaled statistic against each thief that delivers a model, no claim."""
-    scored = [row for row in _delivered(report, owner) if row["rescaled"] is not None]
-    values = {
-        thief: mean(row["rescaled"] for row in scored if row["thief"] == thief)
-        for thief in report.thieves
-    }
-    return {thief: value for thief, value in values.items() if not math.isnan(value)}
-
-
-def _delivered(report: Report, owner: str) -> list[Row]:
-    """Return the scored matches of an owner in which a model was delivered, and no claim."""
-    return [
-        row
-        for row in report.finals
-        if row["owner"] == owner and row["status"] == "OK" and row["winner"] is None
-    ]
+    values = report.rescaled.values[report.owners.index(owner)].tolist()
+    spokes = zip(report.thieves, values, strict=True)
+    return {thief: value for thief, value in spokes if not math.isnan(value)}
 
 
 def owner_roc(report: Report, owner: str) -> Roc | None:
@@ -95,8 +90,8 @@ def owner_roc(report: Report, owner: str) -> Roc | None:
     """
     copies = [
         row["rescaled"]
-        for row in _delivered(report, owner)
-        if row["rescaled"] is not None and row["kept"] >= _COPY
+        for row in report.delivered
+        if row["owner"] == owner and row["rescaled"] is not None and row["kept"] >= _COPY
     ]
     innocents = [
         row["rescaled"]

@@ -24,17 +24,18 @@ from arena.world.rng import Rng
 Floats = NDArray[np.float64]
 LEDGER = "ledger.sqlite"
 NOT_YET, NOT_MEANT = "·", "-"  # a match still to be played; a pair that the scenario leaves out
+CLAIM = "claim"  # a thief that delivers a claim and no model
 _TEXTS = ("figures", "reasons", "failed", "threat", "settings", "versions")  # JSON in the ledger
 
 
 @dataclass(frozen=True)
-class Payoffs:
-    """The table of the thieves' pay-offs, means over repeats.
+class Cells:
+    """A figure of every pair of an owner and a thief, means over repeats.
 
     Attributes:
         owners: O names. thieves: T names.
-        values: (O, T), NaN where no match was scored.
-        words: (O, T), the value, or the status of what failed; `*` marks a mean that lacks repeats.
+        values: (O, T), NaN where no match has one.
+        words: (O, T), the value, or why there is none; `*` marks a mean that lacks repeats.
     """
 
     owners: tuple[str, ...]
@@ -116,20 +117,40 @@ class Report:
         return not against or owner in against
 
     @cached_property
-    def payoffs(self) -> Payoffs:
-        """Return the table of pay-offs."""
+    def payoffs(self) -> Cells:
+        """Return the table of the thieves' pay-offs."""
+        return self._cells("payoff", self.finals)
+
+    @cached_property
+    def rescaled(self) -> Cells:
+        """Return the owners' statistics on what was delivered, rescaled to a threshold of 0.5."""
+        return self._cells("rescaled", self.delivered)
+
+    @cached_property
+    def utilities(self) -> Cells:
+        """Return the accuracies in [0, 1] of what was delivered."""
+        return self._cells("utility", self.delivered)
+
+    @cached_property
+    def delivered(self) -> list[Row]:
+        """Return the last rounds without those that claim: a claim is about the victim as it is."""
+        return [row for row in self.finals if row["winner"] is None]
+
+    def _cells(self, figure: str, rows: Sequence[Row]) -> Cells:
         cells: dict[tuple[str, str], list[Row]] = defaultdict(list)
-        for row in self.finals:
+        for row in rows:
             cells[row["owner"], row["thief"]].append(row)
+        claims = {(row["owner"], row["thief"]) for row in self.finals if row["winner"] is not None}
         values = np.full((len(self.owners), len(self.thieves)), math.nan)
         words = [["" for _ in self.thieves] for _ in self.owners]
         for i, owner in enumerate(self.owners):
             for j, thief in enumerate(self.thieves):
                 found = cells.get((owner, thief), [])
-                values[i, j] = mean(row["payoff"] for row in found if row["status"] == "OK")
+                values[i, j] = mean(row[figure] for row in found if row["status"] == "OK")
                 empty = NOT_YET if self._meant(owner, thief) else NOT_MEANT
+                empty = CLAIM if (owner, thief) in claims else empty
                 words[i][j] = _word(values[i, j], found) or empty
-        return Payoffs(self.owners, self.thieves, values, tuple(tuple(row) for row in words))
+        return Cells(self.owners, self.thieves, values, tuple(tuple(row) for row in words))
 
     @cached_property
     def standings(self) -> Mapping[Side, Sequence[Standing]]:

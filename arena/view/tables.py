@@ -12,7 +12,7 @@ from rich.text import Text
 
 from arena.runs.leaderboard import Side, Standing
 from arena.runs.ledger import Row
-from arena.view.report import Honesty, Payoffs, Report
+from arena.view.report import Cells, Honesty, Report
 
 _NARROW = 9  # characters at least for a column of numbers
 _LIVE = 6  # lines of a leaderboard while a tournament is played
@@ -42,7 +42,7 @@ def titled(title: str, *tables: RenderableType) -> Group:
     return Group(Text(title, style="bold"), *tables)
 
 
-def payoff_tables(payoffs: Payoffs, width: int) -> list[Table]:
+def payoff_tables(payoffs: Cells, width: int) -> list[Table]:
     """Return the thieves' pay-offs, a row for each thief, in as many tables as fit the width."""
     names = max(len(name) for name in ("thief", *payoffs.thieves))
     room = max(width - min(names, _NAME) - 4, _NARROW)
@@ -58,7 +58,7 @@ def payoff_tables(payoffs: Payoffs, width: int) -> list[Table]:
     return [_payoff_block(payoffs, block) for block in blocks]
 
 
-def _payoff_block(payoffs: Payoffs, block: Sequence[int]) -> Table:
+def _payoff_block(payoffs: Cells, block: Sequence[int]) -> Table:
     table = plain_table(["thief", *(payoffs.owners[i] for i in block)])
     for j, thief in enumerate(payoffs.thieves):
         cells = [_cell(payoffs.values[i, j], payoffs.words[i][j]) for i in block]

@@ -154,6 +154,13 @@ def test_rescaling_puts_the_threshold_at_one_half(
         assert (found > 0.5) == is_beyond
 
 
+@given(shares, shares, st.floats(0, 1), st.sampled_from(["low", "high"]))
+def test_rescaling_keeps_the_order(a: float, b: float, threshold: float, copies: str) -> None:
+    low, high = (verdict(value, threshold, copies).rescaled for value in sorted((a, b)))
+    assert low <= high + 1e-12 if copies == "high" else low >= high - 1e-12
+    assert 0 <= low <= 1
+
+
 def test_a_full_mark_rescales_to_one() -> None:
     assert verdict(1.0, 0.19, "high").rescaled == 1.0
     assert verdict(0.0, 0.34, "low").rescaled == 1.0

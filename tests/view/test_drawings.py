@@ -17,7 +17,26 @@ SCORES = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1, max_
 
 
 def test_the_figures_of_a_played_tournament(report: Report) -> None:
-    assert list(summary_figures(report)) == ["payoff", "leaderboard", "roc"]
+    names = ["payoff", "rescaled", "utility", "leaderboard", "roc"]
+    assert list(summary_figures(report)) == names
+
+
+def test_heat_maps_show_statistics_and_accuracies_of_what_was_delivered() -> None:
+    rounds = [row("a", "t", rescaled=0.25, utility=0.9), row("a", "u", winner="owner")]
+    rounds += [row("b", "t", None), row("b", "u", rescaled=1.0, utility=0.5)]
+    drawn = summary_figures(made_report(rounds))
+    said = {
+        name: [text.get_text() for text in drawn[name].axes[0].texts]
+        for name in ("rescaled", "utility")
+    }
+    assert said["rescaled"] == ["0.25", "claim", "ERROR", "1.00"]
+    assert said["utility"] == ["0.90", "claim", "ERROR", "0.50"]
+
+
+def test_claims_alone_have_no_statistics_to_show() -> None:
+    drawn = summary_figures(made_report([row("a", "t", winner="owner")]))
+    assert "payoff" in drawn
+    assert not {"rescaled", "utility"} & set(drawn)
 
 
 def test_a_radar_chart_needs_three_thieves() -> None:

@@ -14,13 +14,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from arena.view.figures import (
+    PAYOFF,
+    RESCALED,
+    UTILITY,
     Bars,
+    Look,
     MatchCurves,
     Roc,
     Score,
+    heat_map,
     leaderboard_bars,
     match_curves,
-    payoff_heatmap,
     pixels,
     radar,
     render,
@@ -31,11 +35,11 @@ from arena.view.figures import (
 LONG = "a-very-long-name-of-a-player-with-many-settings"
 
 
-def heat_map(n_owners: int, n_thieves: int) -> Figure:
+def table(n_owners: int, n_thieves: int, look: Look = PAYOFF) -> Figure:
     values = np.linspace(0, 1, n_owners * n_thieves).reshape(n_owners, n_thieves)
     words = [[f"{value:.2f}" for value in line] for line in values]
     names = [LONG, *(f"thief-{i}" for i in range(1, n_thieves))]
-    return payoff_heatmap([f"owner-{i}" for i in range(n_owners)], names, values, words)
+    return heat_map([f"owner-{i}" for i in range(n_owners)], names, values, words, look)
 
 
 def texts(axes: Axes) -> list[str]:
@@ -51,7 +55,7 @@ def test_names_fit_an_axis_and_keep_both_ends(name: str) -> None:
 
 @pytest.mark.parametrize(("n_owners", "n_thieves"), [(1, 1), (2, 3), (6, 16), (25, 25)])
 def test_a_heat_map_says_the_value_of_every_cell(n_owners: int, n_thieves: int) -> None:
-    axes = heat_map(n_owners, n_thieves).axes[0]
+    axes = table(n_owners, n_thieves).axes[0]
     assert len(axes.texts) == n_owners * n_thieves
     assert texts(axes)[0] == "0.00"
     assert next(label.get_text() for label in axes.get_yticklabels()) == "owner-0"
@@ -62,15 +66,33 @@ def test_a_heat_map_says_the_value_of_every_cell(n_owners: int, n_thieves: int) 
 def test_cells_without_a_score_are_hatched_and_say_why() -> None:
     values = np.array([[0.5, math.nan], [math.nan, 1.0]])
     words = [["0.50", "TIMEOUT"], ["·", "1.00"]]
-    axes = payoff_heatmap(["a", "b"], ["t", "u"], values, words).axes[0]
+    axes = heat_map(["a", "b"], ["t", "u"], values, words, PAYOFF).axes[0]
     hatched = [p.get_xy() for p in axes.patches if isinstance(p, Rectangle) and p.get_hatch()]
     assert hatched == [(0.5, -0.5), (-0.5, 0.5)]
     assert texts(axes) == ["0.50", "TIMEOUT", "·", "1.00"]
 
 
-def test_cells_can_be_read_on_light_and_on_dark() -> None:
-    axes = payoff_heatmap(["a"], ["t", "u"], np.array([[0.0, 1.0]]), [["0", "1"]]).axes[0]
-    assert [text.get_color() for text in axes.texts] == ["black", "white"]
+@pytest.mark.parametrize(
+    ("look", "colours"),
+    [
+        (PAYOFF, ["black", "black", "white"]),
+        (RESCALED, ["white", "black", "white"]),  # dark at both ends
+        (UTILITY, ["black", "black", "white"]),
+    ],
+)
+def test_cells_can_be_read_on_light_and_on_dark(look: Look, colours: list[str]) -> None:
+    values, words = np.array([[0.0, 0.5, 1.0]]), [["0", "0.5", "1"]]
+    axes = heat_map(["a"], ["t", "u", "v"], values, words, look).axes[0]
+    assert [text.get_color() for text in axes.texts] == colours
+
+
+@pytest.mark.parametrize(("look", "n_lines"), [(PAYOFF, 0), (RESCALED, 1), (UTILITY, 0)])
+def test_colour_bars_are_named_and_the_threshold_is_marked(look: Look, n_lines: int) -> None:
+    axes, bar = table(2, 3, look).axes
+    assert bar.get_ylabel() == look.bar != ""
+    lines = [set(np.asarray(line.get_ydata()).tolist()) for line in bar.get_lines()]
+    assert lines == [{0.5}] * n_lines
+    assert bar.get_position().x0 >= axes.get_position().x1
 
 
 @pytest.mark.parametrize("n_rounds", [1, 2, 12])
@@ -136,13 +158,13 @@ def test_a_radar_chart_is_closed_and_has_its_ring() -> None:
 @pytest.mark.parametrize(
     "figure",
     [
-        heat_map(3, 4),
+        *(table(3, 4, look) for look in (PAYOFF, RESCALED, UTILITY)),
         match_curves(MatchCurves("m", [0, 1], ["x", "y"], {"utility": [0.5, 0.5]})),
         leaderboard_bars([Bars("Owners", ["a"], {"mean": scores(0.5)}, scores(25.0))]),
         roc_curves([Roc("a", [0, 1], [0, 1], 0.5, 1, 1)]),
         radar("a", [LONG] * 9, [0.5] * 9),
     ],
-    ids=["heat map", "curves", "leaderboard", "roc", "radar"],
+    ids=["pay-off", "rescaled", "utility", "curves", "leaderboard", "roc", "radar"],
 )
 def test_a_figure_becomes_a_picture(figure: Figure) -> None:
     width, height = figure.get_size_inches()
@@ -157,12 +179,12 @@ def test_a_figure_becomes_a_picture(figure: Figure) -> None:
 def test_drawing_leaves_no_global_state() -> None:
     from matplotlib import pyplot
 
-    heat_map(2, 2)
+    table(2, 2)
     assert pyplot.get_fignums() == []
 
 
 def test_names_stay_inside_the_picture() -> None:
-    figure = heat_map(2, 2)
+    figure = table(2, 2)
     image = pixels(render(figure))
     border = np.concatenate(
         [image[0].ravel(), image[-1].ravel(), image[:, 0].ravel(), image[:, -1].ravel()]

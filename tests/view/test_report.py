@@ -45,6 +45,22 @@ def test_cells_are_means_over_repeats_and_say_what_they_lack() -> None:
     np.testing.assert_array_equal(table.values, [[0.5, np.nan, 0.0], [0.5, np.nan, np.nan]])
 
 
+def test_statistics_and_accuracies_are_means_over_what_was_delivered() -> None:
+    rounds = [
+        row("a", "t", rescaled=0.5, utility=0.75, repeat=0),
+        row("a", "t", rescaled=1.0, utility=0.25, repeat=1),
+        row("b", "t", rescaled=0.75, utility=1.0, repeat=0),
+        row("b", "t", None, repeat=1),
+        row("a", "u", winner="claimant"),
+        row("b", "u", None),
+    ]
+    report = made_report(rounds, repeats=2)
+    assert report.rescaled.words == (("0.75", "claim"), ("0.75*", "ERROR"))
+    assert report.utilities.words == (("0.50", "claim"), ("1.00*", "ERROR"))
+    np.testing.assert_array_equal(report.rescaled.values, [[0.75, np.nan], [0.75, np.nan]])
+    np.testing.assert_array_equal(report.utilities.values, [[0.5, np.nan], [1.0, np.nan]])
+
+
 def test_the_number_of_matches_counts_repeats_and_leaves_out_what_is_not_meant() -> None:
     rounds = [row("a", "t"), row("b", "t"), row("a", "v")]
     assert made_report(rounds, repeats=3).n_matches == 12

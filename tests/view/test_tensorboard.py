@@ -96,7 +96,8 @@ def test_reasons_and_failures_can_be_read(played: Path, report: Report) -> None:
 def test_the_summary_has_figures_tables_and_the_layout(played: Path) -> None:
     found = events(boards(played) / "_summary")
     tags = found.Tags()
-    assert set(tags["images"]) == {"summary/payoff", "summary/leaderboard", "summary/roc"}
+    figures = ("payoff", "rescaled", "utility", "leaderboard", "roc")
+    assert set(tags["images"]) == {f"summary/{name}" for name in figures}
     texts = {"leaderboard/owners", "leaderboard/thieves", "false_alarms", "failed"}
     assert {f"summary/{name}/text_summary" for name in texts} < set(tags["tensors"])
     assert "custom_scalars__config__" in tags["tensors"]

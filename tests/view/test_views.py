@@ -29,7 +29,8 @@ def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
     before = contents(tmp_path)
     refresh_views(small_report(), tmp_path)
     assert contents(tmp_path) == before
-    assert {"figures/payoff.png", "figures/matches/a-vs-t-0.png"} < set(before)
+    heat_maps = {f"figures/{name}.png" for name in ("payoff", "rescaled", "utility")}
+    assert heat_maps | {"figures/matches/a-vs-t-0.png"} < set(before)
 
 
 def test_only_what_changed_is_made_again(tmp_path: Path) -> None:
@@ -104,5 +105,6 @@ def test_names_of_players_never_leave_the_folder(tmp_path: Path, name: str) -> N
     refresh_views(made_report(rounds), tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     pictures = list((tmp_path / "out" / "figures").rglob("*.png"))
-    assert len(pictures) == 3 + len(("payoff", "leaderboard", "radar"))
+    drawn = ("payoff", "rescaled", "utility", "leaderboard", "radar")
+    assert len(pictures) == 3 + len(drawn)
     assert len(list((tmp_path / "out" / "figures" / "radar").glob("*.png"))) == 1
