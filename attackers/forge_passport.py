@@ -28,6 +28,8 @@ from attackers.passports import bottleneck, networks, placed, response, solved, 
 
 Scheme = Literal["deepipr-v1", "deepipr-v2", "deepipr-v3", "pan"]
 _MARGIN = 0.1  # of the sign loss
+_ALPHA = 0.1  # its weight
+_CLIP = 2.0  # bound on the norm of the passports' gradient, which 1 / MSE makes huge at first
 _CLAIMANT = ThreatModel(
     output="weights",
     data=0.3,
@@ -111,9 +113,7 @@ class RandomPassport(ForgePassport):
 class TrainedPassport(ForgePassport):
     """Trains what gives scale and shift, while all weights stand still.
 
-    Parameters: scheme, commits as in the base class; flips (share of the victim's visible signs
-    that are reversed at the start: with all kept, the forged bits of a model that shows its scales
-    are the owner's); epochs; lr of Adam; batch (images).
+    Parameters: scheme, commits as in the base class; epochs; lr of Adam; batch (images).
     Cost: 0 queries; epochs * ceil(n / batch) optimiser steps.
     Differences to the paper: Adam for 60 epochs on a tenth of the owner's number of images (SGD at
     0.01 for 100 epochs, fake-2 on all of the training data).
@@ -122,7 +122,6 @@ class TrainedPassport(ForgePassport):
     needs: ClassVar[ThreatModel] = _CLAIMANT.model_copy(update={"data": 1.0})
     dial: ClassVar[Dial | None] = Dial("epochs", 10, 200, "log")
 
-    flips: float = 0.5
     epochs: int = 60
     lr: float = 0.01
     batch: int = 64
@@ -140,8 +139,12 @@ class TrainedPassport(ForgePassport):
         model, names = victim.copy(), [layer["norm"] for layer in key.settings["layers"]]
         for name, part in zip(names, parts, strict=True):
             model.set_submodule(name, part)
-        recipe = Recipe(epochs=self.epochs, lr=self.lr, batch=self.batch, train=tuple(names))
+        recipe = self.recipe().but(train=tuple(names))
         access.lab.train(model, labelled(access, victim, "model"), recipe, rng, hooks)
+
+    def recipe(self) -> Recipe:
+        """Return how the accessories are trained."""
+        return Recipe(epochs=self.epochs, lr=self.lr, batch=self.batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +155,7 @@ class ReverseEngineered(TrainedPassport):
         """Train scale and shift, then turn them into passports."""
         copies = placed(victim.copy(), key)
         parts = [
-            self.accessory(norm, self._start(norm, rng.child("signs", i)), rng.child("block", i))
+            self.accessory(norm, self.start(norm, rng.child("signs", i)), rng.child("block", i))
             for i, (_, norm) in enumerate(copies)
         ]
         self.trained(access, victim, key, parts, rng.child("training"))
@@ -167,9 +170,9 @@ class ReverseEngineered(TrainedPassport):
             tensors |= {f"bottleneck/{i}/{j}": weight for j, weight in enumerate(made)}
         return replace(key, tensors=tensors)
 
-    def _start(self, norm: nn.BatchNorm2d, rng: Rng) -> Tensor:
-        """Return the victim's visible signs (C,), a share of them reversed."""
-        return reversed_signs(norm.weight.detach(), self.flips, rng)
+    def start(self, norm: nn.BatchNorm2d, rng: Rng) -> Tensor:
+        """Return the scale (C,) to start at: 1, as a fresh normalisation has it."""
+        return torch.ones_like(norm.weight)
 
     @abstractmethod
     def accessory(self, norm: nn.BatchNorm2d, scale: Tensor, rng: Rng) -> Accessory:
@@ -179,7 +182,17 @@ class ReverseEngineered(TrainedPassport):
 @attack("forge-passport-2")
 @dataclass(frozen=True, kw_only=True)
 class ReversedPassport(ReverseEngineered):
-    """Trains scale and shift alone and claims them (fake-2)."""
+    """Trains scale and shift alone and claims them (fake-2).
+
+    Parameters of this variant: flips is the share of the victim's visible signs that are reversed
+    at the start: with all kept, the forged bits of a model that shows its scales are the owner's.
+    """
+
+    flips: float = 0.5
+
+    def start(self, norm: nn.BatchNorm2d, rng: Rng) -> Tensor:
+        """Return the victim's visible signs (C,), a share of them reversed."""
+        return reversed_signs(norm.weight.detach(), self.flips, rng)
 
     def accessory(self, norm: nn.BatchNorm2d, scale: Tensor, rng: Rng) -> Accessory:
         """Return bare values."""
@@ -211,22 +224,29 @@ class CollectivePassport(ReverseEngineered):
 
 
 class Elsewhere(Hook):
-    """The extra loss of fake-3: wanted signs, and passports that move away from the stolen ones."""
+    """The extra loss of fake-3: wanted signs, and passports that move away from the stolen ones.
 
-    def __init__(self, parts: Sequence[Passported], signs: Sequence[Tensor]) -> None:
-        self.parts, self.signs = tuple(parts), tuple(signs)
-        self._stolen = [part.passports.detach().clone() for part in self.parts]
+    Args:
+        parts: hold the passports that are trained.
+        signs: (C,) for each part.
+        stolen: (2, I, H, W) for each part; training starts beside them, never at them.
+    """
+
+    def __init__(
+        self, parts: Sequence[Passported], signs: Sequence[Tensor], stolen: Sequence[Tensor]
+    ) -> None:
+        self.parts, self.signs, self._stolen = tuple(parts), tuple(signs), tuple(stolen)
 
     def start(self, model: nn.Module, rng: Rng, device: str) -> None:
         """Move everything to the device."""
         self.signs = tuple(signs.to(device) for signs in self.signs)
-        self._stolen = [stolen.to(device) for stolen in self._stolen]
+        self._stolen = tuple(stolen.to(device) for stolen in self._stolen)
 
     def loss(self, view: StepView) -> Tensor:
         """Return the sign loss and 1 / MSE. Source: specs/whitebox.md 10.3."""
         terms = []
         for part, signs, stolen in zip(self.parts, self.signs, self._stolen, strict=True):
-            terms.append(F.relu(_MARGIN - signs * part.found()[0]).sum())
+            terms.append(_ALPHA * F.relu(_MARGIN - signs * part.found()[0]).sum())
             terms.append(1 / F.mse_loss(part.passports, stolen))
         return torch.stack(terms).sum()
 
@@ -236,8 +256,11 @@ class Elsewhere(Hook):
 class StolenPassport(TrainedPassport):
     """Moves stolen passports until some bits are others and the model still works (fake-3).
 
-    Parameters of this variant: flips is the share of the owner's bits that are to be reversed.
+    Parameters of this variant: flips is the share of the owner's bits that are to be reversed;
+    epochs and lr of SGD with momentum, its gradient clipped to a norm of 2; jitter (standard
+    deviation of the noise that the passports start with).
     Threat model of this variant: an insider's; the owner's passports are known.
+    Differences to the paper, of this variant: data alone, as above; optimiser and losses are its.
     """
 
     needs: ClassVar[ThreatModel] = TrainedPassport.needs.model_copy(
@@ -245,7 +268,20 @@ class StolenPassport(TrainedPassport):
     )
 
     flips: float = 0.1
+    epochs: int = 100
     jitter: float = 1e-3
+
+    def recipe(self) -> Recipe:
+        """Return SGD with clipping: Adam would remember the first, huge gradients of 1 / MSE."""
+        return Recipe(
+            optimiser="sgd",
+            momentum=0.9,
+            weight_decay=5e-4,
+            clip=_CLIP,
+            epochs=self.epochs,
+            lr=self.lr,
+            batch=self.batch,
+        )
 
     def forged(self, access: Access, victim: Classifier, key: Key, rng: Rng) -> Key:
         """Train the passports themselves."""
@@ -255,7 +291,7 @@ class StolenPassport(TrainedPassport):
             settings={**key.settings, "layers": stolen.data["layers"]},
             tensors={**key.tensors, **stolen.tensors},
         )
-        parts, signs = [], []
+        parts, signs, owners = [], [], []
         for i, (conv, norm) in enumerate(placed(victim.copy(), key)):
             passports = key.tensors[f"passport/{i}"]
             noise = torch.randn(passports.shape, generator=rng.child("jitter", i).torch())
@@ -264,7 +300,8 @@ class StolenPassport(TrainedPassport):
             parts.append(Passported(norm, conv.requires_grad_(False), moved, nets))
             scale = response(passports, conv)[0].detach()
             signs.append(reversed_signs(scale, self.flips, rng.child("signs", i)))
-        hook = Elsewhere(parts, signs)
+            owners.append(passports)
+        hook = Elsewhere(parts, signs, owners)
         self.trained(access, victim, key, parts, rng.child("training"), [hook])
         made = {f"passport/{i}": part.passports.detach().cpu() for i, part in enumerate(parts)}
         return replace(key, tensors={**key.tensors, **made})
