@@ -1,0 +1,365 @@
+"""DeepJudge as a defender: small games on the digits, access levels, keys that derive."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from arena.errors import PlayerError
+from arena.game.attack import Attack
+from arena.game.defense import OwnerTask
+from arena.game.dispute import Court, Party
+from arena.game.keys import Key, Register
+from arena.game.suspect import Suspect
+from arena.game.threat import Output
+from arena.world.models import Classifier, build
+from arena.world.rng import Rng
+from arena.world.task import Task
+from arena.world.training import Examples
+from attackers.finetune import FineTuneAll, FineTuneLast, RetrainAll
+from attackers.prune import Prune
+from defenders.deepjudge import DeepJudge
+from defenders.deepjudge.key import Contents
+from defenders.deepjudge.metrics import BLACKBOX, METRICS, WHITEBOX
+from defenders.deepjudge.player import _shared
+from tests.defenders.conftest import COMPUTE, LAB, Marking
+from tests.defenders.deepjudge.conftest import Thieves
+from tests.defenders.rewritings import permuted
+
+Show = Callable[[Classifier], Suspect]
+SCHEME = DeepJudge(method="pgd", eps=0.15, n_seeds=60, n_whitebox=6, growth_steps=200)
+QUICK = replace(SCHEME, n_whitebox=1, growth_steps=90)
+TUNED = replace(QUICK, eps=0.0, strengths=(0.1, 0.15))
+COPIES: dict[str, Attack] = {
+    "FT-LL": FineTuneLast(),
+    "FT-AL": FineTuneAll(),
+    "P-20": Prune(rate=0.2),
+}
+
+
+@pytest.fixture(scope="session")
+def strangers(task: Task) -> list[Classifier]:
+    """Innocents that nothing was calibrated on: half of either kind."""
+    models = []
+    for i, data in enumerate([task.splits.owner] * 2 + [task.splits.other] * 2):
+        model = LAB.build(task.card, Rng(300 + i).child("initial"))
+        LAB.train(model, Examples.of(data), task.spec.recipe, Rng(300 + i).child("training"))
+        models.append(model)
+    return models
+
+
+def table(verdict_figures: object, part: str = "all") -> dict[str, dict[str, float]]:
+    """Return the evidence lines of a part by metric."""
+    evidence = verdict_figures["evidence"][part]  # type: ignore[index]
+    return {line["metric"]: line for line in evidence["lines"]}
+
+
+def test_the_victim_is_at_distance_0_and_gets_every_vote(mark: Marking, suspect: Show) -> None:
+    protected = mark(SCHEME)
+    verdict = SCHEME.verify(protected.key, suspect(protected.model), Rng(0))
+    lines = table(verdict.figures)
+    assert {name: line["value"] for name, line in lines.items()} == dict.fromkeys(METRICS, 0.0)
+    assert verdict.is_copy
+    assert verdict.statistic >= 0.5
+    assert verdict.rule is not None
+    assert verdict.rule.is_copy
+    assert verdict.figures["evidence"]["all"]["p_copy"] == 1
+    assert verdict.figures["consistency"] == {"kind": "exact", "difference": 0.0}
+    json.dumps(verdict.plain(), allow_nan=False)
+
+
+@pytest.mark.parametrize("name", COPIES)
+@pytest.mark.parametrize("access", ["labels", "probabilities", "weights"])
+def test_copies_are_voted_copies(mark: Marking, stolen: Thieves, name: str, access: Output) -> None:
+    shown = Suspect.plain(stolen(COPIES[name]), COMPUTE, access)
+    verdict = SCHEME.verify(mark(SCHEME).key, shown, Rng(0))
+    assert verdict.rule is not None
+    assert verdict.rule.is_copy
+    assert verdict.is_copy
+
+
+def test_the_model_is_released_as_it_is(mark: Marking, owner_task: OwnerTask) -> None:
+    assert mark(SCHEME).model.digest() == owner_task.base().digest()
+
+
+@pytest.mark.parametrize("access", ["labels", "probabilities", "weights"])
+def test_unseen_innocents_are_not_copies(
+    mark: Marking, strangers: list[Classifier], access: Output
+) -> None:
+    for stranger in strangers:
+        shown = Suspect.plain(stranger, COMPUTE, access)
+        verdict = SCHEME.verify(mark(SCHEME).key, shown, Rng(0))
+        assert not verdict.is_copy
+        assert verdict.rule is not None
+        assert not verdict.rule.is_copy
+
+
+def test_a_rewritten_victim_is_told_by_its_answers_and_by_the_first_stage(
+    mark: Marking, suspect: Show
+) -> None:
+    verdict = SCHEME.verify(mark(SCHEME).key, suspect(permuted(mark(SCHEME).model, Rng(1))), Rng(0))
+    assert verdict.is_copy
+    assert verdict.figures["consistency"]["kind"] == "equivalent"
+
+
+@pytest.mark.parametrize(
+    ("grants", "access", "applies"),
+    [
+        ("labels", "weights", ["RobD"]),
+        ("probabilities", "weights", ["RobD", "JSD"]),
+        ("weights", "weights", list(METRICS)),
+        ("weights", "labels", ["RobD"]),
+        ("weights", "probabilities", ["RobD", "JSD"]),
+    ],
+)
+def test_the_lower_of_what_is_granted_and_what_is_asked_is_used(
+    mark: Marking, grants: Output, access: Output, applies: list[str]
+) -> None:
+    protected = mark(SCHEME)
+    shown = Suspect.plain(protected.model, COMPUTE, grants)
+    verdict = replace(SCHEME, access=access).verify(protected.key, shown, Rng(0))
+    assert list(table(verdict.figures)) == applies
+    assert set(verdict.figures["evidence"]["all"]["not_applicable"]) == set(METRICS) - set(applies)
+    assert ("consistency" in verdict.figures) is (len(applies) == 6)
+    assert verdict.is_copy
+
+
+def test_another_label_space_is_judged_by_hidden_layers_alone(
+    mark: Marking, suspect: Show, task: Task
+) -> None:
+    """VTL with a frozen trunk: RobD and JSD do not apply and do not vote."""
+    protected = mark(SCHEME)
+    other = build(task.card.model_copy(update={"n_classes": 5}), Rng(0))
+    trunk = {k: v for k, v in protected.model.state_dict().items() if "fc2" not in k}
+    other.load_state_dict(trunk, strict=False)
+    verdict = SCHEME.verify(protected.key, suspect(other), Rng(0))
+    assert list(table(verdict.figures)) == list(WHITEBOX)
+    assert set(verdict.figures["evidence"]["all"]["not_applicable"]) == set(BLACKBOX)
+    assert verdict.figures["evidence"]["all"]["p_copy"] == 1
+    assert verdict.is_copy
+
+
+def test_what_no_metric_reads_is_not_verified_with_the_reason(
+    mark: Marking, suspect: Show, task: Task, tiny: Classifier
+) -> None:
+    card = task.card.model_copy(
+        update={"n_classes": 5, "architecture": "mlp", "arguments": {"hidden": (4,)}}
+    )
+    for model, reason in (
+        (build(card, Rng(0)), "no metric applies: .*no layer .*5 classes"),
+        (tiny, "takes images of"),
+    ):
+        verdict = SCHEME.verify(mark(SCHEME).key, suspect(model), Rng(0))
+        assert not verdict.is_copy
+        assert verdict.p_value == 1
+        assert verdict.name == "similarity"
+        assert re.search(reason, verdict.reason)
+
+
+def test_innocents_that_all_agree_say_why_nothing_applies(mark: Marking, suspect: Show) -> None:
+    key = mark(SCHEME).key
+    settings = {**key.settings, "nulls": {"all": {m: [0.0] * 12 for m in METRICS}}}
+    verdict = SCHEME.verify(replace(key, settings=settings), suspect(mark(SCHEME).model), Rng(0))
+    assert not verdict.is_copy
+    assert "too few innocents to compare with, or all at one distance" in verdict.reason
+
+
+def test_broken_answers_are_not_evidence(mark: Marking) -> None:
+    """NaN for an answer: JSD does not apply; what remains judges."""
+
+    def answer(images: Tensor) -> Tensor:
+        return torch.full((len(images), 10), torch.nan)
+
+    shown = Suspect(answer, "probabilities", (1, 8, 8), 10, COMPUTE)
+    verdict = SCHEME.verify(mark(SCHEME).key, shown, Rng(0))
+    assert "not finite" in verdict.figures["evidence"]["all"]["not_applicable"]["JSD"]
+    assert list(table(verdict.figures)) == ["RobD"]
+
+
+def test_the_evidence_holds_value_tau_margin_and_vote_of_each_metric_and_part(
+    mark: Marking, suspect: Show, innocent: Classifier
+) -> None:
+    verdict = SCHEME.verify(mark(SCHEME).key, suspect(innocent), Rng(0))
+    contents = Contents.of(mark(SCHEME).key)
+    for part in ("all", "exposed", "held-out"):
+        lines = table(verdict.figures, part)
+        assert set(lines) == set(METRICS)
+        for name, line in lines.items():
+            alpha = 0.9 if name in BLACKBOX else 0.6
+            assert line["tau"] == pytest.approx(alpha * line["bound"])
+            assert line["vote"] is (line["value"] <= line["tau"])
+            assert line["n_innocents"] == len(contents.nulls[part][name]) == 12
+    assert set(verdict.figures["layers"]) == {f"body.relu{i}" for i in (1, 2, 3, 4)}
+    assert 0 <= verdict.figures["evidence"]["all"]["radar"]["mean"] <= 0.3
+
+
+def test_a_fixed_generator_needs_no_zoo_and_all_innocents_set_thresholds(mark: Marking) -> None:
+    contents = Contents.of(mark(SCHEME).key)
+    assert contents.plan.generator.title == "pgd 0.15"
+    assert contents.gaps == {}
+    assert len(contents.nulls["all"]["RobD"]) == 12
+
+
+def test_the_gap_rule_chooses_on_innocents_that_set_no_threshold(mark: Marking) -> None:
+    contents = Contents.of(mark(TUNED).key)
+    chosen = contents.plan.generator.title
+    assert chosen in contents.gaps
+    assert contents.gaps[chosen] == max(contents.gaps.values())
+    assert len(contents.nulls["all"]["RobD"]) == 9  # a quarter of the twelve chose
+
+
+def test_the_innocents_that_choose_and_those_that_judge_are_disjoint(
+    nulls: list[Classifier],
+) -> None:
+    shown = [Suspect.plain(model, COMPUTE) for model in nulls]
+    chosen_on, judged_on = _shared(shown, choose=True)
+    assert not {id(s) for s in chosen_on} & {id(s) for s in judged_on}
+    assert len(chosen_on) + len(judged_on) == 12
+    assert _shared(shown, choose=False) == ([], shown)
+
+
+def test_no_model_that_is_reported_takes_part_in_protection(
+    owner_task: OwnerTask, nulls: list[Classifier]
+) -> None:
+    """What an owner's task can hand out are the calibration innocents and its own model."""
+    asked: list[int] = []
+
+    def calibration() -> list[Classifier]:
+        asked.append(len(nulls))
+        return nulls
+
+    quick = replace(QUICK, n_seeds=8, growth_steps=5)
+    quick.protect(replace(owner_task, _nulls=calibration), Rng(4))
+    assert asked == [12]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_too_few_innocents_bound_nothing(
+    owner_task: OwnerTask, nulls: list[Classifier], n: int
+) -> None:
+    with pytest.raises(PlayerError, match=f"at least 2 calibration innocents .* found {n}"):
+        SCHEME.protect(replace(owner_task, _nulls=lambda: nulls[:n]), Rng(4))
+
+
+def test_the_tests_follow_from_the_committed_seed(mark: Marking) -> None:
+    key = mark(QUICK).key
+    assert QUICK.rederive(key).commitment() == key.commitment()
+
+
+@pytest.mark.parametrize("name", ["blackbox/images", "blackbox/labels", "whitebox/images"])
+def test_an_accuser_cannot_choose_its_tests(mark: Marking, name: str) -> None:
+    """specs/attacks.md A5: saturating or transferable inputs are not what the seed expands to."""
+    key = mark(QUICK).key
+    forged = replace(key, tensors={**key.tensors, name: key.tensors[name].flip(0)})
+    again = QUICK.rederive(forged)
+    assert again.commitment() != forged.commitment()
+    assert torch.equal(again.tensors[name], key.tensors[name])
+
+
+def court(suspect: Classifier, nulls: list[Classifier]) -> Court:
+    """A judge that compares with models of its own."""
+    own = [Suspect.plain(model, COMPUTE) for model in nulls]
+    shown = Suspect.plain(suspect, COMPUTE)
+    return Court(shown, Register(), own, Rng(0), frozenset({"nulls", "seeded"}))
+
+
+def test_an_accuser_cannot_choose_its_negatives(
+    mark: Marking, innocent: Classifier, strangers: list[Classifier]
+) -> None:
+    """specs/attacks.md A5: negatives that raise tau make innocents copies, the judge's own do not.
+
+    The forged key verifies on an innocent model, and on every model that the judge trained.
+    """
+    key = mark(QUICK).key
+    far = {"RobD": [1.0] * 12, "JSD": [0.69 + i / 10**4 for i in range(12)]}
+    forged = replace(key, settings={**key.settings, "nulls": {"all": far}})
+    shown = Suspect.plain(innocent, COMPUTE)
+    assert QUICK.verify(forged, shown, Rng(0)).is_copy
+    assert not QUICK.verify(key, shown, Rng(0)).is_copy
+    claim = court(innocent, strangers).rule(Party(QUICK, key), Party(QUICK, forged))
+    assert claim.winner == "owner"
+    assert claim.failed == ("nulls",)
+
+
+def test_an_honest_claim_stands_before_the_judges_negatives(
+    mark: Marking, stolen: Thieves, strangers: list[Classifier]
+) -> None:
+    key = mark(QUICK).key
+    copy = stolen(FineTuneLast())
+    claim = court(copy, strangers).rule(Party(QUICK, key), Party(QUICK, key))
+    assert claim.failed == ()
+    assert claim.winner == "claimant"  # nothing dates either key
+
+
+def test_a_seed_that_was_found_later_expands_to_other_tests(mark: Marking) -> None:
+    key = mark(QUICK).key
+    assert QUICK.rederive(replace(key, seed="00" * 32)).commitment() != key.commitment()
+
+
+def test_without_a_protocol_the_seed_is_thrown_away(owner_task: OwnerTask) -> None:
+    quick = replace(QUICK, n_seeds=8, growth_steps=5, protocol="none")
+    assert quick.protect(owner_task, Rng(4)).key.seed == ""
+
+
+def test_every_other_seed_may_be_exposed_and_the_rest_stays_secret(mark: Marking) -> None:
+    key = mark(SCHEME).key
+    exposed, case = SCHEME.exposed(key), Contents.of(key).case
+    assert exposed.data == {"layer": "body.relu2"}
+    for kind, tests in (("blackbox", case.blackbox), ("whitebox", case.whitebox)):
+        known = tests.select(tests.seed % 2 == 0)
+        assert torch.equal(exposed.tensors[f"{kind}_images"], known.images)
+        assert torch.equal(exposed.tensors[f"{kind}_labels"], known.labels)
+        assert 0 < len(known) < len(tests)
+
+
+def test_a_scenario_that_exposes_tests_decides_on_the_others(
+    mark: Marking, stolen: Thieves, suspect: Show
+) -> None:
+    scheme = replace(SCHEME, decide_on="held-out")
+    shown = suspect(stolen(FineTuneLast()))
+    verdict = scheme.verify(mark(SCHEME).key, shown, Rng(0))
+    held = verdict.figures["evidence"]["held-out"]
+    assert verdict.p_value == held["p_value"]
+    assert verdict.is_copy
+
+
+@pytest.mark.parametrize("needed", ["any", "majority"])
+def test_the_verdict_follows_the_wanted_combination(
+    mark: Marking, stolen: Thieves, suspect: Show, needed: str
+) -> None:
+    scheme = dataclasses.replace(SCHEME, needed=needed)
+    verdict = scheme.verify(mark(SCHEME).key, suspect(stolen(RetrainAll())), Rng(0))
+    ps = sorted(line["p_value"] for line in table(verdict.figures).values())
+    expected = 6 * ps[0] if needed == "any" else 6 / 4 * ps[3]
+    assert verdict.p_value == pytest.approx(min(1.0, expected))
+    assert verdict.is_copy is (verdict.p_value <= scheme.level) is (verdict.statistic >= 0.5)
+
+
+def test_a_verdict_depends_on_nothing_but_key_and_suspect(
+    mark: Marking, suspect: Show, innocent: Classifier
+) -> None:
+    key = mark(SCHEME).key
+    first, second = (
+        SCHEME.verify(Key.of(key.bundle()), suspect(innocent), Rng(seed)) for seed in (1, 2)
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("method", "eps", "n"),
+    [("any", 0.0, 14), ("any", 0.1, 4), ("pgd", 0.0, 6), ("cw", 0.0, 2), ("cw", 3.0, 1)],
+)
+def test_settings_name_one_generator_or_leave_it_to_the_gap_rule(
+    method: str, eps: float, n: int
+) -> None:
+    found = replace(DeepJudge(), method=method, eps=eps)._candidates()
+    assert len(found) == n
+    if n == 1:
+        assert found[0].title == f"{method} {eps:g}"
