@@ -31,7 +31,7 @@ class Claim(Frozen):
     - wider: the first metric's gap between copies and innocents is wider than each of the others'
     - falls, rises: along the degrees of each series each metric falls, or rises
     - lost: by each metric no copy is on the near side of the threshold
-    - evades-some: each copy is beyond the threshold in a metric, and none in all of them
+    - evades-some: copies are beyond the threshold in metrics, and none of them in all
     - differs: the gap between copies and innocents depends on the owner
     """
 

@@ -111,7 +111,7 @@ def radars(found: Findings) -> Figure:
     shown = [*found.copies, *_nearest(found)][:_MOST_RADARS]
     n_columns = min(4, max(len(shown), 1))
     n_lines = math.ceil(len(shown) / n_columns)
-    figure = Figure(figsize=(2.7 * n_columns, 2.9 * n_lines + 0.5), layout="constrained")
+    figure = Figure(figsize=(2.7 * n_columns, 3.3 * n_lines + 0.5), layout="constrained")
     for i, sample in enumerate(shown):
         axes = figure.add_subplot(n_lines, n_columns, i + 1, projection="polar")
         assert isinstance(axes, PolarAxes)  # noqa: S101 - what that projection makes
@@ -158,7 +158,7 @@ def _radar(axes: PolarAxes, found: Findings, sample: Sample) -> None:
     axes.set_yticks([0.5, 1.0], ["", ""])
     axes.set_xticks(angles, list(values), fontsize=7)
     axes.tick_params(pad=-1)
-    axes.set_title(f"{short(sample.name)}\narea {area(sample):.2f}", fontsize=9)
+    axes.set_title(f"{short(sample.name)}\narea {area(sample):.2f}", fontsize=9, pad=14)
 
 
 def curves(found: Findings) -> Figure:

@@ -63,6 +63,11 @@ class Sample:
         """Whether a thief made it."""
         return self.kind == "copy"
 
+    @property
+    def title(self) -> str:
+        """The name, and which repeat it is after the first."""
+        return f"{self.name} (repeat {self.repeat + 1})" if self.repeat else self.name
+
     def get(self, metric: str, part: Part = "all") -> Reading | None:
         """Return the reading of a metric, None where it does not apply."""
         return self.readings.get(part, {}).get(metric)

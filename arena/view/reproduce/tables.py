@@ -65,7 +65,7 @@ def _by_model(found: Findings) -> Table:
     columns.append("votes")
     rows = []
     for sample in found.samples:
-        row: list[str | float] = [sample.name, sample.kind, sample.utility]
+        row: list[str | float] = [sample.title, sample.kind, sample.utility]
         if asked:
             row.append(sample.columns.get("images_queried", math.nan))
         row += [_value(sample, metric, part) for metric in metrics for part in parts]
@@ -103,13 +103,18 @@ def thresholds(found: Findings) -> Table:
 
 
 def _by_owner(found: Findings) -> Table:
-    columns = ["owner"]
+    said = {
+        owner: f"{series.title} {degree:g}"
+        for series in found.experiment.series
+        for owner, degree in zip(series.members, series.degrees, strict=True)
+    }
+    columns = ["judge"]
     for metric in found.experiment.metrics:
         columns += [f"{metric}, {what}" for what in ("copies", "innocents", "gap", "AUC")]
     rows = []
     for owner in found.owners():
         mine = found.of_owner(owner)
-        row: list[str | float] = [owner]
+        row: list[str | float] = [said.get(owner, owner)]
         for metric in found.experiment.metrics:
             copies, innocents = (mine.values(metric, copies=side) for side in (True, False))
             means = [float(np.mean(v)) if v else math.nan for v in (copies, innocents)]
