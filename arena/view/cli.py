@@ -10,6 +10,7 @@ import typer
 
 import arena
 from arena.view.failures import ending
+from arena.view.judge_cli import judge, serve
 from arena.view.shipped import DEFAULT
 
 app = typer.Typer(
@@ -142,6 +143,10 @@ def tensorboard(folder: Folder) -> None:
     from arena.view.show import rebuild_tensorboard
 
     rebuild_tensorboard(folder)
+
+
+app.command()(judge)
+app.command()(serve)
 
 
 def main() -> None:

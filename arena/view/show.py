@@ -69,5 +69,5 @@ def as_plain(report: Report) -> dict[str, Json]:
         ],
         "owners": [asdict(owner) for owner in report.honesty],
         "rounds": [decoded(row) for row in report.rounds],
-        "innocents": list(report.innocents),
+        "innocents": [decoded(row) for row in report.innocents],
     }

@@ -310,7 +310,8 @@ def differs(claim: Claim, found: Findings, rng: Rng) -> Result:
     if len(table) < 3 or len(blocks) < 3:
         return Result("undecided", f"{len(table)} owners and {len(blocks)} copies are too few")
     columns = [[row[name] for name in blocks] for row in table.values()]
-    p = float(stats.friedmanchisquare(*columns).pvalue)
+    alike = all(len(set(row)) == 1 for row in zip(*columns, strict=True))
+    p = 1.0 if alike else float(stats.friedmanchisquare(*columns).pvalue)
     means = {owner: float(np.mean(list(row.values()))) for owner, row in table.items()}
     best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     says = (

@@ -15,6 +15,9 @@ from arena.world.data import known, load
 from arena.world.plain import Json
 
 
+_TASKS = ("quickstart", "mnist", "cifar10")  # tournaments that lend their task
+
+
 @dataclass(frozen=True)
 class Planned:
     """An experiment that can be played: its name, its file, and its scenario on the wanted data."""
@@ -66,12 +69,11 @@ def task_on(data: str) -> tuple[dict[str, Json], str]:
     Raises:
         ScenarioError: no shipped tournament has a task for data of that shape.
     """
-    tasks = {
-        task.data: task
-        for name, path in shipped().items()
-        if "/" not in name and name in ("quickstart", "mnist", "cifar10")
-        for task in [TaskTable.model_validate(tomllib.loads(path.read_text())["task"])]
-    }
+    tasks = {}
+    for name in _TASKS:
+        text = shipped()[name].read_text(encoding="utf-8")
+        task = TaskTable.model_validate(tomllib.loads(text)["task"])
+        tasks[task.data] = task
     shapes = {info.name: info.shape for info in known()}
     shape = _shape(data, shapes)
     for like, task in tasks.items():

@@ -287,9 +287,8 @@ def _range(
     if points:
         x, middle, low, high = (np.asarray(column) for column in zip(*points, strict=True))
         marker = "o-" if copies else "s-"
-        axes.errorbar(
-            x, middle, (middle - low, high - middle), fmt=marker, color=colour, ms=4, capsize=3
-        )
+        reach = np.maximum(0.0, (middle - low, high - middle))  # a mean may round past its values
+        axes.errorbar(x, middle, reach, fmt=marker, color=colour, ms=4, capsize=3)
 
 
 def _level(axes: Axes, found: Findings, metric: str, degree: float) -> None:

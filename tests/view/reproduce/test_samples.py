@@ -1,0 +1,126 @@
+"""From rows of the ledger to samples."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from arena.runs.ledger import Row
+from arena.view.reproduce.samples import Sample, findings_of, merged, samples_of
+from tests.view.conftest import made_report, row
+from tests.view.reproduce.conftest import experiment, sample, series
+
+
+def evidence(values: dict[str, float], part: str = "all") -> str:
+    lines = [{"metric": m, "value": v, "tau": 0.5, "vote": v <= 0.5} for m, v in values.items()]
+    shares = {metric: 1 - value for metric, value in values.items()}
+    return json.dumps({"evidence": {part: {"lines": lines, "radar": {"similarities": shares}}}})
+
+
+def innocent(number: int, **more: object) -> Row:
+    made: Row = {
+        "owner": "o",
+        "repeat": 0,
+        "number": number,
+        "kind": "Neg-1",
+        "caught": 0,
+        "statistic_name": "BER",
+        "statistic": 0.5,
+        "threshold": 0.3,
+        "utility": 0.9,
+        "reason": "",
+        "figures": "{}",
+    }
+    return made | more
+
+
+def one(**more: object) -> Sample:
+    fields = {"statistic_name": "BER", "caught": 1, "figures": "{}", **more}
+    (found,) = samples_of(made_report([row("o", "t", 0.5, **fields)]))
+    return found
+
+
+def test_a_statistic_and_its_threshold_are_a_reading() -> None:
+    reading = one(statistic=0.1, threshold=0.3).get("BER")
+    assert reading is not None
+    assert (reading.value, reading.line, reading.is_copy) == (0.1, 0.3, True)
+
+
+def test_each_line_of_the_evidence_is_a_reading_of_its_part() -> None:
+    found = one(figures=evidence({"RobD": 0.2, "JSD": 0.7}, part="held-out"))
+    inside, outside = found.get("RobD", "held-out"), found.get("JSD", "held-out")
+    assert inside is not None
+    assert outside is not None
+    assert (inside.is_copy, outside.is_copy, inside.similarity) == (True, False, 0.8)
+    assert found.get("RobD") is None
+
+
+@pytest.mark.parametrize(
+    ("values", "area"),
+    [
+        ({"A": 0.0, "B": 0.0, "C": 0.0}, 1.0),
+        ({"A": 1.0, "B": 1.0, "C": 1.0}, 0.0),
+        ({"A": 0.5, "B": 0.0, "C": 1.0}, 0.5 / 3),
+    ],
+)
+def test_area_is_the_mean_product_of_neighbours(values: dict[str, float], area: float) -> None:
+    reading = one(figures=evidence(values)).get("area")
+    assert reading is not None
+    assert reading.value == pytest.approx(area)
+    assert reading.is_copy is None
+
+
+def test_two_axes_make_no_area() -> None:
+    reading = one(figures=evidence({"A": 0.0, "B": 0.0})).get("area")
+    assert reading is not None
+    assert math.isnan(reading.value)
+
+
+def test_a_failed_round_is_a_sample_without_readings_and_with_its_reason() -> None:
+    (found,) = samples_of(made_report([row("o", "t", None, figures="{}")]))
+    assert (dict(found.readings), found.note) == ({}, "it broke")
+
+
+def test_innocents_are_samples_of_their_kind() -> None:
+    report = made_report(
+        [row("o", "t", figures="{}", statistic_name="BER")],
+        [innocent(0), innocent(1, kind="Neg-2")],
+    )
+    found = samples_of(report)[1:]
+    assert [(s.name, s.kind, s.is_copy) for s in found] == [
+        ("Neg-1 1", "Neg-1", False),
+        ("Neg-2 2", "Neg-2", False),
+    ]
+
+
+def test_what_several_owners_measure_of_one_thief_is_one_sample() -> None:
+    both = [sample("t", {"A": 0.1}, owner="a"), sample("t", {"A": 0.9, "B": 0.2}, owner="b")]
+    (found,) = merged(both)
+    first, second = found.get("A"), found.get("B")
+    assert first is not None
+    assert second is not None
+    assert (found.owner, first.value, second.value) == ("a", 0.1, 0.2)
+
+
+def test_repeats_and_kinds_are_kept_apart() -> None:
+    apart = [sample("t", {}), sample("t", {}, repeat=1), sample("t", {}, kind="Neg-1")]
+    found = merged(apart)
+    assert [(s.title, s.kind) for s in found] == [
+        ("t", "copy"),
+        ("t (repeat 2)", "copy"),
+        ("t", "Neg-1"),
+    ]
+
+
+def test_a_series_is_walked_in_its_order_by_degree_or_by_a_column() -> None:
+    rows = [
+        row("o", name, statistic_name="BER", statistic=value, figures="{}", images_queried=asked)
+        for name, value, asked in (("c1", 0.4, 30.0), ("c0", 0.2, 10.0))
+    ]
+    found = findings_of(experiment("curves", ("BER",)), made_report(rows))
+    assert [(d, r.value) for d, _, r in found.along(series(2), "BER")] == [(1, 0.2), (2, 0.4)]
+    by_column = series(2, degrees=[])
+    assert [d for d, _, _ in found.along(by_column, "BER")] == [10.0, 30.0]
+    assert list(found.along(series(2), "MR")) == []
