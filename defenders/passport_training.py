@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -39,6 +40,22 @@ def fresh_bottleneck(rng: Rng, n_channels: int) -> Bottleneck:
 def sign_loss(scale: Tensor, signs: Tensor, strength: float) -> Tensor:
     """Return strength * sum ReLU(0.1 - sign * scale) + 1e-5 |scale|^2 over the channels (C,)."""
     return strength * F.relu(MARGIN - signs * scale).sum() + _SHRINK * scale.square().sum()
+
+
+def tail(model: nn.Module, norm: str) -> tuple[nn.Module, str, tuple[str, ...]]:
+    """Return what runs from a normalisation on, to be fed with what the layer before it returns.
+
+    Returns:
+        The tail, which shares the model's weights; what its names lack of the model's; the name of
+        the layer before it. Where the body is no sequence: the model, "" and no name.
+    """
+    body, prefix = model.get_submodule("body"), "body."
+    names = [name for name, _ in body.named_children()]
+    first = names.index(norm.removeprefix(prefix).partition(".")[0])
+    if not isinstance(body, nn.Sequential) or first == 0:
+        return model, "", ()
+    rest = nn.Sequential(OrderedDict(list(body.named_children())[first:]))
+    return rest, prefix, (prefix + names[first - 1],)
 
 
 class Branch(Hook):
@@ -122,7 +139,8 @@ class PrivateBranch(Branch):
     """A second forward pass in which passports give scale and shift; its loss is added (V2, PAN).
 
     The private pass normalises by its batch's own statistics and records them for itself, so the
-    released model's stay as they are.
+    released model's stay as they are. Before the first passport both passes are the same: in a
+    model that is a sequence the private one goes on from there.
 
     Attributes:
         nets: for each layer the bottleneck behind Avg(W * P); none where there is nothing behind.
@@ -140,14 +158,16 @@ class PrivateBranch(Branch):
         super().__init__(places, passports, bits, strength)
         self.nets, self.lr = tuple(nets), lr
         self._buffers: Mapping[str, Tensor] = {}
+        self._tail, self._prefix = nn.Module(), ""
         self._optimiser: torch.optim.Optimizer | None = None
 
     def start(self, model: nn.Module, rng: Rng, device: str) -> None:
         """Make statistics of the branch's own, and an optimiser for its bottlenecks."""
         super().start(model, rng, device)
+        self._tail, self._prefix, self.layers = tail(model, self.places[0].norm)
         self._buffers = {
             f"{name}.{part}": buffer.detach().clone()
-            for name, module in model.named_modules()
+            for name, module in self._tail.named_modules()
             if isinstance(module, BATCH_NORMS)
             for part, buffer in module.named_buffers()
         }
@@ -168,8 +188,10 @@ class PrivateBranch(Branch):
             pairs = [(squeezed(net, scale), squeezed(net, shift)) for net, (scale, shift) in linked]
         given = dict(self._buffers)
         for place, (scale, shift) in zip(self.places, pairs, strict=True):
-            given |= {f"{place.norm}.weight": scale, f"{place.norm}.bias": shift}
-        logits = functional_call(view.model, given, (view.images,))
+            norm = place.norm.removeprefix(self._prefix)
+            given |= {f"{norm}.weight": scale, f"{norm}.bias": shift}
+        shared = view.activations[self.layers[0]] if self.layers else view.images
+        logits = functional_call(self._tail, given, (shared,))
         return loss + F.cross_entropy(logits.float(), view.targets)
 
     def before_step(self, view: StepView) -> None:

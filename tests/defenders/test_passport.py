@@ -7,19 +7,26 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from arena.game.defense import OwnerTask, Protected
+from arena.game.keys import random_bits
 from arena.game.lab import Lab
 from arena.game.suspect import Suspect
-from arena.world.models import Classifier, pack, unpack
+from arena.world import layers
+from arena.world.compute import captured
+from arena.world.models import Classifier, ModelCard, build, pack, unpack
+from arena.world.plain import Json
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, History, Hook, Recipe, StepView
 from defenders.passport import DeepIPR1, DeepIPR2, DeepIPR3, PassportAware
 from defenders.passport_base import Passport
 from defenders.passport_branch import agreement, balanced, responses
-from defenders.passport_layers import affine, footprints, uniform_passports
+from defenders.passport_layers import affine, footprints, passport_layers, uniform_passports
+from defenders.passport_training import PrivateBranch
 from tests.defenders.conftest import COMPUTE, LAB
 
 Show = Callable[[Classifier], Suspect]
@@ -134,6 +141,52 @@ def test_balanced_images_are_equally_many_of_each_class(task: Task) -> None:
     counts = torch.bincount(shown.labels, minlength=10)
     assert len(shown) == 100
     assert int(counts.max() - counts.min()) <= 1
+
+
+def card_of(architecture: str, n_channels: int = 1, **arguments: Json) -> ModelCard:
+    return ModelCard(
+        architecture=architecture,
+        arguments=arguments,
+        n_classes=10,
+        input_shape=(n_channels, 32, 32),
+        mean=(0.5,) * n_channels,
+        std=(0.3,) * n_channels,
+    )
+
+
+@pytest.mark.parametrize(
+    ("card", "shared"),
+    [
+        (card_of("cnn8"), ["body.conv2"]),
+        (card_of("lenet5", norm="batch"), ["body.conv1"]),
+        (card_of("resnet20"), ["body.stage2"]),
+        (card_of("torchvision:resnet18", 3), []),
+    ],
+    ids=["cnn8", "lenet5", "resnet20", "torchvision"],
+)
+def test_a_private_pass_that_goes_on_from_the_public_one_is_a_whole_one(
+    card: ModelCard, shared: list[str]
+) -> None:
+    model = build(card, Rng(0)).train()
+    images, targets = torch.rand(8, *card.input_shape, generator=Rng(1).torch()), torch.arange(8)
+    places = passport_layers(model, 2)
+    passports = [uniform_passports(Rng(2), place.entry) for place in places]
+    bits = random_bits(Rng(3), sum(place.n_bits for place in places))
+    branch = PrivateBranch(places, passports, bits, 0.1)
+    branch.start(model, Rng(4), "cpu")
+    assert list(branch.layers) == shared
+    with captured(model, branch.layers) as seen:
+        found = branch.loss(StepView(model, 0, 1, images, targets, model(images), 8, seen))
+    given = dict(model.copy().named_buffers())
+    for place, (scale, shift) in zip(places, branch.affines(), strict=True):
+        given |= {f"{place.norm}.weight": scale, f"{place.norm}.bias": shift}
+    whole = F.cross_entropy(functional_call(model, given, (images,)), targets)
+    whole = whole + branch.signature_loss([scale for scale, _ in branch.affines()])
+    assert found.item() == pytest.approx(whole.item(), rel=1e-4)
+    weights = [layers.weight(model, name) for name in layers.weighted(model, card.input_shape)]
+    pairs = zip(*(torch.autograd.grad(loss, weights) for loss in (found, whole)), strict=True)
+    for mine, full in pairs:
+        assert float((mine - full).norm()) <= 1e-3 * float(full.norm())
 
 
 @pytest.mark.parametrize("seed", SEEDS)
