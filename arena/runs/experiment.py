@@ -14,7 +14,16 @@ from arena.world.plain import Frozen, Json
 
 Figure = Literal["strips", "radars", "curves", "parts", "gaps"]
 Test = Literal[
-    "separates", "ordered", "no-worse", "wider", "falls", "rises", "lost", "evades-some", "differs"
+    "voted",
+    "separates",
+    "ordered",
+    "no-worse",
+    "wider",
+    "falls",
+    "rises",
+    "lost",
+    "evades-some",
+    "differs",
 ]
 Part = Literal["all", "exposed", "held-out"]
 
@@ -24,6 +33,7 @@ class Claim(Frozen):
 
     `test` says what would confirm it:
 
+    - voted: more than half of the metrics vote copy for every copy, and for no innocent
     - separates: by each metric, every copy is on the near side of the threshold, every innocent
       beyond it
     - ordered: by each metric, every copy is nearer to the victim than every innocent

@@ -55,6 +55,24 @@ def _always(hold: Sequence[bool], what: str) -> tuple[bool, str]:
     return all(hold), f"{_share(sum(hold), len(hold))} {what}"
 
 
+def voted(claim: Claim, found: Findings, rng: Rng) -> Result:
+    """Test that a majority of the metrics that apply votes copy for copies, and for them alone."""
+    copies, innocents = ([_majority(s, claim, found) for s in side] for side in _sides(found))
+    caught, said = _always(copies, "copies voted copies")
+    spared, too = _always([not vote for vote in innocents], "innocents not")
+    return Result(_universal(caught and spared, min(len(copies), len(innocents))), f"{said}, {too}")
+
+
+def _sides(found: Findings) -> tuple[list[Sample], list[Sample]]:
+    return found.copies, found.innocents
+
+
+def _majority(sample: Sample, claim: Claim, found: Findings) -> bool:
+    readings = (sample.get(metric, claim.part) for metric in _metrics(claim, found))
+    votes = [bool(reading.is_copy) for reading in readings if reading is not None]
+    return sum(votes) > len(votes) / 2
+
+
 def separates(claim: Claim, found: Findings, rng: Rng) -> Result:
     """Test that every copy is on the near side of each metric's threshold, no innocent is."""
     says, holds, fewest = [], True, _ENOUGH
@@ -322,6 +340,7 @@ def differs(claim: Claim, found: Findings, rng: Rng) -> Result:
 
 
 _TESTS: Mapping[Test, Callable[[Claim, Findings, Rng], Result]] = {
+    "voted": voted,
     "separates": separates,
     "ordered": ordered,
     "no-worse": no_worse,

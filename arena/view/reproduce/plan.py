@@ -14,7 +14,6 @@ from arena.view.shipped import shipped
 from arena.world.data import known, load
 from arena.world.plain import Json
 
-
 _TASKS = ("quickstart", "mnist", "cifar10")  # tournaments that lend their task
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.projections.polar import PolarAxes
 
 from arena.runs.experiment import Figure as Kind
-from arena.runs.experiment import Part
+from arena.runs.experiment import Part, Series
 from arena.view.figures import short
 from arena.view.reproduce.samples import Findings, Reading, Sample
 
@@ -111,7 +112,8 @@ def radars(found: Findings) -> Figure:
     shown = [*found.copies, *_nearest(found)][:_MOST_RADARS]
     n_columns = min(4, max(len(shown), 1))
     n_lines = math.ceil(len(shown) / n_columns)
-    figure = Figure(figsize=(2.7 * n_columns, 3.3 * n_lines + 0.5), layout="constrained")
+    engine = ConstrainedLayoutEngine(rect=(0, 0, 1, 0.98))  # titles of the top row lie high
+    figure = Figure(figsize=(2.7 * n_columns, 3.3 * n_lines + 0.5), layout=engine)
     for i, sample in enumerate(shown):
         axes = figure.add_subplot(n_lines, n_columns, i + 1, projection="polar")
         assert isinstance(axes, PolarAxes)  # noqa: S101 - what that projection makes
@@ -170,15 +172,8 @@ def curves(found: Findings) -> Figure:
     titles = list(dict.fromkeys(s.title for s in series))
     for line, metric in zip(panels, metrics, strict=True):
         for axes, name in zip(line, axes_names, strict=True):
-            _band(axes, found, metric)
-            for one in (s for s in series if s.axis == name):
-                i = titles.index(one.title)
-                points = sorted((d, reading.value) for d, _, reading in found.along(one, metric))
-                x, y = [d for d, _ in points], [v for _, v in points]
-                axes.plot(x, y, _STYLES[i % 5], color=_COLOURS[i % 5], ms=4)
-                axes.set_xscale("log" if one.log else "linear")
-            _tau(axes.axhline, found.copies, metric)
-            axes.spines[["top", "right"]].set_visible(False)
+            shown = [(one, titles.index(one.title)) for one in series if one.axis == name]
+            _curves(axes, found, metric, shown)
         line[0].set_ylabel(_axis(found, metric), fontsize=8)
     for axes, name in zip(panels[-1], axes_names, strict=True):
         axes.set_xlabel(name)
@@ -189,6 +184,23 @@ def curves(found: Findings) -> Figure:
     band = Patch(color=_INNOCENT, alpha=0.2, label="innocents, unseen: least to most")
     _key(figure, *lines, band, _threshold("threshold (tau)"))
     return figure
+
+
+def _curves(axes: Axes, found: Findings, metric: str, series: Sequence[tuple[Series, int]]) -> None:
+    """Draw the series of a panel, each with the number of its style."""
+    axes.spines[["top", "right"]].set_visible(False)
+    for one, i in series:
+        points = sorted((degree, reading.value) for degree, _, reading in found.along(one, metric))
+        x, y = [degree for degree, _ in points], [value for _, value in points]
+        axes.plot(x, y, _STYLES[i % 5], color=_COLOURS[i % 5], ms=4)
+        axes.set_xscale("log" if one.log and points else "linear")
+    if not any(len(line.get_xdata()) for line in axes.lines):
+        axes.set(xticks=[], yticks=[])
+        middle = axes.text(0.5, 0.5, "does not apply", color="0.5", transform=axes.transAxes)
+        middle.set(ha="center", va="center")
+        return
+    _band(axes, found, metric)
+    _tau(axes.axhline, found.copies, metric)
 
 
 def _band(axes: Axes, found: Findings, metric: str) -> None:
@@ -247,7 +259,7 @@ def _on_parts(axes: Axes, sample: Sample, metric: str, row: int) -> None:
 def gaps(found: Findings) -> Figure:
     """Draw what copies and innocents show to each owner, in order of the owners' degree."""
     series, metrics = found.experiment.series, found.experiment.metrics
-    size = (3.1 * len(series) + 0.8, 2.5 * len(metrics) + 0.8)
+    size = (max(3.1 * len(series) + 0.8, 8.0), 2.5 * len(metrics) + 0.8)
     figure, panels = _panels(len(metrics), len(series), size)
     for line, metric in zip(panels, metrics, strict=True):
         for axes, one in zip(line, series, strict=True):

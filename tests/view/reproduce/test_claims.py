@@ -51,6 +51,28 @@ def test_what_separates_says_is_shares_with_exact_intervals() -> None:
     assert result.because.endswith("AUC 1.000")
 
 
+@pytest.mark.parametrize(
+    ("copy", "innocent", "expected"),
+    [
+        ((0.1, 0.2, 0.9), (0.9, 0.9, 0.1), "confirmed"),
+        ((0.1, 0.9, 0.9), (0.9, 0.9, 0.9), "refuted"),
+        ((0.1, 0.1, 0.1), (0.1, 0.1, 0.9), "refuted"),
+    ],
+)
+def test_voted_is_by_the_majority(
+    copy: tuple[float, ...], innocent: tuple[float, ...], expected: str
+) -> None:
+    samples = [sample(f"c{i}", dict(zip("ABC", copy, strict=True))) for i in range(5)]
+    for i in range(5):
+        samples.append(sample(f"n{i}", dict(zip("ABC", innocent, strict=True)), "Neg-1"))
+    assert outcome("voted", Findings(experiment(metrics="ABC"), samples)) == expected
+
+
+def test_half_of_the_votes_are_no_majority() -> None:
+    half = [sample(f"c{i}", {"A": 0.1, "B": 0.9}) for i in range(5)]
+    assert outcome("voted", Findings(experiment(metrics="AB"), half)) == "refuted"
+
+
 def test_order_needs_no_threshold() -> None:
     assert outcome("ordered", findings([0.6] * 5, [0.7] * 5)) == "confirmed"
     assert outcome("separates", findings([0.6] * 5, [0.7] * 5)) == "refuted"
