@@ -189,12 +189,14 @@ def curves(found: Findings) -> Figure:
 def _curves(axes: Axes, found: Findings, metric: str, series: Sequence[tuple[Series, int]]) -> None:
     """Draw the series of a panel, each with the number of its style."""
     axes.spines[["top", "right"]].set_visible(False)
+    n_drawn = 0
     for one, i in series:
         points = sorted((degree, reading.value) for degree, _, reading in found.along(one, metric))
         x, y = [degree for degree, _ in points], [value for _, value in points]
         axes.plot(x, y, _STYLES[i % 5], color=_COLOURS[i % 5], ms=4)
         axes.set_xscale("log" if one.log and points else "linear")
-    if not any(len(line.get_xdata()) for line in axes.lines):
+        n_drawn += len(points)
+    if not n_drawn:
         axes.set(xticks=[], yticks=[])
         middle = axes.text(0.5, 0.5, "does not apply", color="0.5", transform=axes.transAxes)
         middle.set(ha="center", va="center")

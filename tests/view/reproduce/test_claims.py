@@ -62,15 +62,15 @@ def test_what_separates_says_is_shares_with_exact_intervals() -> None:
 def test_voted_is_by_the_majority(
     copy: tuple[float, ...], innocent: tuple[float, ...], expected: str
 ) -> None:
-    samples = [sample(f"c{i}", dict(zip("ABC", copy, strict=True))) for i in range(5)]
-    for i in range(5):
-        samples.append(sample(f"n{i}", dict(zip("ABC", innocent, strict=True)), "Neg-1"))
-    assert outcome("voted", Findings(experiment(metrics="ABC"), samples)) == expected
+    near, far = (dict(zip("ABC", values, strict=True)) for values in (copy, innocent))
+    samples = [sample(f"c{i}", near) for i in range(5)]
+    samples += [sample(f"n{i}", far, "Neg-1") for i in range(5)]
+    assert outcome("voted", Findings(experiment(metrics=("A", "B", "C")), samples)) == expected
 
 
 def test_half_of_the_votes_are_no_majority() -> None:
     half = [sample(f"c{i}", {"A": 0.1, "B": 0.9}) for i in range(5)]
-    assert outcome("voted", Findings(experiment(metrics="AB"), half)) == "refuted"
+    assert outcome("voted", Findings(experiment(metrics=("A", "B")), half)) == "refuted"
 
 
 def test_order_needs_no_threshold() -> None:
