@@ -121,10 +121,6 @@ def _check(models: Sequence[Classifier], recipe: Recipe) -> None:
         )
 
 
-def _permutation(n: int, generator: torch.Generator, device: str) -> Tensor:
-    return torch.randperm(n, generator=generator, device=device)
-
-
 def _vectorised(model: Classifier, recipe: Recipe, compute: Compute) -> Gradients:
     """Return the function that computes every model's gradients in one call."""
 
