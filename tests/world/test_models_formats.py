@@ -1,6 +1,7 @@
 """Headers of safetensors files: every lie is found before a tensor is read."""
 
 import json
+import pickle
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,22 @@ def entry(begin: object, end: object, *shape: object, dtype: str = "F32") -> dic
 def test_a_sound_header_gives_the_metadata(tmp_path: Path) -> None:
     header = {"__metadata__": {"data": "x"}, "b": entry(8, 12, 1), "a": entry(0, 8, 2, 1)}
     assert read_header(write(tmp_path / "m", header, 12)) == {"data": "x"}
+
+
+@pytest.mark.parametrize("n_header", [0x80, 0x180, 0x280, 0x480])
+def test_a_header_whose_length_begins_like_a_pickle_is_sound(tmp_path: Path, n_header: int) -> None:
+    path = write(tmp_path / "m", b"{}".ljust(n_header), 0)
+    assert path.read_bytes()[:1] == b"\x80"
+    assert foreign_format(path) is None
+    assert read_header(path) == {}
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("value", [None, {}, {"a": 1}, [0] * 300, bytes(9)])
+def test_every_pickle_is_told_from_a_header(tmp_path: Path, protocol: int, value: object) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(pickle.dumps(value, protocol))
+    assert foreign_format(path) == "a pickle"
 
 
 def test_a_file_without_tensors_is_sound(tmp_path: Path) -> None:

@@ -37,9 +37,9 @@ def foreign_format(path: Path) -> str | None:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(2)
-        if start != b"PK":
-            return PICKLE if start[:1] == b"\x80" else None
+            start = file.read(_LENGTH)
+        if start[:2] != b"PK":
+            return PICKLE if _begins_a_pickle(start) else None
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except OSError as error:
@@ -53,6 +53,14 @@ def foreign_format(path: Path) -> str | None:
         return TORCHSCRIPT
     exported = ("archive_format", "serialized_exported_program.json", "models/model.json")
     return PT2 if any(name.endswith(exported) for name in names) else CHECKPOINT
+
+
+def _begins_a_pickle(start: bytes) -> bool:
+    """Tell a pickle from a safetensors file whose header's length happens to begin with 0x80.
+
+    Such a length is below 16 MiB, so its upper bytes are 0, which no pickle can have there.
+    """
+    return start[:1] == b"\x80" and start[3:] != bytes(_LENGTH - 3)
 
 
 def read_header(path: Path) -> dict[str, Json]:
