@@ -12,6 +12,7 @@ from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario, parse_scenario
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.world.compute import Compute
+from tests.runs.exhibits import make_exhibits
 
 HERE = Path(__file__).parent
 SMALL = """
@@ -92,3 +93,11 @@ def play(out: Path, text: str = SMALL, jobs: int = 1, limit_s: float | None = No
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Played:
     """The small tournament, played once in this process."""
     return play(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture(scope="session")
+def exhibits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a person's models. Tests only read it."""
+    folder = tmp_path_factory.mktemp("exhibits")
+    make_exhibits(folder)
+    return folder
