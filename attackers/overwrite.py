@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from arena.game.access import Access
@@ -13,10 +13,10 @@ from arena.game.deliverable import Claim, Deliverable
 from arena.game.keys import Key
 from arena.game.player import Dial, PlayerSpec
 from arena.game.threat import ThreatModel
-from arena.world.data import Dataset
 from arena.world.models import Classifier
 from arena.world.rng import Rng
-from arena.world.training import Examples, Recipe
+from arena.world.training import Recipe
+from attackers.posing import answered, posed, trained_references
 
 _SCHEME = PlayerSpec(name="uchida")
 
@@ -60,32 +60,14 @@ class Overwrite(Attack):
 
     def _task(self, access: Access, stolen: Classifier, rng: Rng) -> OwnerTask:
         """Return the thief's side dressed as an owner's."""
-        own = access.data()
-        labelled = replace(own, labels=access.lab.labels(stolen, own.images))
+        labelled = answered(access, stolen, rng)
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch)
-        truth = own if access.grants.data_labels else labelled
+        truth = access.data() if access.grants.data_labels else labelled
 
         def references() -> Sequence[Classifier]:
-            streams = [rng.child("reference", i) for i in range(self.references)]
-            return [_reference(access, truth, recipe, stream) for stream in streams]
+            return trained_references(access, truth, recipe, self.references, rng)
 
-        return OwnerTask(
-            data=labelled,
-            probe=labelled,
-            card=stolen.card,
-            recipe=recipe,
-            lab=access.lab,
-            train_rng=rng.child("train"),
-            _base=stolen,
-            _nulls=references,
-            marks_base=True,
-        )
-
-
-def _reference(access: Access, data: Dataset, recipe: Recipe, rng: Rng) -> Classifier:
-    model = access.lab.build(access.card, rng.child("initial"))
-    access.lab.train(model, Examples.of(data), recipe, rng.child("training"))
-    return model
+        return posed(access, stolen, labelled, recipe, rng.child("train"), references)
 
 
 def _claim(access: Access, spec: PlayerSpec, scheme: Defense, key: Key) -> Claim:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
+from arena.game.decoder import Projection
 from arena.game.defense import OwnerTask, Protected, defense
 from arena.game.keys import Key, expand, random_bits
 from arena.game.player import Dial
@@ -126,12 +127,24 @@ class DeepSigns(WhiteBox):
 
     def read(self, key: Key, suspect: Suspect) -> Reading:
         """Return the signs of the projected mean activations of the marked classes."""
+        found = self._means(key, suspect) @ key.tensors["matrix"].double() > 0
+        return Reading(found.flatten(), key.tensors["bits"].flatten())
+
+    def _means(self, key: Key, suspect: Suspect) -> Tensor:
+        """Return the suspect's mean activations (n, M) of the marked classes."""
         layer, width = key.settings["layer"], key.settings["width"]
         rows = features(suspect.activations(layer, key.tensors["images"]).double())
         if rows.shape[1] != width:
             raise NotComparable(
                 f"layer {layer!r} shows {rows.shape[1]} features, the key reads {width}"
             )
-        means = class_means(rows, key.tensors["places"], len(key.tensors["bits"]))
-        found = means @ key.tensors["matrix"].double() > 0
-        return Reading(found.flatten(), key.tensors["bits"].flatten())
+        return class_means(rows, key.tensors["places"], len(key.tensors["bits"]))
+
+    def projection(self, key: Key, suspect: Suspect) -> Projection:
+        """Return the matrix by its columns, each of which reads every marked class."""
+        means = self._means(key, suspect)
+        return Projection(key.tensors["matrix"].T, means, key.tensors["bits"].T)
+
+    def reprojected(self, key: Key, rows: Tensor) -> Key:
+        """Return the key with another matrix."""
+        return replace(key, tensors={**key.tensors, "matrix": rows.T.contiguous()})

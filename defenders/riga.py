@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from arena.game.decoder import Projection
 from arena.game.defense import OwnerTask, Protected, defense
 from arena.game.keys import Key, expand, random_bits
 from arena.game.player import Dial
@@ -17,7 +18,7 @@ from arena.world import layers
 from arena.world.plain import Json
 from arena.world.rng import Rng
 from defenders.bits import Reading
-from defenders.rivals import Contest, Rivals, fresh_net, perceptron, reordered
+from defenders.rivals import Contest, Rivals, fresh_net, hidden, perceptron, reordered
 from defenders.uchida import carrier, target_layer
 from defenders.whitebox import Embed, WhiteBox, embedded
 
@@ -135,3 +136,20 @@ class Riga(WhiteBox):
         weight = suspect.weights(key.settings["layer"], tuple(key.settings["shape"]))
         found = extracted(key.tensors, carrier(weight)[None])[0]
         return Reading(found, key.tensors["bits"])
+
+    def projection(self, key: Key, suspect: Suspect) -> Projection:
+        """Return the extractor's last layer, bias included, and the hidden units that it reads."""
+        given, tensors = key.settings, key.tensors
+        weight, bias, head, shift = (tensors[f"{_NET}{i}"].double() for i in range(4))
+        row = carrier(suspect.weights(given["layer"], tuple(given["shape"]))).double()
+        units = hidden(weight, bias, row[None] / tensors["unit"].double())  # (1, hidden)
+        features = torch.cat([units, torch.ones_like(units[:, :1])], 1)
+        rows = torch.cat([head, shift[:, None]], 1)
+        return Projection(rows, features, tensors["bits"][:, None])
+
+    def reprojected(self, key: Key, rows: Tensor) -> Key:
+        """Return the key with another last layer of the extractor."""
+        like = key.tensors[f"{_NET}2"]
+        rows = rows.to(like)
+        head = {f"{_NET}2": rows[:, :-1].contiguous(), f"{_NET}3": rows[:, -1].contiguous()}
+        return replace(key, tensors={**key.tensors, **head})

@@ -22,9 +22,14 @@ _CLIP = 0.1  # bound on the critic's weights
 
 
 def perceptron(net: Net, rows: Tensor) -> Tensor:
-    """Return the outputs (B, n_out) of a network on rows (B, n_in); leaky ReLU of slope 0.2."""
+    """Return the outputs (B, n_out) of a network on rows (B, n_in)."""
     weight, bias, head, shift = net
-    return F.linear(F.leaky_relu(F.linear(rows, weight, bias), 0.2), head, shift)
+    return F.linear(hidden(weight, bias, rows), head, shift)
+
+
+def hidden(weight: Tensor, bias: Tensor, rows: Tensor) -> Tensor:
+    """Return the hidden units (B, n_hidden) on rows (B, n_in): a leaky ReLU of slope 0.2."""
+    return F.leaky_relu(F.linear(rows, weight, bias), 0.2)
 
 
 def fresh_net(rng: Rng, n_in: int, n_hidden: int, n_out: int) -> Net:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from arena.errors import PlayerError
+from arena.game.decoder import Projection
 from arena.game.defense import OwnerTask, Protected, defense
 from arena.game.keys import Key, expand, random_bits
 from arena.game.player import Dial
@@ -138,3 +139,13 @@ class Uchida(WhiteBox):
         weight = suspect.weights(key.settings["layer"], tuple(key.settings["shape"]))
         found = project(key.tensors["matrix"].double(), weight) >= 0
         return Reading(found, key.tensors["bits"])
+
+    def projection(self, key: Key, suspect: Suspect) -> Projection:
+        """Return the matrix, and the carrier of the layer that the key names."""
+        weight = suspect.weights(key.settings["layer"], tuple(key.settings["shape"]))
+        matrix, bits = key.tensors["matrix"], key.tensors["bits"]
+        return Projection(matrix, carrier(weight)[None], bits[:, None])
+
+    def reprojected(self, key: Key, rows: Tensor) -> Key:
+        """Return the key with another matrix."""
+        return replace(key, tensors={**key.tensors, "matrix": rows})

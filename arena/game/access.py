@@ -38,6 +38,7 @@ class Gatekeeper:
     Attributes:
         grants: the threat model. victim: the released model. current: the thief's suspect, if any.
         data, pool, transfer: what is granted, or None. exposed: what is exposed of the key.
+        base: the public model that the victim was made from, where it is known.
         verifier: answers whether a suspect would be caught, for scenarios that grant calls of it.
     """
 
@@ -51,6 +52,7 @@ class Gatekeeper:
     pool: Dataset | None = None
     transfer: Dataset | None = None
     exposed: Bundle = field(default_factory=Bundle)
+    base: Classifier | None = None
     verifier: Callable[[Deliverable], bool] | None = None
     _touched: bool = False  # the thief has seen something of the victim
     _exact: Classifier | None = None  # the victim in float64, made once
@@ -97,6 +99,11 @@ class Gatekeeper:
         if not self.grants.knows & {"tests", "passport"}:
             raise RuleViolation("the threat model does not expose the test cases, nor a passport")
         return self.exposed
+
+    def _on_base(self, given: Bundle) -> Bundle:
+        if self.base is None:
+            raise RuleViolation("the threat model does not say what the victim was made from")
+        return pack(self.base)
 
     def _on_query(self, given: Bundle) -> Bundle:
         if level(self.grants.output) < level("labels"):
@@ -284,6 +291,10 @@ class Access:
     def exposed(self) -> Bundle:
         """Return the exposed part of the owner's key: test cases, or a passport."""
         return self._channel("exposed", Bundle())
+
+    def base(self) -> Classifier:
+        """Return a copy of the public model that the victim was made from."""
+        return unpack(self._channel("base", Bundle()))
 
     def verify(self, deliverable: Deliverable) -> bool:
         """Ask the owner's verifier whether a suspect would be caught; billed."""

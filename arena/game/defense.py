@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from arena.errors import NotComparable, RuleViolation
+from arena.game.decoder import Projection
 from arena.game.keys import Key
 from arena.game.lab import Lab
 from arena.game.player import Player, Registry
@@ -138,6 +139,14 @@ class Defense(Player):
     def trigger_images(self, key: Key) -> Tensor | None:
         """Return the images by which a key is verified; None where it reads no images."""
         return None
+
+    def projection(self, key: Key, suspect: Suspect) -> Projection | None:
+        """Return what a key projects in a suspect; None where no linear decoder reads the bits."""
+        return None
+
+    def reprojected(self, key: Key, rows: Tensor) -> Key:
+        """Return the key with other rows (N, M) in its projection; as it is where it has none."""
+        return key
 
 
 defenses: Registry[Defense] = Registry("defender", "copyright_arena.defenders")

@@ -181,8 +181,10 @@ class RoundStep(Step):
         return f"{self.move.name} against {self.protect.defense.name}"
 
     def parents(self) -> tuple[Step, ...]:
-        """Return the protected victim and the thief's round before this one."""
-        return (self.protect, self.previous) if self.previous else (self.protect,)
+        """Return the victim, the thief's round before this one, and a base that it knows."""
+        earlier = (self.previous,) if self.previous else ()
+        known = (self.protect.base,) if "base" in self.grants.knows else ()
+        return (self.protect, *earlier, *known)
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters, and the version of the attack's own code."""
@@ -252,6 +254,8 @@ class RoundStep(Step):
         )
         if defenses.find(self.protect.defense.name).exposes in self.grants.knows:
             gate.exposed = inputs(self.protect, "exposed")
+        if "base" in self.grants.knows:
+            gate.base = unpack(inputs(self.protect.base, "model"))
         if self.grants.budget.verifier_calls != 0:
             gate.verifier = self._verifier(task, inputs)
         return gate

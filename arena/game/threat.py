@@ -69,7 +69,8 @@ class ThreatModel(Frozen):
     transfer: str = ""  # name of a data set of another task, to move the model to
     architecture: bool = False  # the victim's architecture is known; whoever has weights knows it
     own_architecture: str = "mlp"  # what the thief builds where it is not
-    knows: frozenset[str] = frozenset()  # "scheme", "tests" (the exposed test cases), "passport"
+    # "scheme"; "tests" (the exposed test cases); "passport"; "base" (what the victim was made from)
+    knows: frozenset[str] = frozenset()
     precommit: bool = False  # may enter a commitment before the victim is published
     deliverables: frozenset[Kind] = frozenset({"model"})
     budget: Budget = Budget()

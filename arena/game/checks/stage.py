@@ -141,6 +141,7 @@ class Stage:
             pool=self.pool() if needs.pool else None,
             transfer=self.transfer() if needs.transfer else None,
             exposed=self.exposed(needs.knows),
+            base=self.victim() if "base" in needs.knows else None,
             verifier=self._recognises,
         )
 
