@@ -97,8 +97,8 @@ class FinePrune(Attack):
     """Removes the channels that are least active on clean images, then fine-tunes (M6).
 
     What: whole channels of one late convolution, those with the lowest mean activation on the
-    thief's own images, become zero in everything that writes or reads them, and stay so while the
-    rest is fine-tuned. The tensors keep their shapes.
+    thief's own images (as the next layer sees it, behind pooling), become zero in everything that
+    writes or reads them, and stay so while the rest is fine-tuned. The tensors keep their shapes.
     Threat model: weights and architecture, own data, labelled for labels "truth"; no queries, no
     key.
     Parameters: rate (share of the channels, in [0, 1]; one is left); layer ("" is the last

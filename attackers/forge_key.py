@@ -58,7 +58,7 @@ def nearest(projection: Projection, margin: float) -> Tensor:
     features, scores = projection.features.double(), projection.scores
     sizes = features.norm(dim=1)  # (S,): a standard normal row scores about as much
     wanted = torch.where(projection.errors, projection.signs * margin * sizes, scores)
-    moved = (wanted - scores) @ torch.linalg.pinv(features).T
+    moved: Tensor = (wanted - scores) @ torch.linalg.pinv(features).T
     return (projection.rows.double() + moved).to(projection.rows.dtype)
 
 

@@ -31,8 +31,17 @@ def factors(group: Group, spread: float, rng: Rng) -> Tensor:
 
 
 def signs(group: Group, rng: Rng) -> Tensor:
-    """Return fair signs (n_units,)."""
-    return torch.randint(0, 2, (group.n_units,), generator=rng.torch()) * 2.0 - 1
+    """Return signs (n_units,), half of them -1 (an odd one is a coin), in a random order.
+
+    Fair coins would leave a surplus of one sign, and with it as much of a mean over filters, which
+    is what Uchida's mark lives in.
+    """
+    generator = rng.torch()
+    coin = int(torch.randint(0, 2, (1,), generator=generator))
+    n_reversed = (group.n_units + coin) // 2
+    drawn = torch.ones(group.n_units)
+    drawn[torch.randperm(group.n_units, generator=generator)[:n_reversed]] = -1.0
+    return drawn
 
 
 def shuffled(model: Classifier, rng: Rng) -> Classifier:
@@ -84,10 +93,10 @@ class Invariant(Attack):
     Differences to the paper: factors enter behind a batch normalisation, and others in front of it,
     where running statistics undo them exactly (a factor in front alone meets its epsilon); signs
     are reversed only where a normalisation or an odd activation undoes it, so ReLU without
-    normalisation keeps them.
+    normalisation keeps them; exactly half of a layer's are, not those that coins choose.
     Reference: Yan, Pan, Zhang, Yang: Rethinking white-box watermarks on deep learning models under
     neural structural obfuscation, 2023, and its predecessor on invariant neuron transforms.
-    Versions: 1.
+    Versions: 2 (exactly half of the signs).
     """
 
     paper: ClassVar[str] = "Yan et al., KDD 2023"

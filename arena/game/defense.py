@@ -23,7 +23,7 @@ from arena.world.models import Classifier, ModelCard
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook, Recipe
 
-Protocol = Literal["none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "full"]
+Protocol = Literal["none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"]
 TaskNeed = Literal["images", "convolution", "norm", "nulls"]
 Secret = Literal["tests", "passport"]
 """Parts of a key that a threat model's `knows` can grant."""

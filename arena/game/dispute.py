@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from arena.game.defense import Defense, Protocol
 from arena.game.deliverable import Claim
@@ -25,7 +26,7 @@ from arena.world.models import Classifier
 from arena.world.plain import Json
 from arena.world.rng import Rng
 
-Check = Literal["timestamp", "prf-labels", "seeded", "nulls", "bound"]
+Check = Literal["timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage"]
 CHECKS: dict[Protocol, frozenset[Check]] = {
     "none": frozenset(),
     "timestamp": frozenset({"timestamp"}),
@@ -33,8 +34,10 @@ CHECKS: dict[Protocol, frozenset[Check]] = {
     "seeded": frozenset({"seeded"}),
     "nulls": frozenset({"nulls"}),
     "bound": frozenset({"timestamp", "bound"}),
-    "full": frozenset({"timestamp", "seeded", "nulls", "bound"}),
+    "lineage": frozenset({"timestamp", "bound", "lineage"}),
+    "full": frozenset({"timestamp", "seeded", "nulls", "bound", "lineage"}),
 }
+_N_PROBES = 256  # images of noise on which models are compared
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ class Court:
             "prf-labels": _prf_labels,
             "nulls": self._nulls,
             "bound": self._bound,
+            "lineage": self._lineage,
         }
         reason = checks[check](party, verdict)
         if reason:
@@ -170,6 +174,28 @@ class Court:
             return "the claimed key does not verify on the model to which it is bound"
         return ""
 
+    def _lineage(self, party: Party, _verdict: Verdict) -> str:
+        """Ask whether the model in dispute was made from the one that the claimant shows.
+
+        On noise, which nobody trained on, independent models answer differently, and what descends
+        from a model still answers much as it does.
+        """
+        suspect, earlier = self.suspect, party.earlier
+        kind = (suspect.input_shape, suspect.n_classes)
+        if earlier is None or (earlier.card.input_shape, earlier.card.n_classes) != kind:
+            return "the claimant shows no earlier model from which this one could have been made"
+        draw = self.rng.child("noise").torch()
+        noise = torch.rand(_N_PROBES, *suspect.input_shape, generator=draw)
+        answers = suspect.compute.probabilities(earlier, noise)
+        values = [likeness(null.answer(noise), answers) for null in self.nulls]
+        p = null_p_value(likeness(suspect.answer(noise), answers), values, high=True)
+        if p <= party.defense.level:
+            return ""
+        return (
+            "the model in dispute is no more like the model that the claimant shows than "
+            f"{len(values)} independent models are (p = {p:.2g})"
+        )
+
     def _owner_is_earlier(self, owner: Party, claimant: Party) -> bool:
         mine, theirs = self._entry(owner), self._entry(claimant)
         if mine is None or theirs is None or not self._verify(owner).is_copy:
@@ -179,6 +205,15 @@ class Court:
         word = "earlier" if earlier else "later"
         self.reasons.append(f"the owner's key verifies too and was committed {word}")
         return earlier
+
+
+def likeness(rows: Tensor, others: Tensor) -> float:
+    """Return how alike two answers (N, C) are: 1 minus their mean distance in variation, [0, 1].
+
+    >>> likeness(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.25, 0.75]]))
+    0.25
+    """
+    return 1 - float((rows.double() - others.double()).abs().sum(1).mean()) / 2
 
 
 def _seeded(party: Party, _verdict: Verdict) -> str:
@@ -193,10 +228,10 @@ def _seeded(party: Party, _verdict: Verdict) -> str:
 def _prf_labels(party: Party, _verdict: Verdict) -> str:
     images = party.defense.trigger_images(party.key)
     labels = party.key.tensors.get("labels")
-    if images is None or labels is None:
-        return ""  # the check speaks of trigger sets only
-    n_classes = int(party.key.settings["n_classes"])
-    if not torch.equal(prf_labels(party.key.seed, images, n_classes), labels):
+    n_classes = party.key.settings.get("n_classes")
+    if images is None or labels is None or n_classes is None:
+        return ""  # the check speaks of trigger sets only: a fingerprint's labels are answers
+    if not torch.equal(prf_labels(party.key.seed, images, int(n_classes)), labels):
         return "the labels are not the ones that the seed gives to these images"
     return ""
 
