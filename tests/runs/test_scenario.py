@@ -148,7 +148,7 @@ BAD = {
     "unknown protocol": (
         edit('scheme = "uchida"', 'scheme = "uchida"\nprotocol = "honour"'),
         "line 14: 'owner.0.protocol': expected 'none', 'timestamp', 'prf-labels', 'seeded', "
-        "'nulls', 'bound' or 'full', found 'honour'",
+        "'nulls', 'bound', 'lineage' or 'full', found 'honour'",
     ),
     "verification below what the scheme reads": (
         edit('scheme = "uchida"', 'scheme = "uchida"\nverification = "labels"'),
