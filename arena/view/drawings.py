@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from arena.game.statistics import area_under
 from arena.runs.leaderboard import Side, Standing
 from arena.runs.ledger import Row
 from arena.view import figures
@@ -111,6 +112,4 @@ def roc(owner: str, copies: Sequence[float], innocents: Sequence[float]) -> Roc:
     above, found = np.asarray(innocents), np.asarray(copies)
     false = [0.0, *(float((above >= t).mean()) for t in thresholds)]
     true = [0.0, *(float((found >= t).mean()) for t in thresholds)]
-    pairs = found[:, None] - above  # (copies, innocents): the area is the share in the right order
-    area = float((pairs > 0).mean() + (pairs == 0).mean() / 2)
-    return Roc(owner, false, true, area, len(copies), len(innocents))
+    return Roc(owner, false, true, area_under(copies, innocents), len(copies), len(innocents))

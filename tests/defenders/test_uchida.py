@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
+from torch import Tensor
 
 from arena.errors import PlayerError
 from arena.game.defense import OwnerTask
+from arena.game.statistics import binomial_tail, least_hits
 from arena.game.suspect import Suspect
 from arena.world import layers
 from arena.world.models import Classifier, build
@@ -67,6 +71,55 @@ def test_the_default_layer_is_the_first_inner_one_with_room(task: Task) -> None:
     names = layers.weighted(model, task.card.input_shape)
     assert target_layer(model, 64) == names[1]
     assert target_layer(model, 100) == names[2]
+
+
+def fresh_matches(models: list[Classifier], n_keys: int) -> Tensor:
+    """Return how many of 64 bits (n_keys, n_models) of fresh keys match in each model."""
+    layer = target_layer(models[0], 64)
+    carriers = torch.stack([carrier(layers.weight(m, layer).detach()) for m in models], 1)  # (M, n)
+    matches = []
+    for i in range(n_keys):
+        key = key_material(f"{i:064x}", 64, len(carriers))
+        found = key["matrix"] @ carriers >= 0  # (T, n)
+        matches.append((found == key["bits"].bool()[:, None]).sum(0))
+    return torch.stack(matches)
+
+
+def test_p_values_are_those_of_a_fair_coin_under_fresh_keys(innocent: Classifier) -> None:
+    """The carrier is that of a trained convolution; its key alone is drawn, 3,000 times."""
+    matches = fresh_matches([innocent], 3000)[:, 0].numpy()
+    edges = [0, *range(26, 40), 65]  # classes of at least 100 expected
+    seen, _ = np.histogram(matches, edges)
+    below = stats.binom.cdf(np.asarray(edges) - 1, 64, 0.5)
+    assert stats.chisquare(seen, 3000 * np.diff(below)).pvalue > 1e-3
+    p_values = np.array([binomial_tail(int(k), 64) for k in matches])
+    for level in (0.01, 0.05, 0.5):
+        assert stats.binomtest(int((p_values <= level).sum()), 3000, level, "greater").pvalue > 1e-3
+
+
+def test_one_key_accuses_two_of_a_dozen_innocents_no_more_often_than_by_chance(
+    nulls: list[Classifier],
+) -> None:
+    """Verdicts of one key could depend on each other through what independent models share."""
+    accused = (fresh_matches(nulls, 1500) >= least_hits(64, 0.5, 0.01)).sum(1)  # (n_keys,)
+    chance = binomial_tail(2, len(nulls), binomial_tail(least_hits(64, 0.5, 0.01), 64))
+    n_twice = int((accused >= 2).sum())
+    assert stats.binomtest(n_twice, len(accused), chance, "greater").pvalue > 1e-3
+
+
+def test_what_channels_have_in_common_survives_a_shuffle_of_them(mark: Marking) -> None:
+    """A shuffled copy is no independent model: its matches are not those of a fair coin.
+
+    So a literal reading finds one shuffle in several where the level is one in a hundred.
+    """
+    protected = mark(STRONG)
+    weight = layers.weight(protected.model, protected.key.settings["layer"]).detach()
+    matrix, bits = protected.key.tensors["matrix"], protected.key.tensors["bits"].bool()
+    orders = [torch.randperm(weight.shape[1], generator=Rng(i).torch()) for i in range(1000)]
+    found = [project(matrix, weight[:, order]) >= 0 for order in orders]
+    matches = torch.stack([(bit == bits).sum() for bit in found])
+    n_caught = int((matches >= least_hits(len(bits), 0.5, 0.01)).sum())
+    assert 20 < n_caught < 500
 
 
 def test_a_model_with_one_layer_is_marked_there(tiny: Classifier) -> None:

@@ -26,7 +26,7 @@ def test_the_command_line_imports_nothing_heavy() -> None:
 def test_help_lists_every_command(arena: Command, arguments: tuple[str, ...]) -> None:
     done = arena(*arguments)
     assert done.code == 0
-    for command in ("run", "show", "list", "check", "tensorboard"):
+    for command in ("run", "show", "list", "check", "tensorboard", "judge", "serve"):
         assert command in done.out
 
 

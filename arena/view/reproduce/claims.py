@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from arena.game.statistics import proportion_interval
+from arena.game.statistics import area_under, proportion_interval
 from arena.runs.experiment import Claim, Series, Test
 from arena.view.reproduce.samples import Findings, Sample
 from arena.world.rng import Rng
@@ -106,26 +106,22 @@ def ordered(claim: Claim, found: Findings, rng: Rng) -> Result:
         innocents = found.values(metric, copies=False, part=claim.part)
         nearer = [bool(innocents) and copy < min(innocents) for copy in copies]
         says.append(f"{metric}: {_share(sum(nearer), len(nearer))} copies nearer than every one of")
-        says[-1] += f" {len(innocents)} innocents, AUC {area_under(copies, innocents):.3f}"
+        says[-1] += f" {len(innocents)} innocents, AUC {separation(copies, innocents):.3f}"
         holds, fewest = holds and all(nearer), min(fewest, len(copies), len(innocents))
     return Result(_universal(holds, fewest), "; ".join(says))
 
 
-def area_under(copies: Sequence[float], innocents: Sequence[float]) -> float:
-    """Return the probability that a copy shows less than an innocent, ties halved.
+def separation(copies: Sequence[float], innocents: Sequence[float]) -> float:
+    """Return the area under the curve of a distance: how often a copy shows less than an innocent.
 
-    >>> area_under([0.1, 0.5], [0.5, 0.9])
-    0.875
+    NaN where there are none of a kind.
     """
-    if not len(copies) or not len(innocents):
-        return float("nan")
-    difference = np.asarray(innocents)[None, :] - np.asarray(copies)[:, None]
-    return float((difference > 0).mean() + (difference == 0).mean() / 2)
+    return area_under(innocents, copies) if len(copies) and len(innocents) else float("nan")
 
 
 def _area(found: Findings, metric: str, claim: Claim) -> float:
     near = found.values(metric, copies=True, part=claim.part)
-    return area_under(near, found.values(metric, copies=False, part=claim.part))
+    return separation(near, found.values(metric, copies=False, part=claim.part))
 
 
 def gap(copies: Sequence[float], innocents: Sequence[float]) -> float:
@@ -165,7 +161,7 @@ def _drawn(pair: Pair, order: Sequence[np.ndarray]) -> Pair:
 
 def no_worse(claim: Claim, found: Findings, rng: Rng) -> Result:
     """Test that the first metric's area under the curve is no less than the others'."""
-    return _compared(claim, found, rng, area_under, _no_worse)
+    return _compared(claim, found, rng, separation, _no_worse)
 
 
 def _no_worse(low: float, high: float) -> Outcome:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from arena.runs.experiment import Part
-from arena.view.reproduce.claims import area_under
+from arena.view.reproduce.claims import separation
 from arena.view.reproduce.samples import Findings, Sample
 
 
@@ -118,6 +118,6 @@ def _by_owner(found: Findings) -> Table:
         for metric in found.experiment.metrics:
             copies, innocents = (mine.values(metric, copies=side) for side in (True, False))
             means = [float(np.mean(v)) if v else math.nan for v in (copies, innocents)]
-            row += [*means, means[1] - means[0], area_under(copies, innocents)]
+            row += [*means, means[1] - means[0], separation(copies, innocents)]
         rows.append(row)
     return Table(columns, rows)

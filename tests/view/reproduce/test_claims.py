@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from arena.view.reproduce.claims import (
-    area_under,
     difference_interval,
     gap,
     judged,
     order_p_value,
+    separation,
 )
 from arena.view.reproduce.samples import Findings
 from arena.world.rng import Rng
@@ -87,8 +87,8 @@ def test_in_metrics_where_copies_are_high_order_is_turned() -> None:
 @given(shares, shares)
 def test_area_is_that_of_the_rank_sum_test(copies: list[float], innocents: list[float]) -> None:
     expected = stats.mannwhitneyu(innocents, copies).statistic / (len(copies) * len(innocents))
-    assert area_under(copies, innocents) == pytest.approx(expected)
-    assert area_under(copies, innocents) == pytest.approx(1 - area_under(innocents, copies))
+    assert separation(copies, innocents) == pytest.approx(expected)
+    assert separation(copies, innocents) == pytest.approx(1 - separation(innocents, copies))
 
 
 def two(
