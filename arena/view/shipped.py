@@ -13,8 +13,9 @@ DEFAULT = "quickstart"
 def shipped() -> dict[str, Path]:
     """Return the scenarios that ship by name (`quickstart`, `lecture/x`), sorted."""
     root = Path(str(files("scenarios")))
-    paths = sorted(root.rglob("*.toml"))
-    return {path.relative_to(root).with_suffix("").as_posix(): path for path in paths}
+    paths = root.rglob("*.toml")
+    named = {path.relative_to(root).with_suffix("").as_posix(): path for path in paths}
+    return dict(sorted(named.items()))
 
 
 def find_scenario(text: str) -> Path:
