@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,10 @@ from arena.game.memo import Setting
 from arena.runs.executors import InProcess
 from arena.runs.scenario import read_scenario
 from arena.runs.tournament import Tournament, open_folder, task_of
+from arena.view.cli import main
 from arena.world.compute import Compute
+from arena.world.data import load
+from arena.world.models import load_model
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -32,7 +37,7 @@ def test_the_first_two_commands_are_one_line_each() -> None:
 def test_the_example_attack_has_at_most_twenty_lines_and_plays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (code,), (text,) = blocks("python"), blocks("toml")
+    code, (text,) = blocks("python")[-1], blocks("toml")
     assert len(code.splitlines()) <= 20
     (tmp_path / "my_attack.py").write_text(code)
     (tmp_path / "my-scenario.toml").write_text(text)
@@ -44,6 +49,33 @@ def test_the_example_attack_has_at_most_twenty_lines_and_plays(
     rows = ledger.rounds()
     assert [(row["move"], row["status"]) for row in rows] == [("shrink", "OK")] * 2
     assert rows[1]["agreement"] <= rows[0]["agreement"] <= 1
+
+
+@pytest.fixture
+def two_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the two models that the README's first snippet saves."""
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks("python")[0], "README.md", "exec"), {})  # noqa: S102 - our own page
+    return tmp_path
+
+
+def test_the_two_models_are_saved_and_can_be_read(two_models: Path) -> None:
+    mine, theirs = (load_model(two_models / f"{n}.safetensors") for n in ("mine", "theirs"))
+    test = load("digits").test
+    assert Compute().accuracy(mine, test.images, test.labels) > 0.95
+    assert mine.digest() != theirs.digest()
+
+
+@pytest.mark.slow
+def test_the_two_models_are_judged_as_it_says(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = re.findall(r"^\$ (arena judge --victim.*)$", README, re.MULTILINE)
+    monkeypatch.setattr(sys, "argv", shlex.split(line))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert "Verdict: a copy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("scenario", re.findall(r"\$ arena run ([\w-]+)(?= |\n)", README))
