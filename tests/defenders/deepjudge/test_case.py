@@ -14,6 +14,7 @@ from torch import Tensor
 from arena.errors import NotComparable
 from arena.game.suspect import Suspect
 from arena.game.threat import Output
+from arena.world.compute import Compute
 from arena.world.models import Classifier, build
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -36,6 +37,12 @@ def measured(case: Case, model: Classifier, access: Output = "weights") -> dict[
 
 def test_the_victim_is_at_distance_0_in_every_metric(case: Case, victim: Classifier) -> None:
     assert measured(case, victim) == dict.fromkeys(METRICS, 0.0)
+
+
+def test_under_autocast_the_victim_is_still_at_distance_0(case: Case, victim: Classifier) -> None:
+    """Both models answer with the same rounding, and hidden layers are read in float32."""
+    shown = Suspect.plain(victim, Compute(precision="bfloat16"))
+    assert dict(case.measure(shown, "weights").values["all"]) == dict.fromkeys(METRICS, 0.0)
 
 
 @pytest.mark.parametrize("part", ["exposed", "held-out"])
