@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from arena.world.training import Free, Meter
+
 
 @dataclass(frozen=True)
 class Search:
@@ -50,7 +52,7 @@ def boundary_loss(logits: Tensor, source: Tensor, target: Tensor, margin: float)
 
 
 def boundary_points(
-    view: nn.Module, start: Tensor, target: Tensor, how: Search
+    view: nn.Module, start: Tensor, target: Tensor, how: Search, meter: Meter | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return points moved to the boundary, (B, *shape), and which of them arrived, (B,).
 
@@ -61,7 +63,9 @@ def boundary_points(
         start: floats in [0, 1], (B, *shape), on the model's device.
         target: the class to arrive in, (B,).
         how: the search.
+        meter: charged for each step of Adam.
     """
+    meter = meter or Free()
     points = start.clone().requires_grad_(True)
     source = view(start).argmax(1)
     optimiser = torch.optim.Adam([points], lr=how.lr)
@@ -75,6 +79,7 @@ def boundary_points(
         if bool(arrived.all()):
             break
         (points.grad,) = torch.autograd.grad(loss.sum(), points)
+        meter.charge({"steps": 1})
         optimiser.step()
         if how.clip:
             points.data.clamp_(0, 1)

@@ -104,7 +104,7 @@ class IPGuard(Defense):
             target = (logits.argmax(1) + others) % logits.shape[1]
         how, device = Search(self.margin, self.lr, self.n_steps, self.clip), lab.compute.device
         view = lab.frozen(victim)
-        points, arrived = boundary_points(view, start.to(device), target.to(device), how)
+        points, arrived = boundary_points(view, start.to(device), target.to(device), how, lab.meter)
         if not bool(arrived.any()):
             raise PlayerError(
                 f"expected points behind the boundary by {self.margin:g}, none of {len(start)} "

@@ -66,7 +66,7 @@ class AttackTrial:
     def _play(self, budget: Budget, current: Deliverable | None = None) -> Play:
         needs = self.cls.needs.model_copy(update={"budget": budget})
         gate, task = self.stage.gate(needs, current), self.stage.task
-        card = task.card if needs.architecture else task.card_for(needs.own_architecture)
+        card = task.card if needs.knows_architecture else task.card_for(needs.own_architecture)
         before = gate.victim.digest()
         deliverable, error = None, None
         with gate.watch.open():
