@@ -3,11 +3,11 @@
     ARENA_DATA=<data> python -m benchmarks.embedding [--turns 15] [--threads 1]
 
 LeNet-5 with batch normalisation on MNIST, batches of 64. In each turn every scheme and plain
-training make the same number of steps, one after the other, in an order that changes from turn to
-turn; a scheme's ratio is the median over the turns of its time by plain training's in the same
-turn. What a hook does once at the start is not a step's cost and is told apart; lottery trains as
-often as it prunes, and a step of one training is what is timed. Bars: <= 1.5 for marks in weights
-and activations, <= 2.2 for passports.
+training make the same few steps, one after the other, in an order that changes from turn to turn; a
+scheme's ratio is the median over the turns of its time by plain training's in the same turn. What a
+hook does once at the start is not a step's cost and is told apart; lottery trains as often as it
+prunes, and a step of one training is what is timed. Bars: <= 1.5 for marks in weights and
+activations, <= 2.2 for passports.
 
 The published loops are not timed, for their code is not at hand. `benchmarks.published_passports`
 is a port of what DeepIPR V1 and V2 do in a step; it is compared with its own plain loop, and with
