@@ -56,15 +56,16 @@ class Ledger:
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
-            older = found < _VERSION and self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
-            if not older:  # the version first: whoever opens it meanwhile sees no unnamed tables
+            begun = self._db.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+            foreign = found > _VERSION or (found < _VERSION and begun)
+            if not foreign:  # the version first: whoever opens it meanwhile sees no unnamed tables
                 self._db.executescript(f"PRAGMA user_version = {_VERSION}; {_SCHEMA}")
         except sqlite3.Error as error:
             raise StoreError(
                 f"expected a ledger at {path}, found a file that is none ({error}); "
                 "choose another --out folder"
             ) from error
-        if older or found > _VERSION:
+        if foreign:
             raise StoreError(
                 f"expected a ledger of form {_VERSION} at {path}, found form {found}, of another "
                 "version of arena; choose another --out folder"

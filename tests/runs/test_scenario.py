@@ -257,6 +257,7 @@ def test_a_file_that_is_not_text_is_said(tmp_path: Path) -> None:
     [
         ("seed", 9, lambda s: s.seed == 9),
         ("task.recipe.epochs", 1, lambda s: s.task.recipe.epochs == 1),
+        ("owner.uchida.settings", {"n_bits": 8}, lambda s: s.owner[0].settings == {"n_bits": 8}),
         ("owner.0.settings", {"n_bits": 8}, lambda s: s.owner[0].settings == {"n_bits": 8}),
         ("limits.step_s", 5.0, lambda s: s.limits.step_s == 5),
     ],

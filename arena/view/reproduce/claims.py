@@ -57,20 +57,21 @@ def _always(hold: Sequence[bool], what: str) -> tuple[bool, str]:
 
 def voted(claim: Claim, found: Findings, rng: Rng) -> Result:
     """Test that a majority of the metrics that apply votes copy for copies, and for them alone."""
-    copies, innocents = ([_majority(s, claim, found) for s in side] for side in _sides(found))
+    copies, innocents = (_majorities(s, claim, found) for s in (found.copies, found.innocents))
     caught, said = _always(copies, "copies voted copies")
     spared, too = _always([not vote for vote in innocents], "innocents not")
     return Result(_universal(caught and spared, min(len(copies), len(innocents))), f"{said}, {too}")
 
 
-def _sides(found: Findings) -> tuple[list[Sample], list[Sample]]:
-    return found.copies, found.innocents
+def _majorities(samples: Sequence[Sample], claim: Claim, found: Findings) -> list[bool]:
+    """Return the vote on each model that anything was measured on; a failed match is no vote."""
+    counts = [list(_votes_on(sample, claim, found).values()) for sample in samples]
+    return [sum(votes) > len(votes) / 2 for votes in counts if votes]
 
 
-def _majority(sample: Sample, claim: Claim, found: Findings) -> bool:
-    readings = (sample.get(metric, claim.part) for metric in _metrics(claim, found))
-    votes = [bool(reading.is_copy) for reading in readings if reading is not None]
-    return sum(votes) > len(votes) / 2
+def _votes_on(sample: Sample, claim: Claim, found: Findings) -> dict[str, bool]:
+    readings = {metric: sample.get(metric, claim.part) for metric in _metrics(claim, found)}
+    return {m: bool(r.is_copy) for m, r in readings.items() if r is not None}
 
 
 def separates(claim: Claim, found: Findings, rng: Rng) -> Result:
@@ -297,11 +298,9 @@ def evades_some(claim: Claim, found: Findings, rng: Rng) -> Result:
     """Test that copies evade metrics, and none of them all that apply to it."""
     says, holds, any_evaded = [], [], False
     for sample in found.copies:
-        votes = {
-            metric: reading.is_copy
-            for metric in _metrics(claim, found)
-            if (reading := sample.get(metric, claim.part)) is not None
-        }
+        votes = _votes_on(sample, claim, found)
+        if not votes:  # a failed match says nothing
+            continue
         evaded = [metric for metric, vote in votes.items() if not vote]
         any_evaded = any_evaded or bool(evaded)
         holds.append(len(evaded) < len(votes))

@@ -203,3 +203,12 @@ def test_depth_is_judged_by_the_share_of_the_innocents_distance() -> None:
     deeper = Findings(found.experiment.model_copy(update={"series": (order,)}), found.samples)
     assert outcome("rises", deeper) == "confirmed"
     assert outcome("falls", deeper) == "refuted"
+
+
+@pytest.mark.parametrize("test", ["voted", "evades-some"])
+def test_a_match_that_failed_speaks_neither_for_nor_against(test: str) -> None:
+    copies = adaptive(*[(0.1, 0.2 if test == "voted" else 0.9)] * 5).samples
+    innocents = [sample(f"n{i}", {"A": 0.9, "B": 0.9}, "Neg-1") for i in range(5)]
+    failed = sample("broken", {}, note="it broke")
+    found = Findings(experiment(metrics=("A", "B")), [*copies, failed, *innocents])
+    assert outcome(test, found) == "confirmed"
