@@ -35,6 +35,25 @@ def dirichlet(alphas: Tensor, rng: Rng) -> Tensor:
     return torch.from_numpy(gammas / gammas.sum(1, keepdims=True)).float()
 
 
+def coarse_noise(n: int, shape: tuple[int, ...], grain: int, rng: Rng) -> Tensor:
+    """Return noise (n, *shape) in [0, 1]; of images, in black and white blobs where grain > 1.
+
+    Args:
+        n: number of inputs.
+        shape: of one input; grain counts for images (C, H, W) alone.
+        grain: distance in pixels of the dots between which the image is interpolated. Each image
+            has a density of white dots of its own.
+        rng: stream of the draw.
+    """
+    if grain == 1 or len(shape) != 3:
+        return torch.rand(n, *shape, generator=rng.torch())
+    channels, height, width = shape
+    size, generator = (-(-height // grain), -(-width // grain)), rng.torch()
+    density = torch.rand(n, 1, 1, 1, generator=generator)
+    dots = (torch.rand(n, channels, *size, generator=generator) < density).float()
+    return F.interpolate(dots, (height, width), mode="bilinear")
+
+
 def optimised(
     lab: Lab, model: Classifier, images: Tensor, targets: Tensor, how: tuple[float, int]
 ) -> Tensor:
@@ -68,12 +87,15 @@ class Synthesis(Attack):
     What: base class of both variants. It starts from uniform noise; in each round the images are
     asked about and the copy learns the answers; then new ones are made with the copy alone.
     Threat model: probabilities; images in [0, 1]; no data, no weights, no architecture.
-    Parameters: rounds; n_images and epochs (in each round); lr of Adam; batch (images); then what
-    the variant makes images with.
+    Parameters: rounds; n_images and epochs (in each round); lr of Adam; batch (images); grain of
+    the noise (pixels; 1 as published); memory (learn from all answers so far, not from those of
+    the round alone); then what the variant makes images with.
     Cost: rounds * n_images queries, 200,000 by default, in as many adaptive rounds as rounds;
-    rounds * epochs * ceil(n_images / batch) optimiser steps beside those of the synthesis.
+    rounds * epochs * ceil(n_images / batch) optimiser steps beside those of the synthesis, with
+    memory (rounds + 1) / 2 times as many.
     Differences to the paper: settings of DeepJudge's use of it (Adam, noise in [0, 1]), but what is
-    made up is clipped to [0, 1]; queries are not augmented.
+    made up is clipped to [0, 1]; queries are not augmented. Ours are memory and a grain above 1:
+    to a model of drawings fine noise is all one grey, to which it gives one answer.
     Reference: Yuan et al.: ES attack: model stealing against deep neural networks without data
     hurdles, 2022.
     Versions: 1.
@@ -91,6 +113,8 @@ class Synthesis(Attack):
     epochs: int = 10
     lr: float = 1e-3
     batch: int = 64
+    grain: int = 1
+    memory: bool = False
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Ask and make up by turns, while the budget lasts."""
@@ -101,14 +125,15 @@ class Synthesis(Attack):
             access.lab.train(model, known, recipe, rng.child("estimation", number))
             if number + 1 == self.rounds:
                 break
-            known = ask_more(access, make(model, rng.child("synthesis", number)))
-            if not len(known):
+            fresh = ask_more(access, make(model, rng.child("synthesis", number)))
+            if not len(fresh):
                 break
+            known = known.joined(fresh) if self.memory else fresh
         return Deliverable(model)
 
     def noise(self, access: Access, rng: Rng) -> Tensor:
-        """Return uniform noise (n_images, *input_shape) in [0, 1]."""
-        return torch.rand(self.n_images, *access.card.input_shape, generator=rng.torch())
+        """Return noise (n_images, *input_shape) in [0, 1]."""
+        return coarse_noise(self.n_images, access.card.input_shape, self.grain, rng)
 
     @abstractmethod
     def maker(self, access: Access, rng: Rng) -> Maker:

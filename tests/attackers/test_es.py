@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -19,6 +21,7 @@ from attackers.es import (
     Synthesis,
     SynthesisByGenerator,
     SynthesisByOptimisation,
+    coarse_noise,
     dirichlet,
     optimised,
 )
@@ -86,6 +89,13 @@ def test_each_step_of_the_synthesis_is_on_the_meter(thief: Thief) -> None:
     assert world.spent("models") == 2
 
 
+def test_with_memory_the_copy_learns_all_answers_so_far(thief: Thief) -> None:
+    world = thief(PROBABILITIES)
+    world.play(replace(VARIANTS[0], memory=True))
+    assert world.spent("images_queried") == 180
+    assert world.spent("images_backward") == (60 + 120 + 180) + 2 * 3 * 60
+
+
 @pytest.mark.parametrize("attack", VARIANTS, ids=lambda attack: attack.name)
 def test_where_the_budget_ends_the_copy_so_far_is_delivered(
     thief: Thief, attack: Synthesis
@@ -126,6 +136,18 @@ def test_optimised_images_are_answered_nearer_to_their_targets(trained: Classifi
     assert torch.equal(start, before)
     far, near = (float(F.cross_entropy(Lab().logits(trained, x), targets)) for x in (start, found))
     assert near < 0.7 * far
+
+
+def test_coarse_noise_is_like_its_neighbours_and_of_every_brightness() -> None:
+    fine, coarse = (coarse_noise(300, (1, 28, 28), grain, Rng(0)) for grain in (1, 4))
+    assert fine.shape == coarse.shape == (300, 1, 28, 28)
+    assert 0 <= float(coarse.min()) <= float(coarse.max()) <= 1
+    steps = [float((images.diff(dim=3)).abs().mean()) for images in (fine, coarse)]
+    assert steps[1] < steps[0] / 3
+    spread = [float(images.mean((1, 2, 3)).std()) for images in (fine, coarse)]
+    assert spread[1] > 5 * spread[0]
+    assert coarse_noise(2, (2, 5, 11), 4, Rng(0)).shape == (2, 2, 5, 11)
+    assert coarse_noise(2, (30,), 4, Rng(0)).shape == (2, 30)
 
 
 def test_dirichlet_rows_sum_to_one_and_have_the_mean_of_the_distribution() -> None:
