@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -78,7 +77,7 @@ def conv_inputs(model: Classifier, images: Tensor, names: Sequence[str]) -> dict
 
 
 def passport_layers(model: Classifier, n_layers: int) -> tuple[PassportLayer, ...]:
-    """Return the last `n_layers` convolutions that a batch normalisation directly follows.
+    """Return the last `n_layers` convolutions that have a batch normalisation of their own.
 
     Raises:
         PlayerError: the model has fewer of them.
@@ -86,8 +85,8 @@ def passport_layers(model: Classifier, n_layers: int) -> tuple[PassportLayer, ..
     shape = model.card.input_shape
     found = {
         name: norm
-        for (name, conv), (norm, module) in pairwise(layers.executed(model, shape))
-        if isinstance(conv, nn.Conv2d) and isinstance(module, nn.BatchNorm2d) and conv.groups == 1
+        for name, norm in layers.normalised(model, shape).items()
+        if isinstance(conv := model.get_submodule(name), nn.Conv2d) and conv.groups == 1
     }
     if len(found) < n_layers:
         raise PlayerError(

@@ -44,7 +44,7 @@ def test_the_weights_change_and_the_function_does_not(
     assert difference(task, world.victim, model) < 1e-4
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "lenet5", "mlp"])
+@pytest.mark.parametrize("architecture", ["resnet8", "resnet20", "lenet5", "mlp"])
 def test_it_holds_for_other_architectures(task: Task, architecture: str) -> None:
     model = build(task.card_for(architecture), Rng(0))
     for attack in FAMILY:

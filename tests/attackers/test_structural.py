@@ -57,7 +57,7 @@ def _each(attack: Obfuscation) -> int:
     return attack.size if isinstance(attack, Cliques) else attack.size - 1
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "lenet5", "mlp"])
+@pytest.mark.parametrize("architecture", ["resnet8", "resnet20", "lenet5", "mlp"])
 @pytest.mark.parametrize("attack", [Cliques(), Splits()], ids=repr)
 def test_it_holds_for_other_architectures(
     task: Task, attack: Obfuscation, architecture: str

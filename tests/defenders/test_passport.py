@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from arena.errors import PlayerError
 from arena.game.defense import OwnerTask, Protected
 from arena.game.keys import random_bits
 from arena.game.lab import Lab
@@ -28,6 +29,7 @@ from defenders.passport_branch import agreement, balanced, responses
 from defenders.passport_layers import affine, footprints, passport_layers, uniform_passports
 from defenders.passport_training import PrivateBranch
 from tests.defenders.conftest import COMPUTE, LAB
+from tests.world.graph.networks import network, own
 
 Show = Callable[[Classifier], Suspect]
 
@@ -159,10 +161,11 @@ def card_of(architecture: str, n_channels: int = 1, **arguments: Json) -> ModelC
     [
         (card_of("cnn8"), ["body.conv2"]),
         (card_of("lenet5", norm="batch"), ["body.conv1"]),
+        (card_of("resnet8", width=8), ["body.stage2"]),
         (card_of("resnet20"), ["body.stage2"]),
         (card_of("torchvision:resnet18", 3), []),
     ],
-    ids=["cnn8", "lenet5", "resnet20", "torchvision"],
+    ids=["cnn8", "lenet5", "resnet8", "resnet20", "torchvision"],
 )
 def test_a_private_pass_that_goes_on_from_the_public_one_is_a_whole_one(
     card: ModelCard, shared: list[str]
@@ -187,6 +190,54 @@ def test_a_private_pass_that_goes_on_from_the_public_one_is_a_whole_one(
     pairs = zip(*(torch.autograd.grad(loss, weights) for loss in (found, whole)), strict=True)
     for mine, full in pairs:
         assert float((mine - full).norm()) <= 1e-3 * float(full.norm())
+
+
+@network
+class Entangled(nn.Module):
+    """Normalisations that run behind a convolution: one serves two, one reads a concatenation, one
+    an activation that works in place, and one is the convolution's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.third = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(3))
+        self.shared, self.joined, self.single = (nn.BatchNorm2d(n) for n in (3, 6, 3))
+        self.last, self.behind = nn.Conv2d(6, 3, 1), nn.Conv2d(3, 4, 1)
+        self.relu = nn.ReLU(inplace=True)
+        self.outer, self.head = nn.BatchNorm2d(4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.shared(self.second(self.shared(self.first(x))))
+        y = self.joined(torch.cat((y, self.third(y)), dim=1))
+        y = self.single(self.last(y))
+        y = self.outer(self.relu(self.behind(y)))
+        out: Tensor = self.head(y.mean((2, 3)))
+        return out
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted"),
+    [
+        (own("Entangled"), {"last": "single"}),
+        (own("Residual"), {"left": "norm"}),
+        (own("TwiceRead"), {}),
+        (
+            build(card_of("resnet8"), Rng(0)),
+            {"conv1": "norm1"}
+            | {f"stage{i}.0.conv{j}": f"stage{i}.0.norm{j}" for i in (1, 2, 3) for j in (1, 2)},
+        ),
+    ],
+    ids=["entangled", "residual", "twice-read", "resnet8"],
+)
+def test_a_normalisation_is_that_of_the_convolution_it_reads(
+    model: Classifier, wanted: dict[str, str]
+) -> None:
+    found = layers.normalised(model, model.card.input_shape)
+    assert found == {f"body.{conv}": f"body.{norm}" for conv, norm in wanted.items()}
+
+
+def test_where_no_convolution_has_a_normalisation_of_its_own_the_model_is_refused() -> None:
+    with pytest.raises(PlayerError, match="found 0 in"):
+        passport_layers(own("TwiceRead"), 1)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

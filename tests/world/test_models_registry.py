@@ -9,7 +9,7 @@ from arena.errors import ModelError, RegistryError
 from arena.world.models import ArchitectureInfo, architecture, architectures, registry
 from arena.world.models.registry import family, make_body
 
-SHIPPED = {"cnn8", "lenet5", "mlp", "resnet18", "resnet20", "softmax", "vgg16-bn"}
+SHIPPED = {"cnn8", "lenet5", "mlp", "resnet18", "resnet20", "resnet8", "softmax", "vgg16-bn"}
 
 
 @pytest.fixture

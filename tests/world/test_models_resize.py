@@ -78,7 +78,7 @@ def test_fewer_channels_are_a_pruned_model() -> None:
     assert pruned(torch.zeros(2, 16)).shape == (2, 4)
 
 
-@pytest.mark.parametrize("name", ["resnet20", "resnet18"])
+@pytest.mark.parametrize("name", ["resnet8", "resnet20", "resnet18"])
 def test_a_residual_block_can_be_widened_inside(name: str) -> None:
     model = build(card(name, (3, 8, 8)), Rng(1))
     block = model.body.get_submodule("stage1.0")

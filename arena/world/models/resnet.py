@@ -1,4 +1,4 @@
-"""Residual networks for small images: ResNet-20 and ResNet-18.
+"""Residual networks for small images: ResNet-8, ResNet-20 and ResNet-18.
 
 Source: He et al. 2016, "Deep residual learning for image recognition", sections 3.3 and 4.2.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from arena.errors import ModelError
 from arena.world.models.layers import chain, image_shape
 from arena.world.models.registry import architecture
 
@@ -75,6 +76,30 @@ def _resnet(n_channels: int, n_classes: int, plan: _Plan) -> nn.Module:
             ("flatten", nn.Flatten()),
             ("fc", nn.Linear(plan.widths[-1], n_classes)),
         ]
+    )
+
+
+@architecture("resnet8")
+def resnet8(shape: tuple[int, ...], n_classes: int, *, width: int = 16) -> nn.Module:
+    """ResNet-8 (v1): 77,898 trainable parameters on 28x28 grey images, 10 classes.
+
+    The smallest of the 6n + 2 family: three stages of one block with width, 2 * width and
+    4 * width channels. Biases and shortcuts are as in ResNet-20.
+
+    Args:
+        shape: shape of one image (C, H, W), at least 4x4 pixels.
+        n_classes: number of logits.
+        width: channels of the first stage.
+
+    Raises:
+        ModelError: the shape or the width is not one of these.
+    """
+    n_channels, _, _ = image_shape("resnet8", shape, least=4)
+    if width < 1:
+        raise ModelError(f"the width of resnet8 is a number of channels from 1 up, found {width}")
+    widths = (width, 2 * width, 4 * width)
+    return _resnet(
+        n_channels, n_classes, _Plan(widths, n_blocks=1, bias=True, norm_on_shortcut=False)
     )
 
 

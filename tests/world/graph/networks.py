@@ -24,6 +24,7 @@ FAST = {
     "cnn8-plain": ("cnn8", (1, 8, 8), {"norm": "none"}),
     "mlp": ("mlp", (16,), {}),
     "mlp-bn": ("mlp", (16,), {"hidden": [24, 12], "norm": "batch"}),
+    "resnet8": ("resnet8", (1, 28, 28), {"width": 8}),
     "resnet20": ("resnet20", (3, 16, 16), {}),
 }
 SLOW = {
