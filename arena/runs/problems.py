@@ -69,7 +69,9 @@ def sentences(error: ValidationError, text: str, root: type[BaseModel]) -> list[
 
 
 def _sentence(problem: Any, root: type[BaseModel]) -> str:
-    where = tuple(part for part in problem["loc"] if not _is_branch(part))
+    unknown = problem["loc"][-1:] if problem["type"] == "extra_forbidden" else ()
+    known = problem["loc"][: len(problem["loc"]) - len(unknown)]
+    where = tuple(part for part in known if not _is_branch(part)) + unknown
     name = ".".join(str(part) for part in where)
     found = repr(problem["input"])
     found = found if len(found) <= 60 else found[:57] + "..."

@@ -64,6 +64,15 @@ BAD = {
         edit("seed = 1", "sed = 1"),
         "line 2: unknown key 'sed'; did you mean 'seed'?",
     ),
+    "unknown key with a capital": (
+        edit("seed = 1", "Seed = 1"),
+        "line 2: unknown key 'Seed'; did you mean 'seed'?",
+    ),
+    "unknown key with the name of a type": (
+        edit("seed = 1", "str = 1"),
+        "line 2: unknown key 'str'; known are description, device, experiment, innocents, isolate, "
+        "limits, name, owner, players, repeats, seed, task, thief",
+    ),
     "unknown table": (
         GOOD + "\n[innocent]\nreporting_same = 1\n",
         "line 30: unknown key 'innocent'; did you mean 'innocents'?",

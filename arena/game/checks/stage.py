@@ -6,11 +6,10 @@ import functools
 import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from itertools import pairwise
 from types import MappingProxyType
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from arena.game.access import Gatekeeper
 from arena.game.checks.watch import Watch
@@ -164,11 +163,7 @@ class Stage:
     def _passport(self) -> Bundle:
         """Return random passports of scale and shift for the first normalised convolution."""
         victim, shape = self.victim(), self.task.card.input_shape
-        conv, norm = next(
-            (name, behind)
-            for (name, module), (behind, second) in pairwise(layers.executed(victim, shape))
-            if isinstance(module, nn.Conv2d) and isinstance(second, nn.BatchNorm2d)
-        )
+        conv, norm = next(iter(layers.normalised(victim, shape).items()))
         entry = [layers.weight(victim, conv).shape[1], *shape[1:]]
         weights = list(layers.weight(victim, conv).shape)
         drawn = ROOT.child("passport").numpy().uniform(-1, 1, (2, *entry))
