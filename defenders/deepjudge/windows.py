@@ -122,7 +122,7 @@ def unpool(gradient: Tensor, lower: Tensor, right: Tensor, out: Tensor) -> None:
         right: by how much the right one exceeds the left one in each pair, (h, 2, O, w, B).
         out: where to write, (h, 4 * O, w, B).
     """
-    pairs = torch.empty_like(right)
+    pairs = right.new_empty(right.shape)
     _share(gradient, lower, *pairs.unbind(1))
     _share(pairs, right, *out.view(len(out), 2, 2, -1, *out.shape[2:]).unbind(2))
 
@@ -200,7 +200,7 @@ class Stage:
         padded = F.pad(images, (0, 0, p, p, 0, 0, p, p))
         out: Tensor = _Convolution.apply(padded, self._windows, self.pool)
         out = out + self.bias.view(-1, 1, 1)
-        return out.relu() if self.relu else out
+        return out.relu_() if self.relu else out
 
     @cached_property
     def _windows(self) -> Windows:
