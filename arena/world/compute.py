@@ -173,7 +173,7 @@ class FixedModel(nn.Module):
         """Return float32 logits (N, C) on the device; differentiable in `images`."""
         sizes = [part.stop - part.start for part in self.compute.chunks(len(images), images.dim())]
         parts = []
-        for chunk in images.split(sizes):  # the gradient of slices would be a sum of whole tensors
+        for chunk in torch.split(images, sizes):  # slices would add up gradients of the whole
             with self.compute.autocast():
                 parts.append(self.model(self.compute.images(chunk)).float())
         return torch.cat(parts)

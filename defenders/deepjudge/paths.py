@@ -9,7 +9,6 @@ import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from arena.errors import NotComparable

@@ -49,13 +49,14 @@ def multiply(matrix: Tensor, rows: Tensor, stride: int) -> Tensor:
 
 
 def framed(rows: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Return room for rows of this shape between `n` rows of zeros, and the part to be written."""
+    """Return room for such rows between `n` rows of zeros, and the part that is to be written."""
     whole = rows.new_empty(len(rows) + 2 * n, *rows.shape[1:])
     whole[:n] = whole[n + len(rows) :] = 0
     return whole, whole[n : n + len(rows)]
 
 
-def _copied(rows: Tensor, n: int) -> Tensor:
+def bordered(rows: Tensor, n: int) -> Tensor:
+    """Return rows between `n` rows of zeros."""
     whole, inner = framed(rows, n)
     inner.copy_(rows)
     return whole
@@ -71,7 +72,7 @@ class Windows:
 
     @cached_property
     def adjoint(self) -> Tensor:
-        """The matrix of the gradients: `stride` rows of columns depend on `overlap` + 1 products."""
+        """The matrix for gradients: of `stride` rows of columns, from `overlap` + 1 products."""
         n_out, n_stacked = len(self.matrix), self.size // self.stride
         parts = self.matrix.view(n_out, n_stacked, self.stride, -1).flip(1)
         return parts.permute(2, 3, 1, 0).reshape(-1, n_stacked * n_out)
@@ -95,7 +96,7 @@ class _Convolution(torch.autograd.Function):
         left, right = out.view(len(out), 2, 2, -1, *out.shape[2:]).unbind(2)
         upper, lower = torch.maximum(left, right).unbind(1)
         largest = torch.maximum(upper, lower)
-        ctx.gains = lower.sub_(upper), right.sub_(left)  # in place: nothing else is needed of them
+        ctx.gains = lower.sub_(upper), right.sub_(left)  # in place: no more is needed of them
         return largest
 
     @staticmethod
@@ -103,7 +104,8 @@ class _Convolution(torch.autograd.Function):
         windows, stride = ctx.windows, ctx.windows.stride
         whole, inner = framed(ctx.like, windows.overlap)
         if ctx.gains:
-            unpool(gradients[0], *ctx.gains, inner)
+            lower, right = ctx.gains
+            unpool(gradients[0], lower, right, inner)
         else:
             inner.copy_(gradients[0])
         columns = multiply(windows.adjoint, whole, 1)  # (h + overlap, stride * size * C, w, B)
@@ -143,7 +145,7 @@ class _Spread(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, kernels: Kernels, padding: int) -> Tensor:
         size, n = kernels.size, images.shape[3]
         ctx.kernels, ctx.crop = kernels, size - 1 - padding
-        columns = kernels.multiply(_copied(images, padding))  # (h, size, W, B)
+        columns = kernels.multiply(bordered(images, padding))  # (h, size, W, B)
         width = images.shape[2] + size - 1
         full = scatter(columns, (len(columns), 1, width, n), size, 1)
         return full[:, :, ctx.crop : width - ctx.crop]
@@ -175,7 +177,7 @@ class Kernels:
         return self._products(rows, [windows.adjoint for windows in self.windows])
 
     def _products(self, rows: Tensor, matrices: list[Tensor]) -> Tensor:
-        parts = zip(matrices, rows.split(self.counts, 3), strict=True)
+        parts = zip(matrices, torch.split(rows, self.counts, 3), strict=True)
         return torch.cat([multiply(matrix, part.contiguous(), 1) for matrix, part in parts], 3)
 
 
