@@ -171,10 +171,11 @@ class FixedModel(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return float32 logits (N, C) on the device; differentiable in `images`."""
+        sizes = [part.stop - part.start for part in self.compute.chunks(len(images), images.dim())]
         parts = []
-        for part in self.compute.chunks(len(images), images.dim()):
+        for chunk in torch.split(images, sizes):  # slices would add up gradients of the whole
             with self.compute.autocast():
-                parts.append(self.model(self.compute.images(images[part])).float())
+                parts.append(self.model(self.compute.images(chunk)).float())
         return torch.cat(parts)
 
 

@@ -3,6 +3,9 @@
 On a CPU the library computes the gradient of a convolution's input by a transposed kernel, which is
 several times slower than a convolution, most of all with few input channels. For stride 1 it is the
 convolution with the flipped kernel, whose weights can be laid out once when they are fixed.
+
+To a single channel that is slow in turn. There each row of the kernel gets an output of its own,
+and these are added up, each moved by its row.
 """
 
 from __future__ import annotations
@@ -20,12 +23,12 @@ class _Convolve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, layer: FixedConv2d) -> Tensor:
         ctx.layer = layer
-        return F.conv2d(images, layer.weight, layer.bias, padding=layer.padding)
+        maps = F.conv2d(images, layer.weight, layer.bias, padding=layer.padding)
+        return maps.contiguous(memory_format=torch.channels_last)  # grey images come in the other
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        layer = ctx.layer
-        return F.conv2d(gradients[0], layer.flipped, padding=layer.back_padding), None
+        return ctx.layer.back(gradients[0]), None
 
 
 class FixedConv2d(nn.Module):
@@ -33,7 +36,9 @@ class FixedConv2d(nn.Module):
 
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__()
-        flipped = layer.weight.detach().flip(2, 3).transpose(0, 1)
+        flipped = layer.weight.detach().flip(2, 3).transpose(0, 1)  # (I, O, h, w)
+        if len(flipped) == 1:
+            flipped = flipped.permute(2, 1, 0, 3)  # (h, O, 1, w)
         self.weight, self.bias = layer.weight, layer.bias
         self.flipped = flipped.contiguous(memory_format=torch.channels_last)
         self.padding = _pair(layer.padding)
@@ -44,6 +49,18 @@ class FixedConv2d(nn.Module):
         """Return the feature maps (B, O, H', W') of images (B, I, H, W)."""
         out: Tensor = _Convolve.apply(images, self)
         return out
+
+    def back(self, gradient: Tensor) -> Tensor:
+        """Return the gradient (B, I, H, W) of the images from that of the feature maps."""
+        if self.weight.shape[1] > 1:
+            return F.conv2d(gradient, self.flipped, padding=self.back_padding)
+        rows = F.conv2d(gradient, self.flipped, padding=(0, self.back_padding[1]))  # (B, h, H', W)
+        n, k, height, width = rows.shape
+        padded = rows.new_zeros(n, height + k - 1, width)
+        for i in range(k):
+            padded[:, k - 1 - i : k - 1 - i + height].add_(rows[:, i])
+        top = self.padding[0]
+        return padded[:, None, top : padded.shape[1] - top]
 
 
 def _pair(padding: object) -> tuple[int, int]:

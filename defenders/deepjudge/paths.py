@@ -9,7 +9,6 @@ import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from arena.errors import NotComparable
@@ -55,14 +54,10 @@ class ChainPath:
     def __call__(self, images: Tensor, wanted: Tensor) -> Tensor:
         """Return the outputs (B,) of the wanted channels (B,)."""
         x = (images - self.mean[..., None]) / self.std[..., None]
+        x = x.transpose(0, 1)  # (H, C, W, B)
         for stage in self.stages[:-1]:
             x = stage(x)
-        channels, counts = torch.unique_consecutive(wanted, return_counts=True)
-        parts = torch.split(x, counts.tolist(), dim=3)
-        last = self.stages[-1]
-        return torch.cat(
-            [last.channel_mean(part, c) for part, c in zip(parts, channels.tolist(), strict=True)]
-        )
+        return self.stages[-1].channel_means(x, wanted)
 
 
 @dataclass(frozen=True)

@@ -83,13 +83,9 @@ def grow(
         progress: called with pairs done and pairs in all.
     """
     _keep_heap()
-    with torch.device(seeds.device):
-        return _grown(path, seeds, bounds, how, progress)
-
-
-def _grown(path: Path, seeds: Tensor, bounds: Tensor, how: Growth, progress: Progress) -> Grown:
     alive = (bounds > 0).nonzero().flatten()
-    pairs = torch.cartesian_prod(alive, torch.arange(len(seeds))).view(-1, 2)  # (P, 2)
+    indices = torch.arange(len(seeds), device=seeds.device)
+    pairs = torch.cartesian_prod(alive, indices).view(-1, 2)  # (P, 2)
     found: list[tuple[Tensor, Tensor]] = []
     rows, n_begun, n_steps = _Rows.empty(seeds), 0, 0
     while n_begun < len(pairs) or rows.n_live:
@@ -116,7 +112,8 @@ def _keep_heap() -> None:
 def _in_order(found: list[tuple[Tensor, Tensor]], seeds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return images (T, *shape), neurons and seeds (T,) by neuron, then seed; on the CPU."""
     images = torch.cat([seeds[:0], *(image for image, _ in found)])
-    pairs = torch.cat([torch.zeros(0, 2, dtype=torch.int64), *(pair for _, pair in found)])
+    none = seeds.new_zeros(0, 2, dtype=torch.int64)
+    pairs = torch.cat([none, *(pair for _, pair in found)])
     order = (pairs[:, 0] * len(seeds) + pairs[:, 1]).argsort()
     return images[order].cpu(), pairs[order, 0].cpu(), pairs[order, 1].cpu()
 
@@ -136,8 +133,8 @@ class _Rows:
 
     @classmethod
     def empty(cls, seeds: Tensor) -> _Rows:
-        images, flat = seeds[:0].movedim(0, -1), torch.zeros(0)
-        pairs = torch.zeros(0, 2, dtype=torch.int64)
+        images, flat = seeds[:0].movedim(0, -1), seeds.new_zeros(0)
+        pairs = flat.new_zeros(0, 2, dtype=torch.int64)
         return cls(pairs, flat, images, images, images, flat, flat > 0)
 
     def __len__(self) -> int:
@@ -146,12 +143,12 @@ class _Rows:
     def refilled(self, pairs: Tensor, seeds: Tensor, bounds: Tensor) -> _Rows:
         """Return the rows that still grow, and new ones for `pairs` behind them."""
         n, fresh = len(pairs), seeds[pairs[:, 1]].movedim(0, -1)
-        flat, blank = torch.zeros(n), torch.zeros_like(fresh)
+        flat, blank = seeds.new_zeros(n), torch.zeros_like(fresh)
 
         def kept(mine: Tensor, new: Tensor) -> Tensor:
             return torch.cat([mine[..., self.live], new], -1).contiguous()
 
-        live = torch.ones(self.n_live + n, dtype=torch.bool)
+        live = flat.new_ones(self.n_live + n, dtype=torch.bool)
         return _Rows(
             pairs=torch.cat([self.pairs[self.live], pairs]),
             bounds=kept(self.bounds, bounds[pairs[:, 0]] * (1 + _ROUNDING)),
@@ -184,4 +181,5 @@ class _Rows:
         self.square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
         size = lr / (1 - first**self.age)  # (B,)
         scale = (1 - second**self.age).rsqrt()
-        self.images.addcdiv_(self.mean * size, self.square.sqrt().mul_(scale).add_(_EPS))
+        divisor = torch.addcmul(_EPS / size, self.square.sqrt(), scale / size)
+        self.images.addcdiv_(self.mean, divisor)

@@ -14,11 +14,17 @@ from arena.world.models import Classifier
 from arena.world.rng import Rng
 
 
-@given(st.integers(1, 4), st.integers(1, 4), st.sampled_from([1, 3, 5]), st.booleans(), st.data())
+@given(
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    st.booleans(),
+    st.data(),
+)
 def test_forward_and_backward_are_those_of_conv2d(
-    n_in: int, n_out: int, kernel: int, bias: bool, data: st.DataObject
+    n_in: int, n_out: int, kernel: tuple[int, int], bias: bool, data: st.DataObject
 ) -> None:
-    padding = data.draw(st.integers(0, kernel - 1))
+    padding = (data.draw(st.integers(0, kernel[0] - 1)), data.draw(st.integers(0, kernel[1] - 1)))
     layer = nn.Conv2d(n_in, n_out, kernel, padding=padding, bias=bias).requires_grad_(False)
     images = torch.rand(3, n_in, 9, 7, generator=Rng(0).torch())
     both = []
