@@ -112,6 +112,9 @@ class InProcess:
             return [make(step, self._memo, replace(self._setting, progress=progress))]
 
 
+_FAREWELL_S = 5.0
+
+
 @dataclass
 class _Worker:
     process: BaseProcess
@@ -155,10 +158,18 @@ class Workers:
         self.close()
 
     def close(self) -> None:
-        """Stop the workers; a step under way is lost and will be made again."""
+        """Stop the workers; a step under way is lost and will be made again.
+
+        An idle worker ends by itself once its pipe is closed, and so gives back what its libraries
+        hold; a player's code may keep it from that, so it is not waited for long.
+        """
         for worker in self._workers:
+            worker.pipe.close()
+            if worker.step is not None:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(_FAREWELL_S)
             worker.process.terminate()
-        for worker in self._workers:
             worker.process.join()
 
     @property
