@@ -84,7 +84,7 @@ def optimised(
 class Synthesis(Attack):
     """Copies without data, by turns asking about made-up images and making up better ones.
 
-    What: base class of both variants. It starts from uniform noise; in each round the images are
+    What: base class of both variants. It starts from noise; in each round the images are
     asked about and the copy learns the answers; then new ones are made with the copy alone.
     Threat model: probabilities; images in [0, 1]; no data, no weights, no architecture.
     Parameters: rounds; n_images and epochs (in each round); lr of Adam; batch (images); grain of
@@ -115,6 +115,10 @@ class Synthesis(Attack):
     batch: int = 64
     grain: int = 1
     memory: bool = False
+
+    def __post_init__(self) -> None:
+        if self.grain < 1:
+            raise ValueError(f"expected a grain of at least 1 pixel, found {self.grain}")
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Ask and make up by turns, while the budget lasts."""

@@ -112,7 +112,7 @@ class InProcess:
             return [make(step, self._memo, replace(self._setting, progress=progress))]
 
 
-_FAREWELL_S = 5.0
+_FAREWELL_S = 5.0  # how long a worker may take to end
 
 
 @dataclass

@@ -150,6 +150,11 @@ def test_coarse_noise_is_like_its_neighbours_and_of_every_brightness() -> None:
     assert coarse_noise(2, (30,), 4, Rng(0)).shape == (2, 30)
 
 
+def test_a_grain_is_at_least_a_pixel() -> None:
+    with pytest.raises(ValueError, match="at least 1 pixel, found 0"):
+        SynthesisByOptimisation(grain=0)
+
+
 def test_dirichlet_rows_sum_to_one_and_have_the_mean_of_the_distribution() -> None:
     alphas = torch.tensor([[1.0, 2.0, 5.0]], dtype=torch.float64).expand(4000, 3)
     rows = dirichlet(alphas, Rng(0))
