@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from arena.game.access import Access
-from arena.game.attack import Attack, attack
-from arena.game.deliverable import Deliverable
-from arena.game.threat import ThreatModel
+from arena.game.rules.threat import ThreatModel
+from arena.game.sides.access import Access
+from arena.game.sides.attack import Attack, attack
+from arena.game.sides.deliverable import Deliverable
 from arena.world.rng import Rng
 
 

@@ -25,20 +25,20 @@ from dataclasses import dataclass, field
 
 import torch
 
-from arena.game.defense import Defense, OwnerTask
-from arena.game.lab import Lab
+from arena.game.sides.defense import Defense, OwnerTask
+from arena.game.sides.lab import Lab
 from arena.world.data import Dataset, load
 from arena.world.models import Classifier, build
 from arena.world.rng import Rng
 from arena.world.training import Examples, History, Hook, Recipe, Trainer
 from benchmarks.common import bar, cache, heading, say
 from benchmarks.published_passports import CARD, published
-from defenders.deepsigns import DeepSigns
-from defenders.greedy import Greedy
-from defenders.lottery import Lottery
-from defenders.passport import DeepIPR1, DeepIPR2, DeepIPR3, PassportAware
-from defenders.riga import Riga
-from defenders.uchida import Uchida
+from defenders.passports.schemes import DeepIPR1, DeepIPR2, DeepIPR3, PassportAware
+from defenders.weights.deepsigns import DeepSigns
+from defenders.weights.greedy import Greedy
+from defenders.weights.lottery import Lottery
+from defenders.weights.riga import Riga
+from defenders.weights.uchida import Uchida
 
 N_IMAGES, N_STEPS = 6_400, 100  # of a turn; a multiple of the steps between two rounds of RIGA
 RECIPE = Recipe(steps=N_STEPS + 1, batch=64)

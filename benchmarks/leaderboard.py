@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from arena.runs.leaderboard import Games, leaderboard
+from arena.runs.standings.leaderboard import Games, leaderboard
 from arena.world.rng import Rng
 from benchmarks.common import bar, heading, median_s, say
 

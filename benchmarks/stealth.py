@@ -25,11 +25,11 @@ import torch
 from torch import Tensor
 
 import defenders  # noqa: F401 - registers the schemes
-from arena.game.defense import Defense, OwnerTask, defenses
-from arena.game.lab import Lab
-from arena.game.player import PlayerSpec
-from arena.game.statistics import area_interval, area_under
-from arena.game.suspect import Suspect
+from arena.game.court.statistics import area_interval, area_under
+from arena.game.sides.defense import Defense, OwnerTask, defenses
+from arena.game.sides.lab import Lab
+from arena.game.sides.player import PlayerSpec
+from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
 from arena.world.models import Classifier
 from arena.world.rng import Rng

@@ -24,9 +24,9 @@ from arena.world.models import Classifier, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe, Trainer
 from benchmarks.common import bar, heading, say
-from defenders.deepjudge.paths import path_to
-from defenders.deepjudge.seeds import most_certain
-from defenders.deepjudge.whitebox_tests import Grown, Growth, grow, reference_bounds
+from defenders.deepjudge.growth.neuron_function import path_to
+from defenders.deepjudge.growth.seeds import most_certain
+from defenders.deepjudge.growth.whitebox_tests import Grown, Growth, grow, reference_bounds
 
 LAYER, N_SEEDS, N_TURNS = "body.relu2", 100, 5
 HOW = Growth()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from arena.game.suspect import Suspect
+from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.models import Classifier, ModelCard, build
 from arena.world.rng import Rng

@@ -1,31 +1,5 @@
-"""Defenders: one file for each family. Importing the package registers all of them."""
+"""Defenders: a folder for each family. Importing the package registers all of them."""
 
-from defenders import (
-    adi,
-    deepjudge,
-    deepsigns,
-    deepsigns_blackbox,
-    greedy,
-    ipguard,
-    lottery,
-    nothing,
-    passport,
-    riga,
-    uchida,
-    zhang,
-)
+from arena.game.sides.plugins import import_below
 
-__all__ = [
-    "adi",
-    "deepjudge",
-    "deepsigns",
-    "deepsigns_blackbox",
-    "greedy",
-    "ipguard",
-    "lottery",
-    "nothing",
-    "passport",
-    "riga",
-    "uchida",
-    "zhang",
-]
+import_below(__name__, __path__)

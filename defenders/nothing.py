@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from arena.game.defense import Defense, OwnerTask, Protected, Protocol, defense
-from arena.game.keys import Key
-from arena.game.suspect import Suspect
-from arena.game.threat import Output
-from arena.game.verdict import Verdict
+from arena.game.court.verdict import Verdict
+from arena.game.rules.keys import Key
+from arena.game.rules.threat import Output
+from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol, defense
+from arena.game.sides.suspect import Suspect
 from arena.world.rng import Rng
 
 

@@ -21,10 +21,20 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from arena.errors import StoreError
-from arena.game.memo import FAILURE, Cell, Memo, Setting, Status, Step, StepFailed, perform, resolve
+from arena.game.match.step_cache import (
+    FAILURE,
+    Cell,
+    Memo,
+    Setting,
+    Status,
+    Step,
+    StepFailed,
+    perform,
+    resolve,
+)
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
-from arena.world.plain import Json, canonical
+from arena.world.json_values import Json, canonical
 
 Heard = Callable[[str, int, int], None]
 """(digest of a step, steps of training done, of how many)."""
@@ -255,7 +265,7 @@ def _work(
     plugins: tuple[Path, ...],
 ) -> None:
     """Run in a worker: make the steps that come through the pipe until it closes."""
-    from arena.game.plugins import load_plugins
+    from arena.game.sides.plugins import load_plugins
 
     os.environ["OMP_NUM_THREADS"] = "1"
     load_plugins(plugins)

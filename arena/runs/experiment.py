@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from arena.world.plain import Frozen, Json
+from arena.world.json_values import Frozen, Json
 
 Figure = Literal["strips", "radars", "curves", "parts", "gaps"]
 Test = Literal[

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from arena.errors import StoreError
-from arena.game.match import RoundRecord
-from arena.game.threat import METERS
-from arena.world.plain import Json, canonical
+from arena.game.match.play import RoundRecord
+from arena.game.rules.threat import METERS
+from arena.world.json_values import Json, canonical
 
 _METERS = ", ".join(f"{name} REAL" for name in METERS)
 _SCHEMA = f"""

@@ -10,17 +10,17 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from arena.errors import ArenaError, RegistryError, ScenarioError, did_you_mean
-from arena.game.agents import Action
-from arena.game.attack import attacks
-from arena.game.defense import Protocol, defenses
-from arena.game.match import MatchSpec, Pools
-from arena.game.player import PlayerSpec
-from arena.game.plugins import load_plugins
-from arena.game.threat import Budget, Output, ThreatModel, level, preset
+from arena.game.match.agents import Action
+from arena.game.match.play import MatchSpec, Pools
+from arena.game.rules.threat import Budget, Output, ThreatModel, level, preset
+from arena.game.sides.attack import attacks
+from arena.game.sides.defense import Protocol, defenses
+from arena.game.sides.player import PlayerSpec
+from arena.game.sides.plugins import load_plugins
 from arena.runs.experiment import Experiment
-from arena.runs.problems import place, sentences
+from arena.runs.scenario_errors import place, sentences
+from arena.world.json_values import Frozen, Json
 from arena.world.models.registry import architectures
-from arena.world.plain import Frozen, Json
 from arena.world.splits import Shares
 from arena.world.task import TaskSpec
 from arena.world.training import Recipe

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from arena.errors import StoreError
-from arena.game.memo import Parts
+from arena.game.match.step_cache import Parts
+from arena.world.atomic_write import write_whole
 from arena.world.bundle import Bundle
-from arena.world.durable import write_whole
 
 _REMEMBERED = 4096  # small bundles kept in memory, so that replays cost no file
 _SMALL = 1 << 16  # bytes

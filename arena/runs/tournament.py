@@ -15,17 +15,18 @@ import torch
 
 import arena
 from arena.errors import RuleViolation
-from arena.game.agents import Action, Scripted
-from arena.game.match import MatchSpec, RoundRecord, Want, check_needs, move_of, play
-from arena.game.memo import FAILURE, Status, Step, StepFailed
-from arena.game.steps import InnocentsStep, RoundStep
+from arena.game.match.agents import Action, Scripted
+from arena.game.match.innocents_step import InnocentsStep
+from arena.game.match.play import MatchSpec, RoundRecord, Want, check_needs, move_of, play
+from arena.game.match.round_step import RoundStep
+from arena.game.match.step_cache import FAILURE, Status, Step, StepFailed
 from arena.runs.executors import Executor, Outcome
 from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
-from arena.world.plain import Json
+from arena.world.json_values import Json
 from arena.world.task import TaskSpec
 
 Game = Generator[list[Want], list[Bundle], object]

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 import arena
-from arena.view.failures import ending
-from arena.view.judge_cli import judge, serve
-from arena.view.shipped import DEFAULT
+from arena.view.commands.failures import ending
+from arena.view.commands.find_scenario import DEFAULT
+from arena.view.commands.judge_cli import judge, serve
 
 app = typer.Typer(
     name="arena",
@@ -64,8 +64,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Play a tournament, or continue one that was stopped."""
-    from arena.view.order import Order
-    from arena.view.play import carry_out
+    from arena.view.commands.run import carry_out
+    from arena.view.commands.run_options import Order
 
     order = Order(
         scenario=scenario,
@@ -100,7 +100,7 @@ def reproduce(
     ] = None,
 ) -> None:
     """Play the experiments of a course, and put the results beside what is claimed."""
-    from arena.view.order import Order
+    from arena.view.commands.run_options import Order
     from arena.view.reproduce.command import reproduce as play_course
 
     order = Order(course, out, jobs, device, seed, tuple(changes or ()))
@@ -110,7 +110,7 @@ def reproduce(
 @app.command()
 def show(folder: Folder, as_json: AsJson = False) -> None:
     """Show the results of a tournament."""
-    from arena.view.show import show_results
+    from arena.view.commands.show import show_results
 
     show_results(folder, as_json=as_json)
 
@@ -122,7 +122,7 @@ def list_known(
     ],
 ) -> None:
     """List attackers, defenders, scenarios, data sets or models."""
-    from arena.view.lists import show_list
+    from arena.view.commands.lists import show_list
 
     show_list(kind)
 
@@ -132,7 +132,7 @@ def check(
     player: Annotated[str, typer.Argument(help="The file and the class.", metavar="FILE.py:Class")],
 ) -> None:
     """Check that an attacker or a defender of your own keeps the rules."""
-    from arena.view.checking import show_check
+    from arena.view.commands.check import show_check
 
     raise typer.Exit(show_check(player))
 
@@ -140,7 +140,7 @@ def check(
 @app.command()
 def tensorboard(folder: Folder) -> None:
     """Rebuild the TensorBoard files of a tournament from its ledger."""
-    from arena.view.show import rebuild_tensorboard
+    from arena.view.commands.show import rebuild_tensorboard
 
     rebuild_tensorboard(folder)
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load, save
 
 from arena.errors import StoreError
-from arena.world.plain import Json, canonical
+from arena.world.json_values import Json, canonical
 
 _HEADER = 8  # bytes that hold the length of the safetensors header
 

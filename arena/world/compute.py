@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from arena.errors import ArenaError
-from arena.world.fixed import fix_convolutions
+from arena.world.frozen_conv import fix_convolutions
 
 Precision = Literal["float32", "bfloat16"]
 Objective = Callable[[Tensor, Tensor], Tensor]

@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from arena.world.data.dataset import Dataset, Source, concat
-from arena.world.data.strata import stratified
-from arena.world.plain import Frozen, Json
+from arena.world.data.stratify import stratified
+from arena.world.json_values import Frozen, Json
 from arena.world.rng import Rng
 
 _ROUNDING = 1e-9  # 0.5 + 0.3 + 0.2 need not be 1 to the last bit

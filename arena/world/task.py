@@ -12,8 +12,8 @@ from pydantic import Field
 
 from arena.world.compute import Compute, Precision
 from arena.world.data import Dataset, load
+from arena.world.json_values import Frozen, Json
 from arena.world.models import ModelCard
-from arena.world.plain import Frozen, Json
 from arena.world.rng import Rng
 from arena.world.splits import Shares, Splits, split
 from arena.world.training import Recipe

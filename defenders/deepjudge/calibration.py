@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from arena.game.statistics import null_p_value, null_threshold, rank_p_value
-from defenders.triggers import null_hits_p_value
+from arena.game.court.statistics import null_p_value, null_threshold, rank_p_value
+from defenders.triggers.trigger_sets import null_hits_p_value
 
 
 def lower_bound(nulls: Sequence[float], confidence: float = 0.99) -> float:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable
-from arena.game.suspect import Suspect
-from arena.game.threat import Output, level
+from arena.game.rules.threat import Output, level
+from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.compute import Compute
 from arena.world.models import Classifier

@@ -14,8 +14,8 @@ from torch import Tensor
 from arena.errors import NotComparable
 from arena.world.compute import Compute
 from arena.world.graph import align
+from arena.world.json_values import Json
 from arena.world.models import Classifier
-from arena.world.plain import Json
 
 Kind = Literal["exact", "equivalent", "same function", "different"]
 _ROUNDING = 1e-3  # relative: a rewriting multiplies and divides float32 weights

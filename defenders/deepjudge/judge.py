@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arena.world.plain import Json
+from arena.world.json_values import Json
 from defenders.deepjudge.calibration import Calibration
 from defenders.deepjudge.metrics import METRICS
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from arena.game.keys import Key
+from arena.game.rules.keys import Key
 from arena.world.bundle import Bundle
 from arena.world.training import Examples
 from defenders.deepjudge.calibration import Calibration
 from defenders.deepjudge.case import Case, Measurement, Part, Tests
-from defenders.deepjudge.generate import Plan
+from defenders.deepjudge.growth.generate import Plan
 from defenders.deepjudge.metrics import BLACKBOX
-from defenders.fingerprints import origin, origin_of
+from defenders.fingerprints.points import origin, origin_of
 
 Nulls = Mapping[str, Mapping[str, Sequence[float]]]
 """Part of the tests -> metric -> the distances of the calibration innocents."""

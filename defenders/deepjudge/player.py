@@ -10,26 +10,26 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
-from arena.game.defense import Defense, OwnerTask, Protected, TaskNeed, defense
-from arena.game.keys import Key, fresh_seed
-from arena.game.lab import Lab
-from arena.game.suspect import Suspect
-from arena.game.threat import Output, level
-from arena.game.verdict import Rule, Verdict
+from arena.game.court.verdict import Rule, Verdict
+from arena.game.rules.keys import Key, fresh_seed
+from arena.game.rules.threat import Output, level
+from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.lab import Lab
+from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
+from arena.world.json_values import Json
 from arena.world.models import Classifier
-from arena.world.plain import Json
 from arena.world.rng import Rng
 from arena.world.training import Examples
-from defenders.deepjudge.blackbox_tests import Generator, Method, Steps, grid
 from defenders.deepjudge.case import Part
-from defenders.deepjudge.generate import Plan, default_layer, derives, make_case, seed_images
+from defenders.deepjudge.growth.blackbox_tests import Generator, Method, Steps, grid
+from defenders.deepjudge.growth.generate import Plan, default_layer, derives, make_case, seed_images
+from defenders.deepjudge.growth.tuning import Zoo, gaps, widest
+from defenders.deepjudge.growth.whitebox_tests import Growth
 from defenders.deepjudge.judge import Evidence, Needed, judge
 from defenders.deepjudge.key import Contents, nulls_of
 from defenders.deepjudge.report import figures_of, first_stage
-from defenders.deepjudge.tuning import Zoo, gaps, widest
-from defenders.deepjudge.whitebox_tests import Growth
-from defenders.derivations import own_derivations
+from defenders.fingerprints.own_copies import own_derivations
 
 _EVERY = 4  # one in so many innocents chooses the generator, the others set thresholds
 _FEWEST = 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from arena.errors import NotComparable
-from arena.game.suspect import Suspect
-from arena.world.plain import Json
+from arena.game.sides.suspect import Suspect
+from arena.world.json_values import Json
 from defenders.deepjudge.case import Measurement, Part
 from defenders.deepjudge.consistency import consistency
 from defenders.deepjudge.judge import Evidence

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pytest
 from torch import Tensor
 
-from arena.game.access import Access, Gatekeeper
-from arena.game.attack import Attack
-from arena.game.deliverable import Deliverable
-from arena.game.meters import Meters
-from arena.game.steps import granted
-from arena.game.threat import ThreatModel
+from arena.game.match.grants import granted
+from arena.game.rules.meters import Meters
+from arena.game.rules.threat import ThreatModel
+from arena.game.sides.access import Access, Gatekeeper
+from arena.game.sides.attack import Attack
+from arena.game.sides.deliverable import Deliverable
 from arena.world.compute import Compute
 from arena.world.data import Dataset
 from arena.world.models import Classifier

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from arena.game.lab import Lab
-from arena.game.statistics import area_interval, area_under
+from arena.game.court.statistics import area_interval, area_under
+from arena.game.sides.lab import Lab
 from arena.world import layers
 from arena.world.compute import Compute
 from arena.world.data import Dataset
@@ -28,8 +28,8 @@ from attackers.detect import (
     spreads,
     weight_features,
 )
-from attackers.invariant import shuffled
-from defenders.uchida import Embedding, carrier_size, key_material, target_layer
+from attackers.rewrite.invariant import shuffled
+from defenders.weights.uchida import Embedding, carrier_size, key_material, target_layer
 
 N = 6  # models in each pool
 STRONG = 5.0  # 100 times the default strength of Uchida's mark

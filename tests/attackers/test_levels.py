@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 import attackers  # noqa: F401 - the import registers them
-from arena.game.agents import Action, Scripted
-from arena.game.attack import attacks
-from arena.game.match import MatchSpec, play_here
-from arena.game.memo import MemoryMemo, Setting
-from arena.game.player import PlayerSpec
-from arena.game.threat import LEVELS, Output, ThreatModel, level
+from arena.game.match.agents import Action, Scripted
+from arena.game.match.play import MatchSpec, play_here
+from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.rules.threat import LEVELS, Output, ThreatModel, level
+from arena.game.sides.attack import attacks
+from arena.game.sides.player import PlayerSpec
 from arena.world.task import TaskSpec
 
 NEEDS: dict[str, Output] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arena.game.threat import ThreatModel
+from arena.game.rules.threat import ThreatModel
 from arena.world.models import Classifier, build
 from arena.world.rng import Rng
 from attackers.nothing import Nothing

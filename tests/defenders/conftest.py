@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from arena.game.defense import Defense, OwnerTask, Protected
-from arena.game.lab import Lab
-from arena.game.suspect import Suspect
+from arena.game.sides.defense import Defense, OwnerTask, Protected
+from arena.game.sides.lab import Lab
+from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.data import Dataset
 from arena.world.models import Classifier

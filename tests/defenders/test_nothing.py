@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from arena.game.defense import OwnerTask
-from arena.game.suspect import Suspect
+from arena.game.sides.defense import OwnerTask
+from arena.game.sides.suspect import Suspect
 from arena.world.models import Classifier
 from arena.world.rng import Rng
 from defenders.nothing import Nothing

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from arena.game.memo import Cell, Setting
+from arena.game.match.step_cache import Cell, Setting
 from arena.runs.executors import Executor, InProcess, Workers
 from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario, parse_scenario
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.world.compute import Compute
-from tests.runs.exhibits import make_exhibits
+from tests.runs.judge.exhibits import make_exhibits
 
 HERE = Path(__file__).parent
 SMALL = """

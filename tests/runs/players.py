@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 
 from arena.errors import InvalidDeliverable, RuleViolation
-from arena.game.access import Access
-from arena.game.attack import Attack, attack
-from arena.game.deliverable import Deliverable
-from arena.game.threat import ThreatModel
+from arena.game.rules.threat import ThreatModel
+from arena.game.sides.access import Access
+from arena.game.sides.attack import Attack, attack
+from arena.game.sides.deliverable import Deliverable
 from arena.world.rng import Rng
 
 _WEIGHTS = ThreatModel(output="weights")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from arena.game.threat import METERS
+from arena.game.rules.threat import METERS
 from arena.runs.ledger import Row
 from arena.view.cli import main
-from arena.view.report import Report, results_in
+from arena.view.results.report import Report, results_in
 
 SCENARIO = """
 name = "small"

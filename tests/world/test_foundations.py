@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arena.errors import StoreError, did_you_mean
 from arena.world.bundle import Bundle
-from arena.world.plain import Frozen, canonical, digest
+from arena.world.json_values import Frozen, canonical, digest
 from arena.world.rng import Rng
 
 JSON = st.recursive(

@@ -6,14 +6,14 @@ Each check is a function with one sentence; all are public and run on a small ma
 
 from __future__ import annotations
 
-from arena.game.attack import Attack
 from arena.game.checks.attack import ATTACK_CHECKS, AttackTrial
+from arena.game.checks.check import Check, Problem, all_problems
 from arena.game.checks.defense import DEFENSE_CHECKS
-from arena.game.checks.hearings import DefenseTrial
+from arena.game.checks.defense_trial import DefenseTrial
+from arena.game.checks.fixtures import stage
 from arena.game.checks.load import load_player
-from arena.game.checks.problem import Check, Problem, all_problems
-from arena.game.checks.stage import stage
-from arena.game.defense import Defense
+from arena.game.sides.attack import Attack
+from arena.game.sides.defense import Defense
 
 __all__ = [
     "ATTACK_CHECKS",

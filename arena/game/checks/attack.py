@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from arena.errors import ArenaError, BudgetExceeded, RuleViolation
-from arena.game.access import Access, thief_rng
-from arena.game.attack import Attack
+from arena.game.checks.audit import Watch
+from arena.game.checks.check import Check, said, too_long
+from arena.game.checks.fixtures import ROOT, Stage, trial_budget
 from arena.game.checks.player import PLAYER_CHECKS, quick
-from arena.game.checks.problem import Check, said, too_long
-from arena.game.checks.stage import ROOT, Stage, trial_budget
-from arena.game.checks.watch import Watch
-from arena.game.deliverable import Deliverable
-from arena.game.threat import Budget
+from arena.game.rules.threat import Budget
+from arena.game.sides.access import Access, thief_rng
+from arena.game.sides.attack import Attack
+from arena.game.sides.deliverable import Deliverable
 from arena.world.bundle import Bundle
 
 HALVED = ("images_queried", "steps", "images_forward")

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import torch
 
 from arena.errors import BudgetExceeded
-from arena.game.checks.hearings import DefenseTrial
+from arena.game.checks.check import Check, said, too_long
+from arena.game.checks.defense_trial import DefenseTrial
 from arena.game.checks.player import PLAYER_CHECKS
-from arena.game.checks.problem import Check, said, too_long
-from arena.game.defense import Defense, Protected
-from arena.game.keys import Key
-from arena.game.threat import level
-from arena.game.verdict import Verdict
+from arena.game.court.verdict import Verdict
+from arena.game.rules.keys import Key
+from arena.game.rules.threat import level
+from arena.game.sides.defense import Defense, Protected
 from arena.world.bundle import Bundle
 
 MOST_FIDELITY_LOSS = 0.10

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import ModuleType
 
 from arena.errors import RegistryError, did_you_mean
-from arena.game.attack import Attack
-from arena.game.defense import Defense
-from arena.game.player import Player
-from arena.game.plugins import import_file
+from arena.game.sides.attack import Attack
+from arena.game.sides.defense import Defense
+from arena.game.sides.player import Player
+from arena.game.sides.plugins import import_file
 
 
 def load_player(spec: str) -> type[Attack] | type[Defense]:

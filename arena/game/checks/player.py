@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from arena.game.checks.problem import Check, said
-from arena.game.player import P, Player
-from arena.world.plain import canonical
+from arena.game.checks.check import Check, said
+from arena.game.sides.player import P, Player
+from arena.world.json_values import canonical
 
 HEADINGS = (
     "What",

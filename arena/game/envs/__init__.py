@@ -8,8 +8,8 @@ from __future__ import annotations
 import gymnasium
 
 from arena.game.envs.duel import DuelEnv, aec_env
+from arena.game.envs.learned_agent import Learned
 from arena.game.envs.owner import OwnerEnv
-from arena.game.envs.policy import Learned
 from arena.game.envs.thief import ThiefEnv
 
 __all__ = ["DuelEnv", "Learned", "OwnerEnv", "ThiefEnv", "aec_env"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from arena.game.match import MatchSpec
-from arena.game.player import PlayerSpec
-from arena.game.threat import preset
+from arena.game.match.play import MatchSpec
+from arena.game.rules.threat import preset
+from arena.game.sides.player import PlayerSpec
 from arena.world.task import TaskSpec
 from arena.world.training import Recipe
 

@@ -11,17 +11,17 @@ from gymnasium.utils import seeding
 from pettingzoo import AECEnv
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
-from arena.game.attack import attacks
-from arena.game.defense import defenses
-from arena.game.envs.board import RENDERING, Board, Picture, Turn
+from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
-from arena.game.envs.menu import Menu, Pick, refuse_unplayable
-from arena.game.envs.sight import START, OwnerSight, Row, ThiefSight
-from arena.game.envs.table import Failure, Path, Table
-from arena.game.match import MatchSpec
-from arena.game.memo import Memo, MemoryMemo, Setting
-from arena.game.player import PlayerSpec
-from arena.world.plain import Json
+from arena.game.envs.observations import START, OwnerSight, Row, ThiefSight
+from arena.game.envs.render import RENDERING, Board, Picture, Turn
+from arena.game.envs.replay import Failure, Path, Table
+from arena.game.match.play import MatchSpec
+from arena.game.match.step_cache import Memo, MemoryMemo, Setting
+from arena.game.sides.attack import attacks
+from arena.game.sides.defense import defenses
+from arena.game.sides.player import PlayerSpec
+from arena.world.json_values import Json
 
 OWNER, THIEF = "owner", "thief"
 NAMED = {**RENDERING, "name": "arena_duel_v0", "is_parallelizable": False}

@@ -9,17 +9,17 @@ import gymnasium
 from gymnasium.error import ResetNeeded
 
 from arena.errors import ScenarioError
-from arena.game.agents import Action
-from arena.game.defense import defenses
-from arena.game.envs.board import RENDERING, Board, Picture, Turn
+from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
-from arena.game.envs.menu import Menu, Pick, refuse_unplayable
-from arena.game.envs.sight import OwnerSight, Row
-from arena.game.envs.table import Failure, Outcome, Table
-from arena.game.match import MatchSpec, move_of
-from arena.game.memo import Memo, MemoryMemo, Setting
-from arena.game.player import PlayerSpec
-from arena.world.plain import Json
+from arena.game.envs.observations import OwnerSight, Row
+from arena.game.envs.render import RENDERING, Board, Picture, Turn
+from arena.game.envs.replay import Failure, Outcome, Table
+from arena.game.match.agents import Action
+from arena.game.match.play import MatchSpec, move_of
+from arena.game.match.step_cache import Memo, MemoryMemo, Setting
+from arena.game.sides.defense import defenses
+from arena.game.sides.player import PlayerSpec
+from arena.world.json_values import Json
 
 Game = tuple[MatchSpec, Sequence[Action]]
 """A match and its thief's script, as a scenario yields them; the learner replaces the owner."""

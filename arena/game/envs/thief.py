@@ -9,17 +9,17 @@ import gymnasium
 from gymnasium.error import ResetNeeded
 
 from arena.errors import PlayerError
-from arena.game.attack import attacks
-from arena.game.envs.board import RENDERING, Board, Picture, Turn
+from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, default_match
-from arena.game.envs.menu import Menu, Pick, refuse_unplayable
-from arena.game.envs.policy import Learned, Policy
-from arena.game.envs.sight import START, Row, ThiefSight
-from arena.game.envs.table import Failure, Outcome, Path, Table
-from arena.game.match import MatchSpec
-from arena.game.memo import Memo, MemoryMemo, Setting
-from arena.game.player import PlayerSpec
-from arena.world.plain import Json
+from arena.game.envs.learned_agent import Learned, Policy
+from arena.game.envs.observations import START, Row, ThiefSight
+from arena.game.envs.render import RENDERING, Board, Picture, Turn
+from arena.game.envs.replay import Failure, Outcome, Path, Table
+from arena.game.match.play import MatchSpec
+from arena.game.match.step_cache import Memo, MemoryMemo, Setting
+from arena.game.sides.attack import attacks
+from arena.game.sides.player import PlayerSpec
+from arena.world.json_values import Json
 
 
 class ThiefEnv(gymnasium.Env[Row, Pick]):

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from arena.game.statistics import area_under, proportion_interval
+from arena.game.court.statistics import area_under, proportion_interval
 from arena.runs.experiment import Claim, Series, Test
 from arena.view.reproduce.samples import Findings, Sample
 from arena.world.rng import Rng

@@ -12,15 +12,15 @@ from rich.console import Console
 
 from arena.runs.ledger import Ledger
 from arena.runs.store import Store
-from arena.view.changes import parse_changes
-from arena.view.failures import CRASHED, resumable
-from arena.view.order import Game, Order, game_of
-from arena.view.play import made_folder, play_into
-from arena.view.report import LEDGER, Report, read_report
+from arena.view.commands.failures import CRASHED, resumable
+from arena.view.commands.overrides import parse_changes
+from arena.view.commands.run import made_folder, play_into
+from arena.view.commands.run_options import Game, Order, game_of
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
 from arena.view.reproduce.plan import planned
-from arena.view.views import refresh_matches
-from arena.world.plain import Json
+from arena.view.results.refresh import refresh_matches
+from arena.view.results.report import LEDGER, Report, read_report
+from arena.world.json_values import Json
 
 _STYLES = {"confirmed": "green", "refuted": "red", "undecided": "yellow"}
 
@@ -80,7 +80,7 @@ def _say(console: Console, chapter: Chapter) -> None:
 
 def _write_board(chapters: Sequence[Chapter], pictures: dict[str, bytes], out: Path) -> None:
     """Write the figures and the claims as TensorBoard events, beside the matches' own."""
-    from arena.view.tensorboard import write_summary
+    from arena.view.results.event_files import write_summary
 
     claims = [
         f"- {chapter.title}: {claim.text} **{result.outcome}**: {result.because}"

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from arena.runs.experiment import Claim
 from arena.runs.scenario import Scenario
-from arena.view.figures import render
-from arena.view.report import Report
+from arena.view.figures.experiments import drawn
+from arena.view.figures.plots import render
 from arena.view.reproduce.claims import Result, judged
-from arena.view.reproduce.plots import drawn
 from arena.view.reproduce.samples import Findings, findings_of
 from arena.view.reproduce.tables import table_of, thresholds
-from arena.world.durable import write_whole
-from arena.world.plain import Json, canonical
+from arena.view.results.report import Report
+from arena.world.atomic_write import write_whole
+from arena.world.json_values import Json, canonical
 from arena.world.rng import Rng
 
 PAGE = "report.md"

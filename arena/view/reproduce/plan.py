@@ -9,10 +9,10 @@ from pathlib import Path
 from arena.errors import ScenarioError, did_you_mean
 from arena.runs.experiment import Experiment
 from arena.runs.scenario import Scenario, TaskTable, read_scenario
-from arena.view.order import cache_folder
-from arena.view.shipped import shipped
+from arena.view.commands.find_scenario import shipped
+from arena.view.commands.run_options import cache_folder
 from arena.world.data import known, load
-from arena.world.plain import Json
+from arena.world.json_values import Json
 
 _TASKS = ("quickstart", "mnist", "cifar10")  # tournaments that lend their task
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from arena.runs.experiment import Experiment, Part, Series
 from arena.runs.ledger import Row
-from arena.view.report import Report
-from arena.world.plain import Json
+from arena.view.results.report import Report
+from arena.world.json_values import Json
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,6 @@
 
 from arena.world.data.catalogue import DataInfo, known, load
 from arena.world.data.dataset import Dataset, Source, concat
-from arena.world.data.shape import resized
+from arena.world.data.resize import resized
 
 __all__ = ["DataInfo", "Dataset", "Source", "concat", "known", "load", "resized"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from arena.errors import DataError
-from arena.world.plain import canonical
+from arena.world.json_values import canonical
 
 
 @dataclass(frozen=True, eq=False)

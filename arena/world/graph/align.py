@@ -25,8 +25,8 @@ from arena.world.graph import edit
 from arena.world.graph.edit import State, units_of
 from arena.world.graph.groups import Group
 from arena.world.graph.matching import Match, Portrait, match
+from arena.world.graph.probe import watch
 from arena.world.graph.trace import LayerGraph
-from arena.world.graph.watch import watch
 from arena.world.models import Classifier, restore
 
 _SURE = 0.8  # likeness from which on a unit counts as matched

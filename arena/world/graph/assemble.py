@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from arena.world.graph.groups import Activation, Group, Producer, Slot
-from arena.world.graph.ties import Mark
-from arena.world.graph.walk import Axis, Walk
+from arena.world.graph.tie_channels import Axis, Walk
+from arena.world.graph.union_find import Mark
 
 
 def groups_of(walk: Walk) -> Iterator[Group]:

@@ -15,7 +15,7 @@ from torch import fx, nn
 from arena.errors import NotComparable, did_you_mean
 from arena.world.graph.assemble import groups_of
 from arena.world.graph.groups import Group, Slot
-from arena.world.graph.walk import Walk
+from arena.world.graph.tie_channels import Walk
 from arena.world.models import Classifier
 
 

@@ -1,9 +1,15 @@
 """Models: a registry of architectures, classifiers with cards, and files that run no code."""
 
-from arena.world.models import resnet, torchvision_models, tree, vgg, zoo  # noqa: F401 - they register
 from arena.world.models.card import ModelCard
-from arena.world.models.classifier import Classifier, build, restore
 from arena.world.models.files import load_model, load_state_dict_file, pack, save_model, unpack
+from arena.world.models.model import Classifier, build, restore
+from arena.world.models.nets import (  # noqa: F401 - they register
+    resnet,
+    small_nets,
+    torchvision_models,
+    tree,
+    vgg,
+)
 from arena.world.models.registry import ArchitectureInfo, architecture, architectures
 
 __all__ = [

@@ -8,7 +8,7 @@ import math
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from arena.errors import ModelError
-from arena.world.plain import Frozen, Json, canonical
+from arena.world.json_values import Frozen, Json, canonical
 
 _MAX_CLASSES = 2**16
 _MAX_INPUT = 2**26  # numbers in one input

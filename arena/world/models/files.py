@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from arena.errors import ModelError, StoreError
+from arena.world.atomic_write import write_whole
 from arena.world.bundle import Bundle
-from arena.world.durable import write_whole
+from arena.world.json_values import Json
 from arena.world.models.card import ModelCard
-from arena.world.models.classifier import Classifier, restore
 from arena.world.models.formats import CHECKPOINT, foreign_format, read_header
+from arena.world.models.model import Classifier, restore
 from arena.world.models.tensors import check_plain
-from arena.world.plain import Json
 
 _SUFFIX = ".safetensors"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arena.errors import ModelError
+from arena.world.json_values import Json
 from arena.world.models.tensors import MAX_BYTES
-from arena.world.plain import Json
 
 _LENGTH = 8  # bytes that hold the length of a safetensors header
 _MAX_HEADER = 16 * 2**20

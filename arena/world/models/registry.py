@@ -11,7 +11,7 @@ from typing import TypeVar
 from torch import Tensor, nn
 
 from arena.errors import ModelError, RegistryError, did_you_mean
-from arena.world.plain import Json
+from arena.world.json_values import Json
 from arena.world.rng import Rng
 
 Builder = Callable[..., nn.Module]

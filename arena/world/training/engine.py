@@ -18,7 +18,7 @@ from arena.world.models import Classifier
 from arena.world.models.registry import fit_of
 from arena.world.rng import Rng
 from arena.world.training.augment import augmented
-from arena.world.training.fit import fit_whole
+from arena.world.training.gradient_free import fit_whole
 from arena.world.training.hooks import Free, Hook, Meter, Progress, StepView
 from arena.world.training.recipe import Examples, Recipe, soft
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from arena.world.data.dataset import Dataset
-from arena.world.plain import Frozen
+from arena.world.json_values import Frozen
 
 
 class Augment(Frozen):

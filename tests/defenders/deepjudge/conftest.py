@@ -6,20 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
-from arena.game.access import Access, Gatekeeper
-from arena.game.attack import Attack
-from arena.game.defense import OwnerTask
-from arena.game.deliverable import Deliverable
-from arena.game.meters import Meters
-from arena.game.steps import granted
+from arena.game.match.grants import granted
+from arena.game.rules.meters import Meters
+from arena.game.sides.access import Access, Gatekeeper
+from arena.game.sides.attack import Attack
+from arena.game.sides.defense import OwnerTask
+from arena.game.sides.deliverable import Deliverable
 from arena.world.models import Classifier
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
-from defenders.deepjudge.blackbox_tests import Generator
 from defenders.deepjudge.case import Case
-from defenders.deepjudge.generate import Plan, make_case, seed_images
-from defenders.deepjudge.whitebox_tests import Growth
+from defenders.deepjudge.growth.blackbox_tests import Generator
+from defenders.deepjudge.growth.generate import Plan, make_case, seed_images
+from defenders.deepjudge.growth.whitebox_tests import Growth
 from tests.defenders.conftest import COMPUTE, LAB
 
 SEED = "5e" * 32

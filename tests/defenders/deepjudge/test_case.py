@@ -12,20 +12,20 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable
-from arena.game.suspect import Suspect
-from arena.game.threat import Output
+from arena.game.rules.threat import Output
+from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.models import Classifier, build
 from arena.world.rng import Rng
 from arena.world.task import Task
-from attackers.finetune import FineTuneAll, FineTuneLast
-from attackers.prune import Prune
+from attackers.modify.finetune import FineTuneAll, FineTuneLast
+from attackers.modify.prune import Prune
 from defenders.deepjudge.case import Case, Measurement
 from defenders.deepjudge.case import Tests as Cases
 from defenders.deepjudge.metrics import BLACKBOX, METRICS, WHITEBOX, neurons
 from tests.defenders.conftest import COMPUTE
 from tests.defenders.deepjudge.conftest import Thieves
-from tests.defenders.rewritings import permuted, scaled
+from tests.defenders.weights.rewritings import permuted, scaled
 
 Show = Callable[[Classifier], Suspect]
 BEFORE_THE_LAST = ["body.relu1", "body.relu2", "body.relu3", "body.relu4"]

@@ -12,11 +12,11 @@ from arena.world.models import Classifier, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
-from attackers.finetune import FineTuneLast
+from attackers.modify.finetune import FineTuneLast
 from defenders.deepjudge.consistency import Consistency, consistency
 from tests.defenders.conftest import COMPUTE
 from tests.defenders.deepjudge.conftest import Thieves
-from tests.defenders.rewritings import OTHER_SHAPE, SAME_SHAPE
+from tests.defenders.weights.rewritings import OTHER_SHAPE, SAME_SHAPE
 
 Compare = Callable[[Classifier], Consistency]
 

@@ -15,7 +15,7 @@ from defenders.deepjudge.metrics import METRICS
 NAMES = [
     f"defenders.deepjudge.{module.name}"
     for module in pkgutil.iter_modules(defenders.deepjudge.__path__)
-] + ["defenders.boundary", "defenders.fingerprints"]
+] + ["defenders.fingerprints.ipguard_search", "defenders.fingerprints.points"]
 WITH_EXAMPLES = {
     "robustness",
     "robustness_distance",

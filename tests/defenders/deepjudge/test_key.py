@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from arena.game.keys import Key
+from arena.game.rules.keys import Key
 from arena.world.bundle import Bundle
 from arena.world.training import Examples
 from defenders.deepjudge.case import Case, Measurement
-from defenders.deepjudge.generate import derives
+from defenders.deepjudge.growth.generate import derives
 from defenders.deepjudge.key import Contents, nulls_of
 from tests.defenders.deepjudge.conftest import PLAN, SEED
 

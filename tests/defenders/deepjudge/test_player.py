@@ -13,25 +13,25 @@ import torch
 from torch import Tensor
 
 from arena.errors import PlayerError
-from arena.game.attack import Attack
-from arena.game.defense import OwnerTask
-from arena.game.dispute import Court, Party
-from arena.game.keys import Key, Register
-from arena.game.suspect import Suspect
-from arena.game.threat import Output
+from arena.game.court.dispute import Court, Party
+from arena.game.rules.keys import Key, Register
+from arena.game.rules.threat import Output
+from arena.game.sides.attack import Attack
+from arena.game.sides.defense import OwnerTask
+from arena.game.sides.suspect import Suspect
 from arena.world.models import Classifier, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
-from attackers.finetune import FineTuneAll, FineTuneLast, RetrainAll
-from attackers.prune import Prune
+from attackers.modify.finetune import FineTuneAll, FineTuneLast, RetrainAll
+from attackers.modify.prune import Prune
 from defenders.deepjudge import DeepJudge
 from defenders.deepjudge.key import Contents
 from defenders.deepjudge.metrics import BLACKBOX, METRICS, WHITEBOX
 from defenders.deepjudge.player import _shared
 from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.deepjudge.conftest import Thieves
-from tests.defenders.rewritings import permuted
+from tests.defenders.weights.rewritings import permuted
 
 Show = Callable[[Classifier], Suspect]
 SCHEME = DeepJudge(method="pgd", eps=0.15, n_seeds=60, n_whitebox=6, growth_steps=200)

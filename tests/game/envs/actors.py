@@ -7,15 +7,15 @@ from typing import ClassVar
 
 import torch
 
-from arena.game.access import Access
-from arena.game.attack import Attack
-from arena.game.defense import Defense, OwnerTask, Protected
-from arena.game.deliverable import Deliverable
-from arena.game.keys import Key
-from arena.game.player import Dial
-from arena.game.suspect import Suspect
-from arena.game.threat import Output, ThreatModel
-from arena.game.verdict import Verdict
+from arena.game.court.verdict import Verdict
+from arena.game.rules.keys import Key
+from arena.game.rules.threat import Output, ThreatModel
+from arena.game.sides.access import Access
+from arena.game.sides.attack import Attack
+from arena.game.sides.defense import Defense, OwnerTask, Protected
+from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.player import Dial
+from arena.game.sides.suspect import Suspect
 from arena.world.models import Classifier
 from arena.world.rng import Rng
 

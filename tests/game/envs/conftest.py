@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from arena.game.attack import attacks
-from arena.game.defense import defenses
-from arena.game.match import MatchSpec
-from arena.game.memo import MemoryMemo
-from arena.game.player import PlayerSpec
-from arena.game.threat import Budget, ThreatModel
+from arena.game.match.play import MatchSpec
+from arena.game.match.step_cache import MemoryMemo
+from arena.game.rules.threat import Budget, ThreatModel
+from arena.game.sides.attack import attacks
+from arena.game.sides.defense import defenses
+from arena.game.sides.player import PlayerSpec
 from arena.world.task import TaskSpec
 from arena.world.training import Recipe
 from tests.game.envs.actors import ATTACKS, DEFENSES

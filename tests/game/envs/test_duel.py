@@ -8,8 +8,8 @@ import pytest
 from pettingzoo.test import api_test, seed_test
 
 from arena.game.envs import DuelEnv, aec_env
-from arena.game.memo import MemoryMemo
-from arena.game.player import PlayerSpec
+from arena.game.match.step_cache import MemoryMemo
+from arena.game.sides.player import PlayerSpec
 
 SCHEMES, MOVES = ("bare", "mark", "cannot-protect", "cannot-verify"), ("stay", "wipe", "fall")
 BARE, MARK, NO_MARK, NO_VERDICT = range(4)

@@ -7,9 +7,9 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
 from arena.errors import RegistryError, ScenarioError
-from arena.game.agents import Action
 from arena.game.envs import OwnerEnv
-from arena.game.player import PlayerSpec
+from arena.game.match.agents import Action
+from arena.game.sides.player import PlayerSpec
 from arena.runs.scenario import parse_scenario
 from arena.world.task import TaskSpec
 from arena.world.training import Recipe

@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import ScenarioError
-from arena.game.agents import Observation
-from arena.game.attack import attacks
 from arena.game.envs import DuelEnv, OwnerEnv, ThiefEnv
-from arena.game.envs.board import Board, Turn
+from arena.game.envs.actions import Menu
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
-from arena.game.envs.menu import Menu
-from arena.game.envs.sight import START, OwnerSight, ThiefSight
-from arena.game.envs.table import Failure, Outcome, Table
-from arena.game.memo import Setting
-from arena.game.player import PlayerSpec
-from arena.game.threat import Budget, ThreatModel
+from arena.game.envs.observations import START, OwnerSight, ThiefSight
+from arena.game.envs.render import Board, Turn
+from arena.game.envs.replay import Failure, Outcome, Table
+from arena.game.match.agents import Observation
+from arena.game.match.step_cache import Setting
+from arena.game.rules.threat import Budget, ThreatModel
+from arena.game.sides.attack import attacks
+from arena.game.sides.player import PlayerSpec
 
 STAY, WIPE = PlayerSpec(name="stay"), PlayerSpec(name="wipe")
 

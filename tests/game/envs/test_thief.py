@@ -12,10 +12,10 @@ from stable_baselines3.common.env_checker import check_env as check_for_learners
 
 from arena.errors import PlayerError, RegistryError, ScenarioError
 from arena.game.envs import ThiefEnv
-from arena.game.match import play_here
-from arena.game.memo import MemoryMemo, Setting
-from arena.game.player import PlayerSpec
-from arena.game.threat import Budget
+from arena.game.match.play import play_here
+from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.rules.threat import Budget
+from arena.game.sides.player import PlayerSpec
 from arena.runs.store import Store
 
 MOVES = ("stay", "wipe", "train", "fall", "spoil")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from arena.view.commands.find_scenario import shipped
 from arena.view.reproduce import plan as plans
-from arena.view.shipped import shipped
 from tests.view.conftest import Command
 
 SMALL = """

@@ -6,8 +6,8 @@ import pytest
 
 from arena.errors import ScenarioError
 from arena.runs.scenario import Scenario, read_scenario
+from arena.view.commands.find_scenario import shipped
 from arena.view.reproduce.plan import planned, task_on
-from arena.view.shipped import shipped
 
 FILES = {name: path for name, path in shipped().items() if name.startswith("lecture/")}
 

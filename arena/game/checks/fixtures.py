@@ -1,0 +1,230 @@
+"""The stage of a trial: digits, a small network, innocents, strange suspects."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from arena.game.checks.audit import Watch
+from arena.game.court.referee import Evidence, Referee
+from arena.game.court.verdict import Verdict
+from arena.game.match.grants import granted
+from arena.game.rules.keys import Key, Register
+from arena.game.rules.meters import Meters
+from arena.game.rules.threat import Budget, ThreatModel
+from arena.game.sides.access import Gatekeeper
+from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol
+from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.lab import Lab
+from arena.game.sides.suspect import Suspect
+from arena.world import layers
+from arena.world.bundle import Bundle
+from arena.world.data import Dataset
+from arena.world.json_values import Json, canonical
+from arena.world.models import Classifier, ModelCard, build
+from arena.world.rng import Rng
+from arena.world.task import Task, TaskSpec, load_task
+from arena.world.training import Examples, Recipe, Trainer
+
+ROOT = Rng(2026)
+TASK = TaskSpec(recipe=Recipe(epochs=10))
+LIMITS = Budget(
+    images_queried=100_000,
+    steps=5_000,
+    images_forward=2_000_000,
+    models=50,
+    verifier_calls=None,
+)
+"""What a trial may cost; a player that needs more declares smaller settings in `quick`."""
+
+
+@dataclass
+class WatchedGate(Gatekeeper):
+    """The referee's side of a trial: its own work is not counted as the thief's."""
+
+    watch: Watch = field(default_factory=Watch)
+
+    def answer(self, request: str, given: Bundle) -> Bundle:
+        """Answer one request, unwatched."""
+        with self.watch.paused():
+            return super().answer(request, given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bystander(Defense):
+    """The owner in trials of attacks: releases its model as it is and accuses nobody."""
+
+    protocol: Protocol = "none"
+
+    def protect(self, task: OwnerTask, rng: Rng) -> Protected:
+        """Return the unprotected model."""
+        return Protected(task.base(), Key("bystander"))
+
+    def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Return "not verified"."""
+        return Verdict.unreadable("a bystander accuses nobody")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that trials share. Models are trained when they are first asked for."""
+
+    task: Task
+    _models: dict[str, Classifier] = field(default_factory=dict)
+
+    def model(self, name: str, half: str = "owner", card: ModelCard | None = None) -> Classifier:
+        """Return a copy of an independent model, trained on the owner's data or the other half."""
+        if name not in self._models:
+            data = self.task.splits.owner if half == "owner" else self.task.splits.other
+            model = build(card or self.task.card, ROOT.child(name, "initial"))
+            trainer = Trainer(self.task.compute)
+            rng = ROOT.child(name, "training")
+            self._models[name] = model
+            trainer.train(model, Examples.of(data), self.task.spec.recipe, rng)
+        return self._models[name].copy()
+
+    def victim(self) -> Classifier:
+        """Return a copy of the owner's unprotected model."""
+        return self.model("victim")
+
+    def innocents(self) -> dict[str, Classifier]:
+        """Return models that are nobody's copy: other seed, other data, other architecture."""
+        mlp = self.task.card_for("mlp")
+        return {
+            "an innocent of another seed": self.model("innocent/seed"),
+            "an innocent of the other half of the data": self.model("innocent/half", "other"),
+            "an innocent of another architecture": self.model("innocent/mlp", card=mlp),
+        }
+
+    def nulls(self) -> tuple[Classifier, ...]:
+        """Return the innocents that schemes calibrate on: none of them is in `innocents`."""
+        same = [self.model(f"null/seed/{i}") for i in range(3)]
+        return (*same, *(self.model(f"null/half/{i}", "other") for i in range(3)))
+
+    def strangers(self) -> dict[str, Classifier]:
+        """Return suspects that a key need not be able to read."""
+        card, rng = self.task.card, ROOT.child("strangers")
+        bigger = {"input_shape": (1, 12, 12)}
+        fewer = card.model_copy(update={"n_classes": card.n_classes // 2})
+        return {
+            "a suspect of half the classes": build(fewer, rng),
+            "a suspect of another input shape": build(card.model_copy(update=bigger), rng),
+            "a suspect without convolutions": build(self.task.card_for("softmax"), rng),
+        }
+
+    def pool(self) -> Dataset:
+        """Return images of another distribution: negatives of the calibration split."""
+        data = self.task.splits.calibration
+        return Dataset("negatives", 255 - data.images, data.labels, data.classes)
+
+    def transfer(self) -> Dataset:
+        """Return data of another task on images of the same shape: odd or even."""
+        data = self.task.splits.thief
+        return Dataset("parity", data.images.clone(), data.labels % 2, ("even", "odd"))
+
+    def gate(self, needs: ThreatModel, current: Deliverable | None = None) -> WatchedGate:
+        """Return the referee's side for a thief that is granted exactly what it says it needs."""
+        return WatchedGate(
+            grants=needs,
+            victim=self.victim(),
+            meters=Meters(needs.budget),
+            compute=self.task.compute,
+            current=current,
+            data=granted(self.task.splits.thief, needs.data, ROOT.child("grant")),
+            pool=self.pool() if needs.pool else None,
+            transfer=self.transfer() if needs.transfer else None,
+            exposed=self.exposed(needs.knows),
+            base=self.victim() if "base" in needs.knows else None,
+            verifier=self._recognises,
+        )
+
+    def exposed(self, knows: Set[str]) -> Bundle:
+        """Return what schemes expose to a thief that knows so much, in the form that they do."""
+        if "tests" in knows:
+            return self._tests()
+        return self._passport() if "passport" in knows else Bundle()
+
+    def _tests(self) -> Bundle:
+        """Return test cases: black-box and white-box."""
+        images, victim = self.task.splits.probe.images[:50].clone(), self.victim()
+        layer = layers.weighted(victim, self.task.card.input_shape)[0]
+        tests = {"images": images, "labels": self._answers(images)}
+        named = {
+            f"{box}_{key}": test for box in ("blackbox", "whitebox") for key, test in tests.items()
+        }
+        return Bundle({"layer": layer}, named)
+
+    def _passport(self) -> Bundle:
+        """Return random passports of scale and shift for the first normalised convolution."""
+        victim, shape = self.victim(), self.task.card.input_shape
+        conv, norm = next(iter(layers.normalised(victim, shape).items()))
+        entry = [layers.weight(victim, conv).shape[1], *shape[1:]]
+        weights = list(layers.weight(victim, conv).shape)
+        drawn = ROOT.child("passport").numpy().uniform(-1, 1, (2, *entry))
+        layer = {"conv": conv, "norm": norm, "shape": weights, "entry": entry}
+        return Bundle({"layers": [layer]}, {"passport/0": torch.from_numpy(drawn).float()})
+
+    def referee(self, needs: ThreatModel) -> Referee:
+        """Return the judge of what an attack delivers."""
+        evidence = Evidence(Bystander(), Key("bystander"), self.victim(), Register())
+        transfer = self.transfer() if needs.transfer else None
+        return Referee(self.task, evidence, needs, transfer=transfer)
+
+    def _answers(self, images: Tensor) -> Tensor:
+        return self.task.compute.labels(self.victim(), images)
+
+    def _recognises(self, deliverable: Deliverable) -> bool:
+        """Stand in for an owner's verifier: a suspect that answers as the victim does is caught."""
+        if deliverable.model is None:
+            return False
+        images = self.task.splits.probe.images
+        same = self.task.compute.labels(deliverable.model, images) == self._answers(images)
+        return bool(same.double().mean() > 0.95)
+
+    def owner_task(self, meters: Meters) -> OwnerTask:
+        """Return the owner's world. The data are copies, so that what happens to them is seen."""
+        splits = self.task.splits
+        return OwnerTask(
+            data=_copy(splits.owner),
+            probe=_copy(splits.probe),
+            card=self.task.card,
+            recipe=self.task.spec.recipe,
+            lab=Lab(self.task.compute, meters),
+            train_rng=ROOT.child("victim"),
+            _base=self.victim(),
+            _nulls=self.nulls,
+        )
+
+    def utility(self, model: Classifier) -> float:
+        """Return the accuracy in [0, 1] on the test split."""
+        test = self.task.splits.test
+        return self.task.compute.accuracy(model, test.images, test.labels)
+
+
+def _copy(data: Dataset) -> Dataset:
+    return data.select(torch.arange(len(data)))
+
+
+def trial_budget(own: Budget) -> Budget:
+    """Return the budget of a trial: the player's own limits where they are lower."""
+    limits = {
+        name: min((x for x in (limit, own.of(name)) if x is not None), default=None)
+        for name, limit in LIMITS.model_dump().items()
+    }
+    return Budget.model_validate(limits)
+
+
+def stage(victim: Mapping[str, Json] = MappingProxyType({})) -> Stage:
+    """Return the stage of this process for that kind of victim; see `Attack.victim`."""
+    return _stage(canonical(dict(victim)))
+
+
+@functools.cache
+def _stage(victim: str) -> Stage:
+    return Stage(load_task(TaskSpec.model_validate(TASK.plain() | json.loads(victim))))

@@ -1,0 +1,1 @@
+"""The court: referee, disputes, verdicts and the statistics that they rest on."""

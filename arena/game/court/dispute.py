@@ -1,0 +1,241 @@
+"""Disputes: somebody else claims the model, and the referee decides between two keys.
+
+It reveals, re-derives, orders by time, compares with models that it trained itself, and gives its
+reasons in words.
+
+A standard of proof is a set of checks; the scheme's `protocol` names it and it binds both sides.
+Source: specs/attacks.md A7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from arena.game.court.statistics import binomial_tail, null_p_value
+from arena.game.court.verdict import Verdict
+from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, prf_labels
+from arena.game.sides.defense import Defense, Protocol
+from arena.game.sides.deliverable import Claim
+from arena.game.sides.suspect import Suspect
+from arena.world.json_values import Json
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+
+Check = Literal["timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage"]
+CHECKS: dict[Protocol, frozenset[Check]] = {
+    "none": frozenset(),
+    "timestamp": frozenset({"timestamp"}),
+    "prf-labels": frozenset({"prf-labels"}),
+    "seeded": frozenset({"seeded"}),
+    "nulls": frozenset({"nulls"}),
+    "bound": frozenset({"timestamp", "bound"}),
+    "lineage": frozenset({"timestamp", "bound", "lineage"}),
+    "full": frozenset({"timestamp", "seeded", "nulls", "bound", "lineage"}),
+}
+_N_PROBES = 256  # images of noise on which models are compared
+
+
+@dataclass(frozen=True)
+class Party:
+    """One side of a dispute: its scheme, its key, and a model that it shows as its earlier work."""
+
+    defense: Defense
+    key: Key
+    earlier: Classifier | None = None
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """How a dispute ended: `reasons` are sentences, `failed` the checks that sank the claim."""
+
+    winner: Literal["owner", "claimant"]
+    reasons: tuple[str, ...]
+    failed: tuple[str, ...] = ()
+    claim_p_value: float = 1.0
+
+    def plain(self) -> dict[str, Json]:
+        """Return the ruling as JSON values."""
+        return {
+            "winner": self.winner,
+            "reasons": list(self.reasons),
+            "failed": list(self.failed),
+            "claim_p_value": self.claim_p_value,
+        }
+
+
+@dataclass
+class Court:
+    """What the referee judges with: the model in dispute, the register, its own models."""
+
+    suspect: Suspect
+    register: Register
+    nulls: Sequence[Suspect]
+    rng: Rng
+    checks: frozenset[Check]
+    failed: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def rule(self, owner: Party, claimant: Party) -> Ruling:
+        """Decide between the owner and a claimant.
+
+        A claim that passes every check of the standard wins unless the owner's key passes them too
+        and was committed earlier: without timestamps nobody can say who was first, and the judge
+        has no ground to send the claimant away.
+        """
+        try:
+            verdict = self._examined(claimant)
+        except Exception as error:  # the key is the claimant's word: what it breaks, it answers for
+            self._fail("form", f"the claimed key cannot be read ({type(error).__name__}: {error})")
+            return self._ruling("owner", Verdict.unreadable("malformed key"))
+        if self.failed:
+            return self._ruling("owner", verdict)
+        self.reasons.append(f"the claimed key verifies (p = {verdict.p_value:.2g})")
+        if "timestamp" in self.checks and self._owner_is_earlier(owner, claimant):
+            self.failed.append("order")
+            return self._ruling("owner", verdict)
+        if "timestamp" not in self.checks:
+            self.reasons.append("nothing dates either key, so the claim cannot be sent away")
+        return self._ruling("claimant", verdict)
+
+    def _examined(self, claimant: Party) -> Verdict:
+        """Put the claimed key through verification and every check of the standard."""
+        verdict = self._verify(claimant)
+        if not verdict.is_copy:
+            self._fail("verification", f"the claimed key does not verify: {verdict.reason}")
+        for check in sorted(self.checks):
+            self._check(check, claimant, verdict)
+        return verdict
+
+    def _ruling(self, winner: Literal["owner", "claimant"], verdict: Verdict) -> Ruling:
+        return Ruling(winner, tuple(self.reasons), tuple(self.failed), verdict.p_value)
+
+    def _verify(self, party: Party) -> Verdict:
+        return party.defense.verify(party.key, self.suspect, self.rng.child("verify"))
+
+    def _fail(self, check: str, reason: str) -> None:
+        self.failed.append(check)
+        self.reasons.append(reason)
+
+    def _check(self, check: Check, party: Party, verdict: Verdict) -> None:
+        checks: dict[Check, Callable[[Party, Verdict], str]] = {
+            "timestamp": self._timestamp,
+            "seeded": _seeded,
+            "prf-labels": _prf_labels,
+            "nulls": self._nulls,
+            "bound": self._bound,
+            "lineage": self._lineage,
+        }
+        reason = checks[check](party, verdict)
+        if reason:
+            self._fail(check, reason)
+
+    def _entry(self, party: Party) -> Entry | None:
+        return self.register.earliest(party.key.commitment())
+
+    def _timestamp(self, party: Party, _verdict: Verdict) -> str:
+        entry = self._entry(party)
+        if entry is None:
+            return "the claimed key was never committed"
+        if entry.time > PUBLICATION:
+            return "the claimed key was committed only after the model was published"
+        return ""
+
+    def _nulls(self, party: Party, verdict: Verdict) -> str:
+        verdicts = [
+            party.defense.verify(party.key, null, self.rng.child("null", i))
+            for i, null in enumerate(self.nulls)
+        ]
+        values, hits = [v.statistic for v in verdicts], sum(v.is_copy for v in verdicts)
+        p = null_p_value(verdict.statistic, values, high=verdict.copies == "high")
+        level = party.defense.level
+        # Nulls that agree to the last digit allow the rank test only, which ends at 1 / (1 + n).
+        alike = len(values) > 1 and len(set(values)) == 1
+        limit = 1 / (1 + len(values)) if alike else level
+        if p <= limit and binomial_tail(hits, len(values), level) > level:
+            return ""
+        return (
+            f"the claimed key says as much of {hits} of {len(values)} independent models "
+            f"that the referee trained (p = {p:.2g} against them)"
+        )
+
+    def _bound(self, party: Party, _verdict: Verdict) -> str:
+        entry = self._entry(party)
+        if entry is None or not entry.model:
+            return "the commitment is not bound to a model that the claimant had then"
+        if party.earlier is None or party.earlier.digest() != entry.model:
+            return "the claimant cannot show the model to which the commitment is bound"
+        shown = Suspect.plain(party.earlier, self.suspect.compute)
+        if not party.defense.verify(party.key, shown, self.rng.child("earlier")).is_copy:
+            return "the claimed key does not verify on the model to which it is bound"
+        return ""
+
+    def _lineage(self, party: Party, _verdict: Verdict) -> str:
+        """Ask whether the model in dispute was made from the one that the claimant shows.
+
+        On noise, which nobody trained on, independent models answer differently, and what descends
+        from a model still answers much as it does.
+        """
+        suspect, earlier = self.suspect, party.earlier
+        kind = (suspect.input_shape, suspect.n_classes)
+        if earlier is None or (earlier.card.input_shape, earlier.card.n_classes) != kind:
+            return "the claimant shows no earlier model from which this one could have been made"
+        draw = self.rng.child("noise").torch()
+        noise = torch.rand(_N_PROBES, *suspect.input_shape, generator=draw)
+        answers = suspect.compute.probabilities(earlier, noise)
+        values = [likeness(null.answer(noise), answers) for null in self.nulls]
+        p = null_p_value(likeness(suspect.answer(noise), answers), values, high=True)
+        if p <= party.defense.level:
+            return ""
+        return (
+            "the model in dispute is no more like the model that the claimant shows than "
+            f"{len(values)} independent models are (p = {p:.2g})"
+        )
+
+    def _owner_is_earlier(self, owner: Party, claimant: Party) -> bool:
+        mine, theirs = self._entry(owner), self._entry(claimant)
+        if mine is None or theirs is None or not self._verify(owner).is_copy:
+            self.reasons.append("the owner has no dated key that verifies on this model")
+            return False
+        earlier = mine.time < theirs.time
+        word = "earlier" if earlier else "later"
+        self.reasons.append(f"the owner's key verifies too and was committed {word}")
+        return earlier
+
+
+def likeness(rows: Tensor, others: Tensor) -> float:
+    """Return how alike two answers (N, C) are: 1 minus their mean distance in variation, [0, 1].
+
+    >>> likeness(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.25, 0.75]]))
+    0.25
+    """
+    return 1 - float((rows.double() - others.double()).abs().sum(1).mean()) / 2
+
+
+def _seeded(party: Party, _verdict: Verdict) -> str:
+    again = party.defense.rederive(party.key) if party.key.seed else None
+    if again is None:
+        return "the claimed key is not expanded from a seed"
+    if again.commitment() != party.key.commitment():
+        return "the claimed key is not what its seed expands to"
+    return ""
+
+
+def _prf_labels(party: Party, _verdict: Verdict) -> str:
+    images = party.defense.trigger_images(party.key)
+    labels = party.key.tensors.get("labels")
+    n_classes = party.key.settings.get("n_classes")
+    if images is None or labels is None or n_classes is None:
+        return ""  # the check speaks of trigger sets only: a fingerprint's labels are answers
+    if not torch.equal(prf_labels(party.key.seed, images, int(n_classes)), labels):
+        return "the labels are not the ones that the seed gives to these images"
+    return ""
+
+
+def claimant_of(claim: Claim, defense: Defense) -> Party:
+    """Return the claiming side of a dispute."""
+    return Party(defense, claim.key, claim.earlier)

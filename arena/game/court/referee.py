@@ -1,0 +1,190 @@
+"""The referee: owns all the truth, sees every deliverable through its own interface, judges it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from arena.errors import InvalidDeliverable, PlayerError, RuleViolation
+from arena.game.court.dispute import CHECKS, Court, Party, Ruling, claimant_of
+from arena.game.court.verdict import Verdict
+from arena.game.rules import score
+from arena.game.rules.keys import Key, Register
+from arena.game.rules.threat import Output, ThreatModel
+from arena.game.sides.defense import Defense, defenses
+from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.suspect import Suspect
+from arena.world.data import Dataset
+from arena.world.json_values import Json
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+from arena.world.task import Task
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The owner's side of a case: its scheme, its key, its released model, the register."""
+
+    defense: Defense
+    key: Key
+    victim: Classifier
+    register: Register
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Everything that the referee found about one deliverable."""
+
+    utility: float
+    victim_utility: float
+    agreement: float
+    kept: float
+    verdict: Verdict
+    removed: bool
+    payoff: float
+    ruling: Ruling | None
+
+    def plain(self) -> dict[str, Json]:
+        """Return the judgement as JSON values."""
+        return {
+            "utility": self.utility,
+            "victim_utility": self.victim_utility,
+            "agreement": self.agreement,
+            "kept": self.kept,
+            "caught": self.verdict.is_copy,
+            "removed": self.removed,
+            "payoff": self.payoff,
+            "verdict": self.verdict.plain(),
+            "ruling": self.ruling.plain() if self.ruling else None,
+        }
+
+
+@dataclass(frozen=True)
+class Referee:
+    """Judges the deliverables of one match.
+
+    Attributes:
+        task: the task. evidence: the owner's side. grants: the thief's threat model.
+        verification: what the owner's verification may see of a suspect.
+        transfer: test data of the other task, where the thief may move the model to one.
+    """
+
+    task: Task
+    evidence: Evidence
+    grants: ThreatModel
+    verification: Output = "weights"
+    transfer: Dataset | None = None
+
+    def judge(self, deliverable: Deliverable, nulls: Sequence[Classifier], rng: Rng) -> Judgement:
+        """Judge a deliverable; `nulls` are the referee's own independent models, for disputes.
+
+        Raises:
+            InvalidDeliverable: it cannot be judged. RuleViolation: it may not be delivered.
+        """
+        self.admit(deliverable)
+        suspect = self._suspect(deliverable, rng)
+        verdict = self.verdict(suspect, rng.child("verdict"))
+        utility = self.utility(suspect)
+        victim = Suspect.plain(self.evidence.victim, self.task.compute)
+        victim_utility = self._accuracy(victim, self.task.splits.test)
+        kept = score.kept(utility, victim_utility, self.task.chance)
+        ruling = self._dispute(deliverable, suspect, nulls, rng)
+        payoff = score.evading_payoff(kept, verdict.is_copy)
+        if ruling is not None:
+            payoff = score.claiming_payoff(ruling.winner == "claimant")
+        return Judgement(
+            utility=utility,
+            victim_utility=victim_utility,
+            agreement=self._agreement(suspect, victim),
+            kept=kept,
+            verdict=verdict,
+            removed=ruling is None and score.removed(verdict.is_copy, utility, victim_utility),
+            payoff=payoff,
+            ruling=ruling,
+        )
+
+    def admit(self, deliverable: Deliverable) -> None:
+        """Check that a deliverable may be handed in and can be judged; raises like `judge`."""
+        if not isinstance(deliverable, Deliverable):
+            raise PlayerError(
+                f"expected a Deliverable from the attack, found {type(deliverable).__name__}; "
+                "return Deliverable(model)"
+            )
+        extra = deliverable.kinds() - self.grants.deliverables
+        if extra or not deliverable.kinds():
+            found = " and ".join(sorted(deliverable.kinds())) or "nothing"
+            allowed = ", ".join(sorted(self.grants.deliverables))
+            raise RuleViolation(f"expected a deliverable of {allowed}, found {found}")
+        if deliverable.model is not None:
+            self._admit_model(deliverable.model)
+
+    def _admit_model(self, model: Classifier) -> None:
+        n_classes, shape = self.task.card.n_classes, self.task.card.input_shape
+        allowed = {n_classes} | ({self.transfer.n_classes} if self.transfer else set())
+        if model.card.n_classes not in allowed:
+            raise InvalidDeliverable(
+                f"expected a model of {n_classes} classes, found {model.card.n_classes}; "
+                "deliver a model for the task"
+            )
+        if model.card.input_shape != shape:
+            raise InvalidDeliverable(
+                f"expected a model of inputs {shape}, found {model.card.input_shape}"
+            )
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise InvalidDeliverable(
+                    f"expected finite weights, found NaN or infinity in {name}"
+                )
+
+    def _suspect(self, deliverable: Deliverable, rng: Rng) -> Suspect:
+        if deliverable.model is None:  # a claim about the victim as it is
+            return Suspect.plain(self.evidence.victim, self.task.compute, self.verification)
+        return Suspect.of(deliverable, self.verification, self.task.compute, rng.child("suspect"))
+
+    def verdict(self, suspect: Suspect, rng: Rng) -> Verdict:
+        """Return the owner's verdict; one that is not a verdict is the owner's fault."""
+        found = self.evidence.defense.verify(self.evidence.key, suspect, rng)
+        if not isinstance(found, Verdict) or not 0 <= found.p_value <= 1:
+            raise PlayerError(
+                f"expected a Verdict with a p-value in [0, 1] from "
+                f"{self.evidence.defense.name}, found {found!r}"
+            )
+        return found
+
+    def utility(self, suspect: Suspect) -> float:
+        """Return the accuracy in [0, 1] on the test split (of the other task, for its classes)."""
+        test = self.task.splits.test
+        if self.transfer is not None and suspect.n_classes == self.transfer.n_classes:
+            test = self.transfer
+        return self._accuracy(suspect, test)
+
+    def _accuracy(self, suspect: Suspect, data: Dataset) -> float:
+        answers = suspect.answer(data.images.float() / 255).argmax(1)
+        return float((answers == data.labels).double().mean())
+
+    def _agreement(self, suspect: Suspect, victim: Suspect) -> float:
+        images = self.task.splits.test.images.float() / 255
+        same = suspect.answer(images).argmax(1) == victim.answer(images).argmax(1)
+        return float(same.double().mean())
+
+    def _dispute(
+        self, deliverable: Deliverable, suspect: Suspect, nulls: Sequence[Classifier], rng: Rng
+    ) -> Ruling | None:
+        claim = deliverable.claim
+        if claim is None:
+            return None
+        evidence = self.evidence
+        court = Court(
+            suspect=suspect,
+            register=evidence.register,
+            nulls=[Suspect.plain(null, self.task.compute) for null in nulls],
+            rng=rng.child("dispute"),
+            checks=CHECKS[evidence.defense.protocol],
+        )
+        owner = Party(evidence.defense, evidence.key, evidence.victim)
+        # A claimant may choose its scheme but not how much proof is enough: that binds both sides.
+        scheme = dataclasses.replace(defenses.make(claim.defense), level=evidence.defense.level)
+        return court.rule(owner, claimant_of(claim, scheme))

@@ -1,0 +1,96 @@
+"""Tables: a match played along any path of moves; what was played before is looked up.
+
+The steps of a path are built once and keep their digests, so a replayed round costs two look-ups in
+the memo: the thief's report and the judgement. No model is loaded for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from arena.game.match.agents import Observation
+from arena.game.match.judge_step import JudgeStep
+from arena.game.match.play import MatchSpec, RoundRecord, observe
+from arena.game.match.round_step import RoundStep
+from arena.game.match.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
+from arena.game.sides.player import PlayerSpec
+from arena.world.json_values import Json
+
+Path = tuple[int, ...]
+"""The position in a table's moves of each round's move."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a round brought.
+
+    Attributes:
+        payoff: the thief's pay-off in [0, 1] if the match ended now.
+        seen: what the thief knows now. spent: its meters, without the clock.
+    """
+
+    payoff: float
+    seen: Observation
+    spent: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A round that has no result. `message` is for the side at fault: it may hold its secrets."""
+
+    status: Status
+    fault: Literal["thief", "owner"]
+    message: str
+
+
+class Table:
+    """One match with one seed, and the moves that may be made in it."""
+
+    def __init__(
+        self, match: MatchSpec, moves: Sequence[PlayerSpec], memo: Memo, setting: Setting
+    ) -> None:
+        self.match, self.moves = match, tuple(moves)
+        self._memo, self._setting = memo, setting
+        self._protect = match.protect()
+        self._steps: dict[Path, tuple[RoundStep, JudgeStep]] = {}
+
+    def protection(self) -> Mapping[str, Json] | Failure:
+        """Return the report of the owner's protection."""
+        try:
+            return self._look_up(self._protect, "report")
+        except StepFailed as error:
+            return Failure(error.status, "owner", str(error))
+
+    def play(self, path: Path) -> Outcome | Failure:
+        """Return what the last round of a path brought; the rounds before it have results."""
+        played, judged = self._steps_of(path)
+        try:
+            report = self._look_up(played, "report")
+        except StepFailed as error:  # SKIPPED: a parent failed, and only the protection can have
+            return Failure(
+                error.status, "owner" if error.status == "SKIPPED" else "thief", str(error)
+            )
+        try:
+            judgement = self._look_up(judged, "judgement")
+        except StepFailed as error:  # the referee refused the deliverable, or the verifier broke
+            refused = error.status in ("INVALID", "FORFEIT", "LIMIT")
+            return Failure(error.status, "thief" if refused else "owner", str(error))
+        move, number = self.moves[path[-1]].name, len(path) - 1
+        record = RoundRecord(
+            self.match, number, move, None, "OK", report=report, judgement=judgement
+        )
+        spent = {meter: n for meter, n in report["meters"].items() if meter != "wall_s"}
+        return Outcome(float(judgement["payoff"]), observe(record, path[-1]), spent)
+
+    def _steps_of(self, path: Path) -> tuple[RoundStep, JudgeStep]:
+        found = self._steps.get(path)
+        if found is None:
+            previous = self._steps_of(path[:-1])[0] if len(path) > 1 else None
+            played = self.match.round(self.moves[path[-1]], previous, len(path) - 1)
+            found = self._steps[path] = played, self.match.judge(played)
+        return found
+
+    def _look_up(self, step: Step, part: str) -> Mapping[str, Json]:
+        return resolve(step, part, self._memo, self._setting).data

@@ -1,0 +1,1 @@
+"""A match as a graph of pure steps, and who chooses its moves."""

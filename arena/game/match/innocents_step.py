@@ -1,0 +1,57 @@
+"""The owner's verification of innocents that nothing was calibrated on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arena.game.match.protect_step import ProtectStep
+from arena.game.match.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.train_step import TrainStep
+from arena.game.rules.keys import Key
+from arena.game.rules.threat import Output
+from arena.game.sides.defense import defenses
+from arena.game.sides.suspect import Suspect
+from arena.world.bundle import Bundle
+from arena.world.json_values import Json
+from arena.world.models import unpack
+from arena.world.rng import Rng
+from arena.world.task import load_task
+
+
+@dataclass(frozen=True)
+class InnocentsStep(Step):
+    """The owner's verification of innocents that nothing was calibrated on. Part "verdicts"."""
+
+    protect: ProtectStep
+    innocents: tuple[TrainStep, ...]
+    verification: Output = "weights"
+
+    @property
+    def title(self) -> str:
+        """Return what a person reads while it runs."""
+        return f"{self.protect.defense.name} on {len(self.innocents)} innocents"
+
+    def parents(self) -> tuple[Step, ...]:
+        """Return the protection and the innocents."""
+        return (self.protect, *self.innocents)
+
+    def recipe(self) -> dict[str, Json]:
+        """Return the parameters."""
+        return {"verification": self.verification}
+
+    def compute(self, inputs: Inputs, setting: Setting) -> Parts:
+        """Verify each innocent as if it were a suspect."""
+        task = load_task(self.protect.base.task, setting.cache)
+        scheme = defenses.make(self.protect.defense)
+        key, rng = Key.of(inputs(self.protect, "key")), Rng(self.protect.seed, self.protect.stream)
+        rows = []
+        for i, innocent in enumerate(self.innocents):
+            model = unpack(inputs(innocent, "model"))
+            suspect = Suspect.plain(model, task.compute, self.verification)
+            verdict = scheme.verify(key, suspect, rng.child("innocent", i))
+            kind = {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
+            utility = inputs(innocent, "report").data["utility"]
+            rows.append(
+                {"kind": innocent.architecture or kind, "utility": utility, **verdict.plain()}
+            )
+        return {"verdicts": Bundle({"rows": rows})}

@@ -1,0 +1,62 @@
+"""The referee's judgement of a round."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from arena.game.court.referee import Evidence, Referee
+from arena.game.match.grants import foreign
+from arena.game.match.round_step import RoundStep
+from arena.game.match.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.train_step import TrainStep
+from arena.game.rules.keys import Key, Register
+from arena.game.sides.defense import defenses
+from arena.game.sides.deliverable import Deliverable
+from arena.world.bundle import Bundle
+from arena.world.json_values import Json
+from arena.world.models import unpack
+from arena.world.rng import Rng
+from arena.world.task import load_task
+
+
+@dataclass(frozen=True)
+class JudgeStep(Step):
+    """The referee's judgement of a round. Part "judgement"."""
+
+    round: RoundStep
+    nulls: tuple[TrainStep, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Return what a person reads while it runs."""
+        return f"judge {self.round.title}"
+
+    def parents(self) -> tuple[Step, ...]:
+        """Return the round, the protection and, for disputes, the referee's own models."""
+        return (self.round, self.round.protect, *self.nulls)
+
+    def recipe(self) -> dict[str, Json]:
+        """Return what the verifier sees; all else follows from the parents."""
+        return {"verification": self.round.verification}
+
+    def compute(self, inputs: Inputs, setting: Setting) -> Parts:
+        """Judge the deliverable."""
+        played, protect = self.round, self.round.protect
+        task = load_task(played.task, setting.cache)
+        evidence = Evidence(
+            defenses.make(protect.defense),
+            Key.of(inputs(protect, "key")),
+            unpack(inputs(protect, "victim")),
+            Register.of(inputs(played, "register").data["lines"]),
+        )
+        transfer = foreign(played.grants.transfer, "test", task, setting)
+        referee = Referee(task, evidence, played.grants, played.verification, transfer)
+        nulls = [unpack(inputs(null, "model")) for null in self.nulls]
+        deliverable = Deliverable.of(inputs(played, "deliverable"))
+        started = time.perf_counter()
+        judgement = referee.judge(
+            deliverable, nulls, Rng(played.seed, played.stream).child("judge")
+        )
+        figures = judgement.plain() | {"judge_s": time.perf_counter() - started}
+        return {"judgement": Bundle(figures)}

@@ -1,0 +1,218 @@
+"""One match: one thief against one owner with one seed, as a generator of steps.
+
+The match yields the steps whose results it needs next and is sent the results; who computes them
+(this process, workers, a memo) is not its business. So a tournament can play many matches at once,
+and an agent can choose each move after seeing the last round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import Field
+
+from arena.errors import RuleViolation
+from arena.game.match.agents import Action, Agent, Observation
+from arena.game.match.judge_step import JudgeStep
+from arena.game.match.protect_step import ProtectStep
+from arena.game.match.round_step import RoundStep
+from arena.game.match.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
+from arena.game.match.train_step import Half, TrainStep
+from arena.game.rules.threat import METERS, Output, ThreatModel
+from arena.game.sides.attack import attacks
+from arena.game.sides.defense import defenses
+from arena.game.sides.player import PlayerSpec
+from arena.world.bundle import Bundle
+from arena.world.json_values import Frozen, Json
+from arena.world.task import TaskSpec
+
+Want = tuple[Step, str]
+"""A step and the name of the part that is wanted."""
+
+
+class Pools(Frozen):
+    """How many innocents of each kind: for thresholds, and (others) for false positives."""
+
+    calibration_same: int = Field(6, ge=0)  # Neg-1: the owner's data, another seed
+    calibration_other: int = Field(6, ge=0)  # Neg-2: the other half of the data
+    reporting_same: int = Field(10, ge=0)
+    reporting_other: int = Field(10, ge=0)
+    architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
+
+
+class MatchSpec(Frozen):
+    """Everything that defines a match."""
+
+    task: TaskSpec
+    owner: str  # the name under which the scheme plays
+    defense: PlayerSpec
+    thief: str
+    grants: ThreatModel
+    verification: Output = "weights"
+    pools: Pools = Pools()
+    seed: int = 0
+    repeat: int = 0
+
+    @property
+    def title(self) -> str:
+        """Return the match's name in ledgers and logs."""
+        return f"{self.owner}-vs-{self.thief}-{self.repeat}"
+
+    def base(self) -> TrainStep:
+        """Return the training of the victim's unprotected twin, shared by all owners."""
+        return TrainStep(self.task, self.seed, (f"repeat {self.repeat}", "victim"))
+
+    def calibration(self) -> tuple[TrainStep, ...]:
+        """Return the innocents for thresholds and for the referee's null tests."""
+        pools = self.pools
+        return self._pool("calibration", pools.calibration_same, pools.calibration_other)
+
+    def reporting(self) -> tuple[TrainStep, ...]:
+        """Return the innocents on which false positives are reported; none of them calibrates."""
+        pools = self.pools
+        foreign = (
+            TrainStep(self.task, self.seed, ("reporting", name), "owner", name)
+            for name in pools.architectures
+        )
+        return (*self._pool("reporting", pools.reporting_same, pools.reporting_other), *foreign)
+
+    def _pool(self, name: str, n_same: int, n_other: int) -> tuple[TrainStep, ...]:
+        halves: list[tuple[Half, int]] = [("owner", n_same), ("other", n_other)]
+        return tuple(
+            TrainStep(self.task, self.seed, (name, half, str(i)), half)
+            for half, n in halves
+            for i in range(n)
+        )
+
+    def protect(self) -> ProtectStep:
+        """Return the protection of the victim."""
+        needs = defenses.make(self.defense).needs_of_task
+        nulls = self.calibration() if "nulls" in needs else ()
+        stream = (f"repeat {self.repeat}", "owner", self.owner)
+        return ProtectStep(self.base(), self.defense, self.seed, stream, nulls)
+
+    def round(self, move: PlayerSpec, previous: RoundStep | None, number: int) -> RoundStep:
+        """Return a round of this match."""
+        stream = (f"repeat {self.repeat}", "thief", self.owner, self.thief, str(number))
+        return RoundStep(
+            self.protect(), self.grants, move, self.seed, stream, previous, self.verification
+        )
+
+    def judge(self, played: RoundStep) -> JudgeStep:
+        """Return the judgement of a round; claims are tested on the referee's own models."""
+        nulls = self.calibration() if "claim" in self.grants.deliverables else ()
+        return JudgeStep(played, nulls)
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """What the ledger keeps of one round."""
+
+    match: MatchSpec
+    number: int
+    move: str
+    strength: float | None
+    status: Status
+    message: str = ""
+    digest: str = ""
+    report: Mapping[str, Json] = field(default_factory=dict)
+    judgement: Mapping[str, Json] = field(default_factory=dict)
+    protection: Mapping[str, Json] = field(default_factory=dict)
+
+
+def move_of(action: Action) -> PlayerSpec:
+    """Return the move of an action with its strength turned into hyper-parameters."""
+    if action.strength is None:
+        return action.move
+    harsher = attacks.make(action.move).at(action.strength)
+    return PlayerSpec(name=action.move.name, settings=harsher.settings())
+
+
+def check_needs(match: MatchSpec, move: PlayerSpec) -> None:
+    """Refuse a move that needs more than the match grants.
+
+    Raises:
+        RuleViolation: with what is missing, in words.
+    """
+    lacks = match.grants.missing(attacks.find(move.name).needs)
+    if lacks:
+        raise RuleViolation(
+            f"{move.name} needs {'; '.join(lacks)}; grant it in the threat model of {match.thief}"
+        )
+
+
+def play(match: MatchSpec, agent: Agent) -> Generator[list[Want], list[Bundle], list[RoundRecord]]:
+    """Play a match: yield the parts wanted next, take them as they are sent, return the records."""
+    records: list[RoundRecord] = []
+    names: list[str] = []
+    previous: RoundStep | None = None
+    observation = Observation(0, 0.0, -1)
+    while (action := agent.act(observation, {"match": match.title})) is not None:
+        number = len(records)
+        record = RoundRecord(match, number, action.move.name, action.strength, "OK")
+        try:
+            check_needs(match, action.move)
+            played = match.round(move_of(action), previous, number)
+            judged = match.judge(played)
+            wanted: list[Want] = [
+                (played, "report"),
+                (judged, "judgement"),
+                (played.protect, "report"),
+            ]
+            report, judgement, protection = yield wanted
+        except StepFailed as error:
+            return [*records, _failed(record, error.status, str(error))]
+        except RuleViolation as error:
+            return [*records, _failed(record, "SKIPPED", str(error))]
+        records.append(
+            RoundRecord(
+                match,
+                number,
+                action.move.name,
+                action.strength,
+                "OK",
+                digest=judged.digest,
+                report=report.data,
+                judgement=judgement.data,
+                protection=protection.data,
+            )
+        )
+        previous = played
+        if action.move.name not in names:
+            names.append(action.move.name)
+        observation = observe(records[-1], names.index(action.move.name))
+    return records
+
+
+def _failed(record: RoundRecord, status: Status, message: str) -> RoundRecord:
+    return RoundRecord(record.match, record.number, record.move, record.strength, status, message)
+
+
+def observe(record: RoundRecord, move: int) -> Observation:
+    """Return what the thief knows after a round."""
+    budget, spent = record.match.grants.budget, record.report["meters"]
+    left = {}
+    for meter in METERS:
+        limit = budget.of(meter)
+        left[meter] = 1.0 if limit is None else max(0.0, 1 - spent[meter] / limit) if limit else 0.0
+    oracle = budget.verifier_calls != 0
+    caught = bool(record.judgement["caught"]) if oracle else None
+    return Observation(record.number + 1, record.report["own_utility"], move, left, caught)
+
+
+def play_here(match: MatchSpec, agent: Agent, memo: Memo, setting: Setting) -> list[RoundRecord]:
+    """Play a match in this process."""
+    game = play(match, agent)
+    try:
+        wanted = next(game)
+        while True:
+            try:
+                results = [resolve(step, part, memo, setting) for step, part in wanted]
+            except StepFailed as error:
+                wanted = game.throw(error)
+            else:
+                wanted = game.send(results)
+    except StopIteration as stop:
+        records: list[RoundRecord] = stop.value
+        return records

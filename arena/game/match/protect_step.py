@@ -1,0 +1,96 @@
+"""An owner protects its model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arena.errors import PlayerError
+from arena.game.match.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.train_step import TrainStep
+from arena.game.match.utility import accuracy_on_test
+from arena.game.rules.keys import Register
+from arena.game.rules.meters import Meters
+from arena.game.sides.defense import OwnerTask, Protected, defenses
+from arena.game.sides.lab import Lab
+from arena.game.sides.player import PlayerSpec
+from arena.world.bundle import Bundle
+from arena.world.code_version import class_version
+from arena.world.json_values import Json
+from arena.world.models import Classifier, pack, unpack
+from arena.world.rng import Rng
+from arena.world.task import load_task
+
+OWNER_TIME = 1
+"""The logical time at which an owner commits: before publication, after the earliest claimants."""
+
+
+@dataclass(frozen=True)
+class ProtectStep(Step):
+    """Lets an owner protect its model. Parts: "victim", "key", "register", "exposed", "report"."""
+
+    base: TrainStep
+    defense: PlayerSpec
+    seed: int
+    stream: tuple[str, ...]
+    nulls: tuple[TrainStep, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Return what a person reads while it runs."""
+        return f"protect with {self.defense.name}"
+
+    def parents(self) -> tuple[Step, ...]:
+        """Return the unprotected twin and, for schemes that calibrate, the null models."""
+        return (self.base, *self.nulls)
+
+    def recipe(self) -> dict[str, Json]:
+        """Return the parameters, and the version of the scheme's own code."""
+        return {
+            "defense": self.defense.plain(),
+            "code": class_version(defenses.find(self.defense.name)),
+            "seed": self.seed,
+            "stream": list(self.stream),
+        }
+
+    def compute(self, inputs: Inputs, setting: Setting) -> Parts:
+        """Protect, commit, and measure what protection cost."""
+        task = load_task(self.base.task, setting.cache)
+        scheme, base = defenses.make(self.defense), unpack(inputs(self.base, "model"))
+        meters = Meters()
+
+        def nulls() -> Sequence[Classifier]:
+            return [unpack(inputs(null, "model")) for null in self.nulls]
+
+        owner = OwnerTask(
+            data=task.splits.owner,
+            probe=task.splits.probe,
+            card=task.card,
+            recipe=task.spec.recipe,
+            lab=Lab(task.compute, meters, setting.progress),
+            train_rng=self.base.rng(),
+            _base=base,
+            _nulls=nulls,
+        )
+        protected = scheme.protect(owner, Rng(self.seed, self.stream))
+        if not isinstance(protected, Protected):
+            raise PlayerError(f"expected Protected from {self.defense.name}, found {protected!r}")
+        register = Register()
+        if scheme.protocol != "none":
+            model = protected.model.digest()
+            register.enter("owner", protected.key.commitment(), OWNER_TIME, model)
+        utility, unmarked = accuracy_on_test(task, protected.model), accuracy_on_test(task, base)
+        report = {
+            "utility": utility,
+            "base_utility": unmarked,
+            "fidelity_loss": unmarked - utility,
+            "base_meters": dict(inputs(self.base, "report").data["meters"]),
+            "meters": meters.reading(),
+        }
+        return {
+            "victim": pack(protected.model),
+            "key": protected.key.bundle(),
+            "register": Bundle({"lines": register.plain()}),
+            "exposed": scheme.exposed(protected.key),
+            "report": Bundle(report),
+        }

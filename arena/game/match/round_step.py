@@ -1,0 +1,143 @@
+"""One move of a thief behind the gatekeeper."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from arena.errors import PlayerError
+from arena.game.match.grants import foreign, granted
+from arena.game.match.protect_step import ProtectStep
+from arena.game.match.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.utility import own_utility
+from arena.game.rules.keys import Key, Register
+from arena.game.rules.meters import Meters
+from arena.game.rules.threat import Output, ThreatModel
+from arena.game.sides.access import Access, Gatekeeper, thief_rng
+from arena.game.sides.attack import Attack, attacks
+from arena.game.sides.defense import defenses
+from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.isolation import run_isolated
+from arena.game.sides.player import PlayerSpec
+from arena.game.sides.suspect import Suspect
+from arena.world.bundle import Bundle
+from arena.world.code_version import class_version
+from arena.world.json_values import Json
+from arena.world.models import unpack
+from arena.world.rng import Rng
+from arena.world.task import Task, TaskSpec, load_task
+
+
+@dataclass(frozen=True)
+class RoundStep(Step):
+    """One move of a thief. Parts: "deliverable", "meters", "register", "report"."""
+
+    protect: ProtectStep
+    grants: ThreatModel
+    move: PlayerSpec
+    seed: int
+    stream: tuple[str, ...]
+    previous: RoundStep | None = None
+    verification: Output = "weights"
+
+    @property
+    def task(self) -> TaskSpec:
+        """Return the task of the match."""
+        return self.protect.base.task
+
+    @property
+    def title(self) -> str:
+        """Return what a person reads while it runs."""
+        return f"{self.move.name} against {self.protect.defense.name}"
+
+    def parents(self) -> tuple[Step, ...]:
+        """Return the victim, the thief's round before this one, and a base that it knows."""
+        earlier = (self.previous,) if self.previous else ()
+        known = (self.protect.base,) if "base" in self.grants.knows else ()
+        return (self.protect, *earlier, *known)
+
+    def recipe(self) -> dict[str, Json]:
+        """Return the parameters, and the version of the attack's own code."""
+        fields: dict[str, Json] = {
+            "grants": self.grants.plain(),
+            "move": self.move.plain(),
+            "code": class_version(attacks.find(self.move.name)),
+            "seed": self.seed,
+            "stream": list(self.stream),
+        }
+        if self.grants.budget.verifier_calls != 0:  # else the thief never meets the verifier
+            fields["verification"] = self.verification
+        return fields
+
+    def compute(self, inputs: Inputs, setting: Setting) -> Parts:
+        """Let the thief make its move behind the gatekeeper."""
+        task = load_task(self.task, setting.cache)
+        attack = attacks.make(self.move)
+        gate = self._gatekeeper(task, inputs, setting)
+        rng = Rng(self.seed, self.stream)
+        card = task.card
+        if not self.grants.knows_architecture:
+            card = task.card_for(self.grants.own_architecture)
+        started = time.perf_counter()
+        if setting.cell is not None:
+            deliverable = run_isolated(self.move, gate, card, thief_rng(rng), setting.cell)
+        else:
+            access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
+            deliverable = self._run(attack, access, rng)
+        report = {
+            "own_utility": own_utility(task, gate, deliverable),
+            "move_s": time.perf_counter() - started,
+            "meters": gate.meters.reading(),
+        }
+        return {
+            "deliverable": deliverable.bundle(),
+            "meters": gate.meters.bundle(),
+            "register": Bundle({"lines": gate.register.plain()}),
+            "report": Bundle(report),
+        }
+
+    def _run(self, attack: Attack, access: Access, rng: Rng) -> Deliverable:
+        delivered = attack.run(access, thief_rng(rng))
+        if not isinstance(delivered, Deliverable):
+            raise PlayerError(
+                f"expected a Deliverable from {self.move.name}, found "
+                f"{type(delivered).__name__}; return Deliverable(model)"
+            )
+        return delivered
+
+    def _gatekeeper(self, task: Task, inputs: Inputs, setting: Setting) -> Gatekeeper:
+        earlier, current = None, None
+        if self.previous is not None:
+            earlier = inputs(self.previous, "meters")
+            current = Deliverable.of(inputs(self.previous, "deliverable"))
+        lines = inputs(self.previous or self.protect, "register").data["lines"]
+        gate = Gatekeeper(
+            grants=self.grants,
+            victim=unpack(inputs(self.protect, "victim")),
+            meters=Meters(self.grants.budget, earlier),
+            compute=task.compute,
+            register=Register.of(lines),
+            current=current,
+            data=granted(task.splits.thief, self.grants.data, Rng(self.seed).child("grant")),
+            pool=foreign(self.grants.pool, "train", task, setting),
+            transfer=foreign(self.grants.transfer, "train", task, setting),
+        )
+        if defenses.find(self.protect.defense.name).exposes in self.grants.knows:
+            gate.exposed = inputs(self.protect, "exposed")
+        if "base" in self.grants.knows:
+            gate.base = unpack(inputs(self.protect.base, "model"))
+        if self.grants.budget.verifier_calls != 0:
+            gate.verifier = self._verifier(task, inputs)
+        return gate
+
+    def _verifier(self, task: Task, inputs: Inputs) -> Callable[[Deliverable], bool]:
+        scheme = defenses.make(self.protect.defense)
+        key = Key.of(inputs(self.protect, "key"))  # stays behind the gatekeeper
+
+        def caught(deliverable: Deliverable) -> bool:
+            rng = Rng(self.seed, self.stream).child("oracle")
+            suspect = Suspect.of(deliverable, self.verification, task.compute, rng)
+            return scheme.verify(key, suspect, rng).is_copy
+
+        return caught

@@ -1,0 +1,24 @@
+"""How useful a model is: to the referee, and as its thief can see."""
+
+from __future__ import annotations
+
+from arena.game.sides.access import Gatekeeper
+from arena.game.sides.deliverable import Deliverable
+from arena.world.models import Classifier
+from arena.world.task import Task
+
+
+def accuracy_on_test(task: Task, model: Classifier) -> float:
+    """Return the accuracy in [0, 1] of a bare model on the test split."""
+    test = task.splits.test
+    return task.compute.accuracy(model, test.images, test.labels)
+
+
+def own_utility(task: Task, gate: Gatekeeper, deliverable: Deliverable) -> float:
+    """Return the accuracy that the thief itself can see: on its own labelled data, else nothing."""
+    model, data = deliverable.model, gate.data
+    if model is None or data is None or not gate.grants.data_labels:
+        return 0.0
+    if model.card.n_classes != data.n_classes or model.card.input_shape != data.input_shape:
+        return 0.0
+    return task.compute.accuracy(model, data.images, data.labels)

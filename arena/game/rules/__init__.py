@@ -1,0 +1,1 @@
+"""The rules: threat models, meters, keys, scores."""

@@ -1,0 +1,146 @@
+"""Keys and commitments: what an owner keeps secret, and the register that says since when."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arena.errors import RuleViolation
+from arena.world.bundle import Bundle
+from arena.world.json_values import Frozen, Json, digest
+from arena.world.rng import Rng
+
+
+@dataclass(frozen=True)
+class Key:
+    """What an owner keeps secret to prove ownership: a seed, settings, and the material.
+
+    `seed` is the hex seed from which anyone to whom it is revealed can expand the tensors again; an
+    empty seed means that the material was not expanded from one.
+    """
+
+    scheme: str
+    seed: str = ""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def bundle(self) -> Bundle:
+        """Return the key as plain data and tensors."""
+        data = {"scheme": self.scheme, "seed": self.seed, "settings": dict(self.settings)}
+        return Bundle(data, self.tensors)
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Key:
+        """Read a key back."""
+        data = bundle.data
+        return cls(data["scheme"], data["seed"], data["settings"], bundle.tensors)
+
+    def commitment(self) -> str:
+        """Return the hash that is published: over everything in the key; the seed is the salt."""
+        return hashlib.sha256(b"arena key" + self.bundle().to_bytes()).hexdigest()
+
+
+def fresh_seed(rng: Rng) -> str:
+    """Return 32 random bytes as hex: the seed from which a whole key is expanded."""
+    return rng.child("key seed").numpy().bytes(32).hex()
+
+
+def expand(seed: str, purpose: str) -> Rng:
+    """Return the stream that a committed seed expands to for one purpose.
+
+    A pseudo-random function of (seed, purpose): the stream's root is SHA-256 of both, so whoever
+    is shown the seed can expand the same key again, and nobody can choose the outcome.
+    """
+    state = hashlib.sha256(f"{seed}|{purpose}".encode()).digest()
+    return Rng(int.from_bytes(state[:8], "little"), (seed, purpose))
+
+
+def prf_labels(seed: str, images: Tensor, n_classes: int) -> Tensor:
+    """Return the label (N,) that a seed gives to each image: SHA-256(seed, image) mod classes."""
+    labels = []
+    for image in images.cpu().contiguous().numpy():
+        state = hashlib.sha256(seed.encode() + b"|" + image.tobytes()).digest()
+        labels.append(int.from_bytes(state[:8], "little") % n_classes)
+    return torch.tensor(labels, dtype=torch.int64)
+
+
+def random_bits(rng: Rng, n_bits: int) -> Tensor:
+    """Return independent fair bits (n_bits,) as uint8. Never all ones: chance must be 1/2."""
+    return torch.from_numpy(rng.numpy().integers(0, 2, n_bits).astype(np.uint8))
+
+
+class Entry(Frozen):
+    """One line of the register."""
+
+    number: int
+    time: int  # logical: see `Register`
+    author: Literal["owner", "thief"]
+    commitment: str
+    model: str = ""  # digest of a model that the commitment is bound to
+    previous: str = ""  # digest of the line before: nothing can be changed afterwards
+
+
+PUBLICATION = 10
+"""The logical time at which the victim is released; everything a thief does to it is later."""
+
+
+class Register:
+    """The append-only public register of commitments, each line chained to the one before."""
+
+    def __init__(self, entries: tuple[Entry, ...] = ()) -> None:
+        self._entries = list(entries)
+        self._check()
+
+    def _check(self) -> None:
+        previous = ""
+        for entry in self._entries:
+            if entry.previous != previous:
+                raise RuleViolation(f"the register was changed before line {entry.number}")
+            previous = digest(entry.plain())
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Return every line, in the order of entry."""
+        return tuple(self._entries)
+
+    def enter(
+        self, author: Literal["owner", "thief"], commitment: str, time: int, model: str = ""
+    ) -> Entry:
+        """Append a commitment and return its line.
+
+        Raises:
+            RuleViolation: the commitment is not a SHA-256 in hex.
+        """
+        if len(commitment) != 64 or set(commitment) - set("0123456789abcdef"):
+            raise RuleViolation("expected a commitment of 64 hex digits; use Key.commitment()")
+        previous = digest(self._entries[-1].plain()) if self._entries else ""
+        entry = Entry(
+            number=len(self._entries),
+            time=time,
+            author=author,
+            commitment=commitment,
+            model=model,
+            previous=previous,
+        )
+        self._entries.append(entry)
+        return entry
+
+    def earliest(self, commitment: str) -> Entry | None:
+        """Return the first line (by logical time) that holds a commitment."""
+        lines = [entry for entry in self._entries if entry.commitment == commitment]
+        return min(lines, key=lambda entry: (entry.time, entry.number), default=None)
+
+    def plain(self) -> list[Json]:
+        """Return the register as JSON values."""
+        return [entry.plain() for entry in self._entries]
+
+    @classmethod
+    def of(cls, lines: list[Json]) -> Register:
+        """Read a register back; its chain is checked."""
+        return cls(tuple(Entry.model_validate(line) for line in lines))

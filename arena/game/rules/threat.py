@@ -1,0 +1,141 @@
+"""Threat models: what a thief may see, touch, know and spend. Frozen, and part of every record."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from arena.errors import RegistryError, did_you_mean
+from arena.world.json_values import Frozen
+
+Output = Literal["nothing", "labels", "top-k", "probabilities", "logits", "weights"]
+LEVELS: tuple[Output, ...] = ("nothing", "labels", "top-k", "probabilities", "logits", "weights")
+Kind = Literal["model", "api", "claim"]
+
+METERS = (
+    "images_queried",  # every image that was answered, repeats included
+    "images_unique",  # distinct images after rounding to the input's type
+    "calls",  # calls of the interface
+    "rounds",  # queries that could depend on earlier answers
+    "bits_revealed",  # information in the answers
+    "steps",  # the thief's own optimiser steps
+    "images_forward",
+    "images_backward",
+    "models",  # models built beside the suspect
+    "verifier_calls",
+    "wall_s",
+)
+
+
+def level(output: Output) -> int:
+    """Return the rank of a level of output; more is revealed at a higher rank."""
+    return LEVELS.index(output)
+
+
+class Budget(Frozen):
+    """The most that each meter may reach in a match; None is no limit."""
+
+    images_queried: int | None = Field(None, ge=0)
+    images_unique: int | None = Field(None, ge=0)
+    calls: int | None = Field(None, ge=0)
+    rounds: int | None = Field(None, ge=0)
+    bits_revealed: float | None = Field(None, ge=0)
+    steps: int | None = Field(None, ge=0)
+    images_forward: int | None = Field(None, ge=0)
+    images_backward: int | None = Field(None, ge=0)
+    models: int | None = Field(None, ge=0)
+    verifier_calls: int | None = Field(0, ge=0)
+    wall_s: float | None = Field(None, gt=0)
+
+    def of(self, meter: str) -> float | None:
+        """Return the limit of a meter."""
+        limit: float | None = getattr(self, meter)
+        return limit
+
+
+class ThreatModel(Frozen):
+    """What is granted to a thief; as `Attack.needs`, what an attack must be granted."""
+
+    output: Output = "nothing"  # what the victim's interface returns, or its weights
+    top_k: int = Field(1, ge=1)  # for output "top-k"
+    decimals: int | None = Field(None, ge=0)  # answers are rounded to this many decimals
+    double: bool = False  # answers are computed in float64
+    real_inputs: bool = False  # inputs outside [0, 1] are answered
+    max_batch: int = Field(1000, ge=1)  # images in one call
+    data: float = Field(0.0, ge=0, le=1)  # share of the thief's split that is granted
+    data_labels: bool = False  # with true classes
+    pool: str = ""  # name of a public data set of another distribution
+    transfer: str = ""  # name of a data set of another task, to move the model to
+    architecture: bool = False  # the victim's architecture is known; whoever has weights knows it
+    own_architecture: str = "mlp"  # what the thief builds where it is not
+    # "scheme"; "tests" (the exposed test cases); "passport"; "base" (what the victim was made from)
+    knows: frozenset[str] = frozenset()
+    precommit: bool = False  # may enter a commitment before the victim is published
+    deliverables: frozenset[Kind] = frozenset({"model"})
+    budget: Budget = Budget()
+
+    @property
+    def knows_architecture(self) -> bool:
+        """Return whether the thief can build the victim's architecture."""
+        return self.architecture or self.output == "weights"
+
+    def missing(self, needs: ThreatModel) -> list[str]:
+        """Return what `needs` asks for and this threat model does not grant, in words."""
+        lacks = []
+        if level(needs.output) > level(self.output):
+            lacks.append(f"output {needs.output!r} (granted: {self.output!r})")
+        if needs.data > 0 and self.data == 0:
+            lacks.append("own data")
+        flags = ("data_labels", "real_inputs", "double", "precommit")
+        lacks += [f.replace("_", " ") for f in flags if getattr(needs, f) and not getattr(self, f)]
+        if needs.architecture and not self.knows_architecture:
+            lacks.append("the architecture")
+        sets = ("pool", "transfer")
+        lacks += [f"a {n} data set" for n in sets if getattr(needs, n) and not getattr(self, n)]
+        lacks += [f"knowledge of {what!r}" for what in sorted(needs.knows - self.knows)]
+        lacks += [
+            f"delivery of a {what}" for what in sorted(needs.deliverables - self.deliverables)
+        ]
+        return lacks
+
+
+PRESETS: dict[str, ThreatModel] = {
+    "blackbox_label": ThreatModel(output="labels", data=1),
+    "blackbox_probs": ThreatModel(output="probabilities", data=1),
+    "blackbox_rounded": ThreatModel(output="probabilities", decimals=2, data=1),
+    "datafree_probs": ThreatModel(output="probabilities", double=True, real_inputs=True),
+    "seed_150": ThreatModel(output="labels", data=1, budget=Budget(images_unique=4800)),
+    "surrogate_pool": ThreatModel(output="probabilities", pool="*"),
+    "whitebox_10pct": ThreatModel(output="weights", data=0.3, data_labels=True),
+    "whitebox_third": ThreatModel(output="weights", data=1, data_labels=True),
+    "weights_only_nodata": ThreatModel(output="weights"),
+    "claimant_readonly": ThreatModel(
+        output="weights",
+        knows=frozenset({"scheme"}),
+        data=1,
+        deliverables=frozenset({"claim"}),
+    ),
+    "claimant_precommit": ThreatModel(
+        output="labels",
+        knows=frozenset({"scheme"}),
+        data=1,
+        data_labels=True,
+        precommit=True,
+        deliverables=frozenset({"claim"}),
+    ),
+    "host_api": ThreatModel(
+        output="weights", data=1, data_labels=True, deliverables=frozenset({"model", "api"})
+    ),
+}
+
+
+def preset(name: str) -> ThreatModel:
+    """Return a named threat model.
+
+    Raises:
+        RegistryError: there is none of that name.
+    """
+    if name not in PRESETS:
+        raise RegistryError(f"expected a threat model, found {name!r}{did_you_mean(name, PRESETS)}")
+    return PRESETS[name]

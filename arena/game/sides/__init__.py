@@ -1,0 +1,1 @@
+"""The two sides of a match, and what each may touch."""

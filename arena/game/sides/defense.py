@@ -1,0 +1,153 @@
+"""The owner's side: one scheme protects a model and later verifies suspects with its key."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from arena.errors import NotComparable, RuleViolation
+from arena.game.court.verdict import Verdict
+from arena.game.rules.keys import Key
+from arena.game.rules.threat import Output
+from arena.game.sides.lab import Lab
+from arena.game.sides.player import Player, Registry
+from arena.game.sides.projection import Projection
+from arena.game.sides.suspect import Suspect
+from arena.world.bundle import Bundle
+from arena.world.data import Dataset
+from arena.world.models import Classifier, ModelCard
+from arena.world.rng import Rng
+from arena.world.training import Examples, Hook, Recipe
+
+Protocol = Literal["none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"]
+TaskNeed = Literal["images", "convolution", "norm", "nulls"]
+Secret = Literal["tests", "passport"]
+"""Parts of a key that a threat model's `knows` can grant."""
+
+
+@dataclass(frozen=True)
+class OwnerTask:
+    """The owner's whole world while it protects: its data, its models, its laboratory.
+
+    Attributes:
+        data: the owner's split. probe: held-out images for seeds of fingerprints.
+        card: what the victim is to be. recipe: how it is trained.
+        base: returns a copy of the unprotected model (same data, recipe and seed).
+        nulls: copies of independent models that nobody reports on: for thresholds.
+        train_rng: the randomness of the base model, so that a protected twin differs by its mark.
+        marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
+    """
+
+    data: Dataset
+    probe: Dataset
+    card: ModelCard
+    recipe: Recipe
+    lab: Lab
+    train_rng: Rng
+    _base: Classifier
+    _nulls: Callable[[], Sequence[Classifier]] = field(default=tuple)
+    marks_base: bool = False
+
+    def base(self) -> Classifier:
+        """Return a copy of the unprotected twin of the victim."""
+        return self._base.copy()
+
+    def nulls(self) -> list[Suspect]:
+        """Return the calibration innocents as suspects whose weights may be read."""
+        return [Suspect.plain(model, self.lab.compute) for model in self._nulls()]
+
+    def trained(
+        self,
+        hooks: Sequence[Hook] = (),
+        recipe: Recipe | None = None,
+        examples: Examples | None = None,
+    ) -> Classifier:
+        """Return a model trained with these hooks: what embeds a mark.
+
+        An owner trains from scratch with the base model's own randomness, so that base and victim
+        differ by the mark alone; whoever marks a finished model (`marks_base`) fine-tunes a copy.
+        """
+        if self.marks_base:
+            model = self.base()
+        else:
+            model = self.lab.build(self.card, self.train_rng.child("initial"))
+        own = Examples.of(self.data) if examples is None else examples
+        self.lab.train(model, own, recipe or self.recipe, self.train_rng.child("training"), hooks)
+        return model
+
+
+@dataclass(frozen=True)
+class Protected:
+    """The victim that is released, and the key that stays."""
+
+    model: Classifier
+    key: Key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defense(Player):
+    """Base class of protections. Subclasses write `protect` and `examine`.
+
+    Class attributes: `reads`, what verification must see of a suspect; `task_needs`, what the task
+    must offer; `invasive`, whether the model is changed at all (fingerprints do not); `exposes`,
+    what a thief must be said to know for `exposed` to be handed to it.
+    Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
+    proof in disputes over this scheme's keys (docs/protocol.md).
+    """
+
+    reads: ClassVar[Output] = "weights"
+    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset()
+    invasive: ClassVar[bool] = True
+    exposes: ClassVar[Secret] = "tests"
+    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
+
+    level: float = 0.01
+    protocol: Protocol = "full"
+
+    @property
+    def needs_of_task(self) -> frozenset[TaskNeed]:
+        """Return what the task must offer this player; some settings need more than others."""
+        return self.task_needs
+
+    @abstractmethod
+    def protect(self, task: OwnerTask, rng: Rng) -> Protected:
+        """Return the model to release and the key. Never touches objects of the other side."""
+
+    @abstractmethod
+    def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Return the verdict on a suspect; may raise `NotComparable` for a strange one."""
+
+    def verify(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Return the verdict on any suspect: one that the key cannot read is "not verified"."""
+        try:
+            return self.examine(key, suspect, rng)
+        except (NotComparable, RuleViolation) as error:
+            return Verdict.unreadable(str(error), *self.statistic)
+
+    def rederive(self, key: Key) -> Key | None:
+        """Return the key that its revealed seed expands to; None where a key has no such form."""
+        return None
+
+    def exposed(self, key: Key) -> Bundle:
+        """Return the part of the key that a scenario may expose on purpose; none."""
+        return Bundle()
+
+    def trigger_images(self, key: Key) -> Tensor | None:
+        """Return the images by which a key is verified; None where it reads no images."""
+        return None
+
+    def projection(self, key: Key, suspect: Suspect) -> Projection | None:
+        """Return what a key projects in a suspect; None where no linear decoder reads the bits."""
+        return None
+
+    def reprojected(self, key: Key, rows: Tensor) -> Key:
+        """Return the key with other rows (N, M) in its projection; as it is where it has none."""
+        return key
+
+
+defenses: Registry[Defense] = Registry("defender", "copyright_arena.defenders")
+defense = defenses.register

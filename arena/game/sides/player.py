@@ -1,0 +1,158 @@
+"""Players: what an attack and a defence have in common, and the registry that finds them."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from arena.errors import RegistryError, did_you_mean
+from arena.world.json_values import Frozen, Json
+
+
+@dataclass(frozen=True)
+class Dial:
+    """Which hyper-parameter makes a move milder or harsher, and over what range."""
+
+    field: str
+    low: float
+    high: float
+    scale: Literal["linear", "log"] = "linear"
+
+    def at(self, strength: float) -> float:
+        """Return the value at a strength in [0, 1]."""
+        if self.scale == "log":
+            return float(self.low * (self.high / self.low) ** strength)
+        return self.low + (self.high - self.low) * strength
+
+
+@dataclass(frozen=True, kw_only=True)
+class Player:
+    """Base class of attacks and defences: hyper-parameters are keyword-only fields, nothing else.
+
+    Class attributes: `paper` (authors, venue, year, or "" for a control), `dial` (what `at` turns),
+    `control` (does nothing on purpose), `quick` (settings that make a trial on the digits a matter
+    of seconds, where the paper's defaults do not), and `name`, set by the registry.
+    """
+
+    name: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    dial: ClassVar[Dial | None] = None
+    control: ClassVar[bool] = False
+    quick: ClassVar[Mapping[str, Json]] = MappingProxyType({})
+
+    def at(self, strength: float) -> Self:
+        """Return the same player, milder (0) or harsher (1); one without a dial is unchanged.
+
+        Raises:
+            ValueError: the strength is outside [0, 1].
+        """
+        if not 0 <= strength <= 1:
+            raise ValueError(f"expected a strength in [0, 1], found {strength}")
+        if self.dial is None:
+            return self
+        value: float | int = self.dial.at(strength)
+        if isinstance(getattr(self, self.dial.field), int):
+            value = round(value)
+        return dataclasses.replace(self, **{self.dial.field: value})
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the docstring."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    def settings(self) -> dict[str, Json]:
+        """Return the hyper-parameters as JSON values."""
+        return dict(TypeAdapter(type(self)).dump_python(self, mode="json"))
+
+
+class PlayerSpec(Frozen):
+    """A player by name, with the hyper-parameters that differ from its defaults."""
+
+    name: str
+    settings: dict[str, Json] = Field(default_factory=dict)
+
+
+P = TypeVar("P", bound=Player)
+
+
+class Registry(Generic[P]):
+    """The players of one kind by name. Other people's packages join through an entry point."""
+
+    def __init__(self, kind: str, group: str) -> None:
+        self.kind, self._group = kind, group
+        self._classes: dict[str, type[P]] = {}
+        self._found = False
+
+    def register(self, name: str) -> Callable[[type[P]], type[P]]:
+        """Return the decorator that enters a class under a name.
+
+        Raises:
+            RegistryError: the name is taken by another class.
+        """
+
+        def enter(player: type[P]) -> type[P]:
+            known = self._classes.get(name)
+            if known is not None and known.__qualname__ != player.__qualname__:
+                raise RegistryError(
+                    f"expected a new name for {self.kind} {player.__qualname__}, {name!r} is taken "
+                    f"by {known.__qualname__}; choose another"
+                )
+            player.name = name
+            self._classes[name] = player
+            return player
+
+        return enter
+
+    def classes(self) -> Mapping[str, type[P]]:
+        """Return every registered class by name, sorted."""
+        if not self._found:
+            self._found = True
+            for entry in importlib.metadata.entry_points(group=self._group):
+                entry.load()
+        return dict(sorted(self._classes.items()))
+
+    def find(self, name: str) -> type[P]:
+        """Return the class of that name.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        classes = self.classes()
+        if name not in classes:
+            raise RegistryError(f"no {self.kind} is called {name!r}{did_you_mean(name, classes)}")
+        return classes[name]
+
+    def make(self, spec: PlayerSpec) -> P:
+        """Return the player that a specification describes, its hyper-parameters checked.
+
+        Raises:
+            RegistryError: no such player, or settings that it does not take.
+        """
+        found = self.find(spec.name)
+        known = [field.name for field in dataclasses.fields(found)]
+        for setting in spec.settings:
+            if setting not in known:
+                raise RegistryError(
+                    f"{self.kind} {spec.name!r} has no setting {setting!r}"
+                    f"{did_you_mean(setting, known)}"
+                )
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(found)
+            made: P = adapter.validate_python(spec.settings)
+        except (ValidationError, ValueError) as error:
+            raise RegistryError(f"{self.kind} {spec.name!r}: {_first(error)}") from error
+        return made
+
+
+def _first(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"setting {where!r}: {problem['msg'].lower()}, found {problem['input']!r}"

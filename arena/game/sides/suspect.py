@@ -1,0 +1,134 @@
+"""A suspect as a verifier sees it: only what the verifier was granted, and never by reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from arena.errors import NotComparable, RuleViolation
+from arena.game.rules.threat import Output, level
+from arena.game.sides.deliverable import Answer, Deliverable
+from arena.world.compute import Compute
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+
+
+@dataclass
+class Suspect:
+    """A model under suspicion behind an interface that answers up to a level of output.
+
+    Attributes:
+        answer: images in [0, 1] -> probabilities (N, C).
+        grants: the most that may be read ("labels", "probabilities", "weights").
+        input_shape: of one image.
+        n_classes: of the answers.
+        n_queries: images answered so far.
+    """
+
+    answer: Answer
+    grants: Output
+    input_shape: tuple[int, ...]
+    n_classes: int
+    compute: Compute = field(default_factory=Compute)
+    n_queries: int = 0
+    _model: Classifier | None = None
+
+    @classmethod
+    def of(cls, deliverable: Deliverable, grants: Output, compute: Compute, rng: Rng) -> Suspect:
+        """Return the suspect that a deliverable is, through its own interface (wrapped if it is).
+
+        Raises:
+            RuleViolation: the deliverable holds no model.
+        """
+        model = deliverable.model
+        if model is None:
+            raise RuleViolation("expected a deliverable with a model, found a claim alone")
+
+        def plain(images: Tensor) -> Tensor:
+            return compute.probabilities(model, images)
+
+        answer: Answer = plain
+        for i, wrapper in enumerate(deliverable.wrappers):
+            answer = wrapper.wrap(answer, rng.child("wrapper", i))
+        card = model.card
+        return cls(answer, grants, card.input_shape, card.n_classes, compute, 0, model)
+
+    @classmethod
+    def plain(cls, model: Classifier, compute: Compute, grants: Output = "weights") -> Suspect:
+        """Return an unwrapped model as a suspect."""
+        return cls.of(Deliverable(model), grants, compute, Rng(0))
+
+    def _need(self, output: Output) -> None:
+        if level(output) > level(self.grants):
+            raise RuleViolation(
+                f"verification asks for {output}, the scenario grants {self.grants}; "
+                'set verification = "' + output + '" in the scenario'
+            )
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Return the answers (N, C), on the CPU.
+
+        Raises:
+            NotComparable: the images are not of the form that the suspect takes.
+            RuleViolation: the level is not granted.
+        """
+        self._need("probabilities")
+        return self._ask(images)
+
+    def labels(self, images: Tensor) -> Tensor:
+        """Return the answered classes (N,), on the CPU; raises like `probabilities`."""
+        self._need("labels")
+        return self._ask(images).argmax(1)
+
+    def _ask(self, images: Tensor) -> Tensor:
+        if tuple(images.shape[1:]) != self.input_shape:
+            raise NotComparable(
+                f"the suspect takes images of {self.input_shape}, the key holds "
+                f"{tuple(images.shape[1:])}"
+            )
+        self.n_queries += len(images)
+        floats = images.float() / 255 if images.dtype == torch.uint8 else images
+        return self.answer(floats)
+
+    def model(self) -> Classifier:
+        """Return a copy of the suspect's model, in eval mode.
+
+        Raises:
+            RuleViolation: weights are not granted.
+            NotComparable: the suspect is an interface without a model behind it that can be read.
+        """
+        self._need("weights")
+        if self._model is None:
+            raise NotComparable("the suspect is an interface; its weights cannot be read")
+        return self._model.copy().eval()
+
+    def weights(self, layer: str, shape: tuple[int, ...] | None = None) -> Tensor:
+        """Return the weight of a named layer as float64, on the CPU.
+
+        Raises:
+            NotComparable: no such layer, or another shape than the key expects.
+        """
+        self._need("weights")
+        if self._model is None:
+            raise NotComparable("the suspect is an interface; its weights cannot be read")
+        module = dict(self._model.named_modules()).get(layer)
+        tensor = getattr(module, "weight", None)
+        if not isinstance(tensor, Tensor):
+            raise NotComparable(f"the suspect has no layer {layer!r} with weights")
+        if shape is not None and tuple(tensor.shape) != tuple(shape):
+            raise NotComparable(
+                f"layer {layer!r} has weights {tuple(tensor.shape)}, the key reads {tuple(shape)}"
+            )
+        return tensor.detach().cpu().double()
+
+    def activations(self, layer: str, images: Tensor) -> Tensor:
+        """Return the outputs (N, ...) of a named layer, on the CPU; raises like `weights`."""
+        model = self.model()
+        if layer not in dict(model.named_modules()):
+            raise NotComparable(f"the suspect has no layer {layer!r}")
+        if tuple(images.shape[1:]) != self.input_shape:
+            raise NotComparable(f"the suspect takes images of {self.input_shape}")
+        self.n_queries += len(images)
+        return self.compute.activations(model, images, [layer])[layer]

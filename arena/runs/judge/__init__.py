@@ -1,0 +1,1 @@
+"""Judging a person's own two models: the request, the files, the verdict."""

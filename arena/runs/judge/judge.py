@@ -1,0 +1,257 @@
+"""Judging a person's own two models: is the suspect derived from the victim?
+
+What is found goes into `Findings` as it is found, and every model trained, every test grown and
+every answer of an endpoint into a store: whatever fails later, it is kept, and the same command
+continues from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from arena.errors import ArenaError, RegistryError
+from arena.game.match.step_cache import Setting, resolve
+from arena.game.match.train_step import Half, TrainStep
+from arena.game.rules.keys import Key
+from arena.game.sides.defense import Defense, OwnerTask, defenses
+from arena.game.sides.lab import Lab
+from arena.game.sides.player import PlayerSpec
+from arena.game.sides.suspect import Suspect
+from arena.runs.judge.model_files import (
+    ModelFile,
+    check_suspect,
+    check_victim,
+    given_innocents,
+    load_exhibit,
+)
+from arena.runs.judge.request import Findings, Trial
+from arena.runs.store import Store
+from arena.world.bundle import Bundle
+from arena.world.code_version import class_version, core_version
+from arena.world.json_values import Json, digest
+from arena.world.models import Classifier, unpack
+from arena.world.remote.client import RemoteModel
+from arena.world.remote.endpoint import Endpoint
+from arena.world.remote.http_format import Wanted
+from arena.world.rng import Rng
+from arena.world.task import Task, TaskSpec, load_task
+
+FEWEST = 3  # innocents: one may choose tests, and a bound needs two
+_HALVES: tuple[Half, Half] = ("owner", "other")
+_KINDS = {"owner": "Neg-1", "other": "Neg-2"}
+
+
+class Stage(NamedTuple):
+    """A stage that begins: what it is, how many are done, how many there are."""
+
+    title: str
+    n_done: int
+    n_total: int
+
+
+Hear = Callable[[Stage, Findings], None]
+"""Told of each stage as it begins, and of what was found before it."""
+
+
+class _Kept:
+    """Answers of an endpoint, kept in a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def load(self, name: str) -> Tensor | None:
+        """Return the rows of a batch, or None."""
+        found = self._store.load(name, "answers")
+        return None if found is None else found.tensors["rows"]
+
+    def save(self, name: str, rows: Tensor) -> None:
+        """Keep the rows of a batch."""
+        self._store.save(name, {"answers": Bundle({}, {"rows": rows})})
+
+
+class Hearing:
+    """One trial as it is held; `findings` can be read at any time."""
+
+    def __init__(self, trial: Trial, folder: Path, setting: Setting, hear: Hear) -> None:
+        """Prepare the trial; nothing is loaded yet. What is made goes into a store in `folder`.
+
+        Raises:
+            ArenaError: no such scheme, or none that can judge a finished model; no such files; too
+                few innocents; weights are to be read from an endpoint.
+        """
+        self.scheme = judging_scheme(trial.scheme)
+        _check(trial)
+        self.trial, self.setting, self._hear = trial, setting, hear
+        self.store = Store(folder / "artefacts")
+        self.findings = Findings(trial.plain(), level=self.scheme.level)
+        self._n_done, self._n_stages = 0, 3
+
+    def hold(self) -> Findings:
+        """Judge.
+
+        Raises:
+            ArenaError: something is wrong with the models, the data or the endpoint; `findings`
+                says so too, beside all that was found before.
+        """
+        try:
+            self._hold()
+        except BaseException as error:
+            self.findings.status = "stopped"
+            self.findings.sentence = str(error).partition("\n")[0] or type(error).__name__
+            raise
+        self.findings.status = "judged"
+        return self.findings
+
+    def _hold(self) -> None:
+        trial = self.trial
+        if isinstance(trial.innocents, int):
+            self._n_stages += trial.innocents
+        self._begin("load data and models")
+        victim, task = self._victim()
+        suspect = self._suspect(victim, task)
+        innocents = self._innocents(victim, task)
+        self._begin(f"grow the tests of {self.scheme.name}")
+        key = self._key(victim, task, innocents)
+        self._begin("question the suspect")
+        rng = Rng(trial.seed, ("judge", "verdict"))
+        self.findings.verdict = self.scheme.verify(key, suspect, rng)
+
+    def _begin(self, title: str) -> None:
+        self._hear(Stage(title, self._n_done, self._n_stages), self.findings)
+        self._n_done += 1
+
+    def _task(self, model: str, arguments: dict[str, Json]) -> Task:
+        trial = self.trial
+        spec = TaskSpec(
+            data=trial.data,
+            model=model,
+            arguments=arguments,
+            recipe=trial.recipe,
+            seed=trial.data_seed,
+            device="cuda" if trial.compute.device == "cuda" else "cpu",
+            precision=trial.compute.precision,
+        )
+        return load_task(spec, self.setting.cache)
+
+    def _victim(self) -> tuple[Classifier, Task]:
+        """Return the victim, and its task: the data, and innocents of its architecture."""
+        data = self._task("softmax", {})
+        victim = load_exhibit(self.trial.victim, data)
+        check_victim(victim, data)
+        task = self._task(victim.card.architecture, victim.card.arguments)
+        self.findings.victim = _described(victim, task)
+        return victim, task
+
+    def _suspect(self, victim: Classifier, task: Task) -> Suspect:
+        """Return the suspect; an endpoint is asked one image, so that faults are found early."""
+        trial, card = self.trial, victim.card
+        if isinstance(trial.suspect, ModelFile):
+            model = load_exhibit(trial.suspect, task)
+            check_suspect(model, victim, outputs_only=trial.access != "weights")
+            self.findings.suspect = _described(model, task)
+            return Suspect.plain(model, task.compute, trial.access)
+        wanted: Wanted = "labels" if trial.access == "labels" else "probabilities"
+        remote = RemoteModel(trial.suspect, card.n_classes, wanted, _Kept(self.store))
+        self.findings.meter = remote.meter
+        self.findings.suspect = {"url": trial.suspect.url}
+        remote(task.splits.probe.images[:1].float() / 255)
+        return Suspect(remote, trial.access, card.input_shape, card.n_classes, task.compute)
+
+    def _innocents(self, victim: Classifier, task: Task) -> Sequence[Classifier]:
+        wanted = self.trial.innocents
+        if isinstance(wanted, Path):
+            models = given_innocents(wanted, victim, FEWEST)
+            for model in models:
+                self.findings.innocents.append(_described(model, task) | {"kind": "given"})
+            return models
+        return [self._trained(i, task) for i in range(wanted)]
+
+    def _trained(self, i: int, task: Task) -> Classifier:
+        """Return an innocent; every other one learns from the half that the owner does not use."""
+        self._begin(f"train innocent {i + 1} of {self.trial.innocents}")
+        half = _HALVES[i % 2]
+        stream = ("judge", "innocent", str(i))
+        step = TrainStep(task.spec, self.trial.seed, stream, half)
+        model = unpack(resolve(step, "model", self.store, self.setting))
+        self.findings.innocents.append(_described(model, task) | {"kind": _KINDS[half]})
+        return model
+
+    def _key(self, victim: Classifier, task: Task, innocents: Sequence[Classifier]) -> Key:
+        """Return the scheme's key, from the store where this trial made it before."""
+        named = [victim.digest(), *(model.digest() for model in innocents)]
+        code = [core_version(), class_version(type(self.scheme))]
+        rules: Json = [self.trial.scheme.plain(), self.trial.seed, task.spec.plain()]
+        name = digest(["judge", rules, dict(task.splits.record), named, code])
+        found, started = self.store.load(name, "key"), time.perf_counter()
+        if found is None:
+            owner = self._owner(victim, task, innocents)
+            rng = Rng(self.trial.seed, ("judge", "key"))
+            found = self.scheme.protect(owner, rng).key.bundle()
+            self.store.save(name, {"key": found})
+        key = Key.of(found)
+        seconds = time.perf_counter() - started
+        self.findings.tests = {"commitment": key.commitment(), "seconds": seconds}
+        return key
+
+    def _owner(self, victim: Classifier, task: Task, innocents: Sequence[Classifier]) -> OwnerTask:
+        return OwnerTask(
+            data=task.splits.owner,
+            probe=task.splits.probe,
+            card=victim.card,
+            recipe=task.spec.recipe,
+            lab=Lab(task.compute, progress=self.setting.progress),
+            train_rng=Rng(self.trial.seed, ("judge", "owner")),
+            _base=victim,
+            _nulls=lambda: innocents,
+            marks_base=True,
+        )
+
+
+def judging_scheme(spec: PlayerSpec) -> Defense:
+    """Return the scheme, which must leave the model as it is.
+
+    Raises:
+        RegistryError: there is no such scheme, its settings are wrong, or it marks models.
+    """
+    scheme = defenses.make(spec)
+    fit = [n for n, kind in defenses.classes().items() if not (kind.invasive or kind.control)]
+    if scheme.name not in fit:
+        raise RegistryError(
+            f"expected a scheme that recognises a finished model, found {spec.name!r}, which does "
+            f"not; try {' or '.join(fit)}"
+        )
+    return scheme
+
+
+def _check(trial: Trial) -> None:
+    for file in (trial.victim, trial.suspect):
+        if isinstance(file, ModelFile):
+            file.check()
+    if isinstance(trial.innocents, int) and trial.innocents < FEWEST:
+        raise ArenaError(
+            f"expected at least {FEWEST} innocents for a bound, found {trial.innocents}; "
+            "try --innocents 12"
+        )
+    if isinstance(trial.suspect, Endpoint) and trial.access == "weights":
+        raise ArenaError(
+            "expected access of labels or probabilities to an endpoint, found weights; "
+            "try --access probabilities"
+        )
+
+
+def _described(model: Classifier, task: Task) -> dict[str, Json]:
+    """Return what a model is, and its accuracy on the test split if it has the data's classes."""
+    card, test = model.card, task.splits.test
+    told: dict[str, Json] = {
+        "architecture": card.title,
+        "n_classes": card.n_classes,
+        "sha256": model.digest(),
+    }
+    if card.n_classes == task.card.n_classes:
+        told["accuracy"] = task.compute.accuracy(model, test.images, test.labels)
+    return told

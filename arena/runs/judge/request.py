@@ -1,0 +1,100 @@
+"""What a person asks of a judge, and what was found so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from arena.game.court.verdict import Verdict
+from arena.game.sides.player import PlayerSpec
+from arena.runs.judge.model_files import ModelFile
+from arena.world.compute import Compute
+from arena.world.json_values import Json
+from arena.world.remote.client import QueryMeter
+from arena.world.remote.endpoint import Endpoint
+from arena.world.training import Recipe
+
+Access = Literal["labels", "probabilities", "weights"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What is to be judged, and how.
+
+    Attributes:
+        victim: the owner's model. suspect: a model on disk, or where one answers.
+        data: the name of the data that the victim was trained on.
+        access: what may be seen of the suspect.
+        innocents: how many to train, or a folder that holds some.
+        scheme: the fingerprint that judges. seed: of its tests and of the innocents; the judge's
+            secret. data_seed: cuts a test part off data that have none.
+        recipe: how innocents are trained.
+    """
+
+    victim: ModelFile
+    suspect: ModelFile | Endpoint
+    data: str
+    access: Access
+    innocents: int | Path
+    scheme: PlayerSpec
+    seed: int
+    data_seed: int = 0
+    recipe: Recipe = field(default_factory=Recipe)
+    compute: Compute = field(default_factory=Compute)
+
+    def plain(self) -> dict[str, Json]:
+        """Return what was asked, as JSON values."""
+        suspect = self.suspect
+        told = suspect.plain() if isinstance(suspect, Endpoint) else str(suspect.path)
+        return {
+            "victim": str(self.victim.path),
+            "suspect": told,
+            "data": self.data,
+            "access": self.access,
+            "innocents": self.innocents if isinstance(self.innocents, int) else str(self.innocents),
+            "scheme": self.scheme.plain(),
+            "seed": self.seed,
+            "data_seed": self.data_seed,
+            "recipe": self.recipe.plain(),
+        }
+
+
+@dataclass
+class Findings:
+    """What was found so far.
+
+    Attributes:
+        asked: the trial. status: how far it got. sentence: why it stopped.
+        victim, suspect: what they are. innocents: kind and accuracy of each.
+        tests: the commitment to the tests and how long they took.
+        verdict: the scheme's.
+    """
+
+    asked: dict[str, Json]
+    status: Literal["running", "stopped", "judged"] = "running"
+    sentence: str = ""
+    victim: dict[str, Json] = field(default_factory=dict)
+    suspect: dict[str, Json] = field(default_factory=dict)
+    innocents: list[dict[str, Json]] = field(default_factory=list)
+    tests: dict[str, Json] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    level: float = 0.0
+    meter: QueryMeter | None = None
+
+    def plain(self) -> dict[str, Json]:
+        """Return everything as JSON values."""
+        suspect = dict(self.suspect)
+        if self.meter is not None:
+            suspect["queries"] = self.meter.plain()
+        return {
+            "status": self.status,
+            "sentence": self.sentence,
+            "asked": self.asked,
+            "victim": self.victim,
+            "suspect": suspect,
+            "innocents": self.innocents,
+            "tests": self.tests,
+            "level": self.level,
+            "verdict": self.verdict.plain() if self.verdict else None,
+        }

@@ -1,0 +1,1 @@
+"""Standings: pay-off tables, equilibria, ratings, leaderboards."""

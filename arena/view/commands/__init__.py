@@ -1,0 +1,1 @@
+"""The commands: what each was asked for, and what it says."""

@@ -1,0 +1,96 @@
+"""`arena run --dry-run`: which matches would be played, what would be trained, what is made."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+
+from arena.game.match.innocents_step import InnocentsStep
+from arena.game.match.judge_step import JudgeStep
+from arena.game.match.play import MatchSpec
+from arena.game.match.protect_step import ProtectStep
+from arena.game.match.round_step import RoundStep
+from arena.game.match.step_cache import Step
+from arena.game.match.train_step import TrainStep
+from arena.runs.store import Store
+from arena.runs.tournament import Tournament, open_folder, task_of
+from arena.view.commands.run_options import Game
+from arena.view.progress.boards import NullBoard
+from arena.view.results.report import LEDGER
+from arena.view.results.tables import plain_table, titled
+from arena.world.json_values import Json
+
+_KINDS = {
+    ProtectStep: "protect a victim",
+    RoundStep: "play a round",
+    JudgeStep: "judge a round",
+    InnocentsStep: "verify innocents",
+}
+_STATES = ("made", "to make", "impossible")
+_POOLS = {"calibration": "train an innocent for thresholds", "reporting": "train an innocent"}
+
+
+def show_plan(game: Game, *, as_json: bool) -> None:
+    """Print what `arena run` would do; nothing is trained and no folder is made."""
+    with tempfile.TemporaryDirectory() as empty:
+        begun = (game.out / LEDGER).is_file()
+        store, ledger = open_folder(game.out if begun else Path(empty))
+        task = task_of(game.scenario, game.compute)
+        tournament = Tournament(game.scenario, task, store, ledger, NullBoard())
+        to_make = {step.digest for step in tournament.plan()}
+        steps = [(step, state_of(step, store, to_make)) for step in tournament.steps()]
+        ledger.close()
+    matches = [
+        _match(match, [action.move.name for action in script])
+        for match, script in game.scenario.matches(task)
+    ]
+    if as_json:
+        plan = [
+            {"title": step.title, "kind": kind_of(step), "digest": step.digest, "state": state}
+            for step, state in steps
+        ]
+        Console().print_json(data={"matches": matches, "steps": plan})
+        return
+    _print(game, matches, steps)
+
+
+def _match(match: MatchSpec, moves: list[str]) -> dict[str, Json]:
+    return {
+        "match": match.title,
+        "owner": match.owner,
+        "thief": match.thief,
+        "repeat": match.repeat,
+        "moves": moves,
+    }
+
+
+def _print(game: Game, matches: list[dict[str, Json]], steps: list[tuple[Step, str]]) -> None:
+    console = Console(highlight=False)
+    rows = [(match["match"], ", ".join(match["moves"])) for match in matches]
+    table = plain_table(("match", "moves"), rows)
+    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+    console.print(titled(f"{len(matches)} matches", table))
+    counts = Counter((kind_of(step), state) for step, state in steps)
+    counts.update(("all", state) for _, state in steps)
+    kinds = dict.fromkeys(kind for kind, _ in counts)
+    lines = [(kind, *(str(counts[kind, state]) for state in _STATES)) for kind in kinds]
+    console.print(titled("Steps", plain_table(("step", *_STATES), lines)))
+    line = f"Results would go to {game.out}; nothing was trained."
+    console.print(line, markup=False, soft_wrap=True)
+
+
+def state_of(step: Step, store: Store, to_make: set[str]) -> str:
+    """Return whether a step is made, is to be made, or cannot be made after a player's failure."""
+    if store.has(step.digest):
+        return "made"
+    return "to make" if step.digest in to_make else "impossible"
+
+
+def kind_of(step: Step) -> str:
+    """Return what a step does, in words."""
+    if isinstance(step, TrainStep):
+        return _POOLS.get(step.stream[0], "train a victim's twin")
+    return _KINDS.get(type(step), type(step).__name__)

@@ -1,0 +1,151 @@
+"""The command lines of `arena judge` and `arena serve`. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_REMOTE = "A suspect behind a URL"
+_MORE = "How it is judged"
+
+
+def judge(
+    victim: Annotated[
+        Path, typer.Option(metavar="FILE", help="Your model: .safetensors, or a state dict.")
+    ],
+    suspect: Annotated[
+        str,
+        typer.Option(metavar="FILE|URL", help="The model under suspicion."),
+    ],
+    data: Annotated[
+        str, typer.Option(help="What your model was trained on: digits, mnist, folder:PATH, ...")
+    ],
+    access: Annotated[
+        str | None,
+        typer.Option(
+            metavar="labels|probabilities|weights",
+            help="What may be seen of the suspect; by default all there is.",
+        ),
+    ] = None,
+    innocents: Annotated[
+        str, typer.Option(metavar="N|DIR", help="How many to train, or a folder that holds some.")
+    ] = "12",
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the report goes; run again, it continues.")
+    ] = Path("runs/judge"),
+    victim_architecture: Annotated[
+        str, typer.Option(metavar="NAME", help="Of a state dict: NAME or 'NAME, key = value'.")
+    ] = "",
+    suspect_architecture: Annotated[
+        str, typer.Option(metavar="NAME", help="The same for the suspect.")
+    ] = "",
+    scheme: Annotated[
+        str, typer.Option(help="The fingerprint that judges.", rich_help_panel=_MORE)
+    ] = "deepjudge",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the scheme; may be repeated.",
+            rich_help_panel=_MORE,
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer tests.", rich_help_panel=_MORE)
+    ] = False,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="How long innocents are trained.", rich_help_panel=_MORE)
+    ] = 30,
+    device: Annotated[
+        str,
+        typer.Option(metavar="auto|cpu|cuda", help="Where models run.", rich_help_panel=_MORE),
+    ] = "auto",
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Of tests and innocents; by default a fresh one.", rich_help_panel=_MORE
+        ),
+    ] = None,
+    data_seed: Annotated[
+        int,
+        typer.Option(min=0, help="Cuts data that have no test part.", rich_help_panel=_MORE),
+    ] = 0,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="json|npy", help="How batches travel.", rich_help_panel=_REMOTE
+        ),
+    ] = "json",
+    timeout: Annotated[
+        float, typer.Option(help="Seconds for one answer.", rich_help_panel=_REMOTE)
+    ] = 10.0,
+    retries: Annotated[
+        int, typer.Option(min=0, help="Attempts after the first.", rich_help_panel=_REMOTE)
+    ] = 3,
+    rate: Annotated[
+        float | None, typer.Option(help="The most requests a second.", rich_help_panel=_REMOTE)
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Images a request.", rich_help_panel=_REMOTE)
+    ] = 64,
+    headers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header",
+            metavar="'NAME: VALUE'",
+            help="Sent along, recorded nowhere; may be repeated.",
+            rich_help_panel=_REMOTE,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document instead of tables.")
+    ] = False,
+) -> None:
+    """Judge your own two models: is the suspect derived from the victim?"""
+    from arena.view.judge.command import Asking, Question
+    from arena.view.judge.command import judge as hold
+
+    asking = Asking(
+        form=form,
+        timeout_s=timeout,
+        retries=retries,
+        per_second=rate,
+        batch=batch,
+        headers=tuple(headers or ()),
+    )
+    question = Question(
+        victim=victim,
+        suspect=suspect,
+        data=data,
+        access=access,
+        innocents=innocents,
+        out=out,
+        victim_architecture=victim_architecture,
+        suspect_architecture=suspect_architecture,
+        scheme=scheme,
+        changes=tuple(changes or ()),
+        quick=quick,
+        epochs=epochs,
+        device=device,
+        seed=seed,
+        data_seed=data_seed,
+        as_json=as_json,
+        asking=asking,
+    )
+    raise typer.Exit(hold(question))
+
+
+def serve(
+    model: Annotated[Path, typer.Argument(metavar="FILE", help="A .safetensors file.")],
+    answers: Annotated[
+        str, typer.Option(metavar="labels|probabilities", help="What it reveals.")
+    ] = "probabilities",
+    port: Annotated[int, typer.Option(min=0, help="0 takes any that is free.")] = 8000,
+) -> None:
+    """Answer batches of images over HTTP, on this machine alone: a suspect to try out."""
+    from arena.view.commands.serve import serve as answer
+
+    answer(model, answers, port)

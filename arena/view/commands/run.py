@@ -1,0 +1,114 @@
+"""`arena run`: play a tournament and show it, or say what would be played."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from arena.errors import StoreError
+from arena.runs.ledger import Ledger
+from arena.runs.store import Store
+from arena.runs.tournament import Event, Tournament, open_folder, task_of
+from arena.view.commands.dry_run import show_plan
+from arena.view.commands.failures import CRASHED, resumable
+from arena.view.commands.run_options import Game, Order, prepare
+from arena.view.commands.show import print_report
+from arena.view.progress.boards import Board, choose_board
+from arena.view.results.refresh import refresh_matches, refresh_views
+from arena.view.results.report import read_report
+from arena.view.results.tables import live_standings
+
+_PATIENCE = 20.0  # reading the ledger anew may take one part in so many of the time
+
+
+def carry_out(order: Order, *, dry_run: bool) -> int:
+    """Play what was asked for, print the results, and return the exit code.
+
+    Raises:
+        ArenaError: it cannot be played. Ended: it was stopped, or ended unexpectedly.
+    """
+    game = prepare(order)
+    if dry_run:
+        show_plan(game, as_json=order.as_json)
+        return 0
+    made_folder(game.out)
+    with resumable(game.out):
+        return play(game, Console(stderr=True), as_json=order.as_json)
+
+
+def made_folder(out: Path) -> None:
+    """Make a folder for results.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"expected a folder that can be written, found {out} ({error.strerror}); "
+            "choose another --out folder"
+        ) from error
+
+
+def play(game: Game, console: Console, *, as_json: bool) -> int:
+    """Play a tournament with its progress on `console` and its results on stdout."""
+    store, ledger = open_folder(game.out)
+    with closing(ledger):
+        n_made = play_into(game, store, ledger, console)
+        report = read_report(ledger)
+    refresh_views(report, game.out)
+    print_report(report, as_json=as_json)
+    if not as_json:
+        _say_next(game.out, n_made)
+    scored = any(row["status"] == "OK" for row in report.finals)
+    return 0 if scored else CRASHED
+
+
+def play_into(game: Game, store: Store, ledger: Ledger, console: Console) -> int:
+    """Play a tournament into a store and a ledger; return how many steps were made."""
+    with choose_board(console) as board:
+        watch = Watch(board, ledger, game.out)
+        task = task_of(game.scenario, game.compute)
+        with game.executor(store, board.heard) as executor:
+            tournament = Tournament(game.scenario, task, store, ledger, watch)
+            tournament.run(executor)
+    return tournament.n_made
+
+
+@dataclass
+class Watch:
+    """Passes events on to a board, and keeps standings and event files up to date meanwhile."""
+
+    board: Board
+    ledger: Ledger
+    out: Path
+    _next: float = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event; the ledger is read again only now and then."""
+        self.board(event)
+        now = time.monotonic()
+        if event.kind != "match" or now < self._next:
+            return
+        report = read_report(self.ledger)
+        self.board.standings(lambda: live_standings(report))
+        self._next = time.monotonic() + _PATIENCE * (time.monotonic() - now)
+        refresh_matches(report, self.out)
+
+
+def _say_next(out: Path, n_made: int) -> None:
+    """Say what to type next."""
+    console = Console(highlight=False, soft_wrap=True)
+    noun = "step was" if n_made == 1 else "steps were"
+    made = f"{n_made} {noun} made" if n_made else "nothing was left to make"
+    console.print(f"\n{made}; results are in {out}", markup=False)
+    folder = shlex.quote(str(out))
+    console.print("Next:", style="bold")
+    console.print(f"  arena show {folder}", markup=False)
+    console.print(f"  tensorboard --logdir {shlex.quote(str(out / 'tensorboard'))}", markup=False)

@@ -1,0 +1,113 @@
+"""What `arena run` was asked for, and what follows from it: scenario, folder, device, executor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from arena.game.match.step_cache import Cell, Setting
+from arena.runs.executors import Executor, Heard, InProcess, Workers
+from arena.runs.scenario import Scenario, read_scenario
+from arena.runs.store import Store
+from arena.view.commands.find_scenario import find_scenario
+from arena.view.commands.overrides import parse_changes
+from arena.world.compute import Compute
+from arena.world.data.local_copies import user_cache
+from arena.world.json_values import Json
+
+
+@dataclass(frozen=True)
+class Order:
+    """The command line of `arena run`; None is what was not said.
+
+    Attributes:
+        scenario: a name or a path. out: the folder of results. jobs: worker processes.
+        device: auto, cpu or cuda. seed: replaces the scenario's. changes: texts `key=value`.
+        as_json: print one JSON document.
+    """
+
+    scenario: str
+    out: Path | None = None
+    jobs: int | None = None
+    device: str | None = None
+    seed: int | None = None
+    changes: tuple[str, ...] = ()
+    as_json: bool = False
+
+
+@dataclass(frozen=True)
+class Game:
+    """A tournament ready to be played."""
+
+    scenario: Scenario
+    out: Path
+    compute: Compute
+    players: tuple[Path, ...]  # files with a person's own players
+    n_jobs: int
+
+    def setting(self) -> Setting:
+        """Return where its steps run."""
+        limit = self.scenario.limits.memory_mb
+        cell = Cell(limit, self.players) if self.scenario.isolate else None
+        return Setting(cache=cache_folder(), cell=cell)
+
+    @contextmanager
+    def executor(self, store: Store, heard: Heard) -> Iterator[Executor]:
+        """Give who makes its steps: this process where one job is enough, else workers."""
+        limit_s = self.scenario.limits.step_s
+        if self.n_jobs == 1 and limit_s is None:  # only a worker can be stopped when time is up
+            yield InProcess(store, self.setting(), heard)
+            return
+        args = (self.n_jobs, store.root, self.setting(), heard, limit_s, self.players)
+        with Workers(*args) as workers:
+            yield workers
+
+
+def prepare(order: Order) -> Game:
+    """Return the tournament that was asked for.
+
+    Raises:
+        ScenarioError: the scenario cannot be found or played. ArenaError: there is no such device.
+    """
+    path = find_scenario(order.scenario)
+    changes: dict[str, Json] = parse_changes(order.changes)
+    if order.seed is not None:
+        changes["seed"] = order.seed
+    scenario = read_scenario(path, changes)
+    return game_of(scenario, path, order, order.out or Path("runs") / scenario.name)
+
+
+def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> Game:
+    """Return a scenario, read from a path, as a tournament whose results go to a folder.
+
+    Raises:
+        ArenaError: there is no such device.
+    """
+    compute = Compute.choose(order.device or scenario.device)
+    return Game(
+        scenario=scenario,
+        out=out,
+        compute=compute,
+        players=tuple(path.parent / player for player in scenario.players),
+        n_jobs=order.jobs or _n_jobs(compute),
+    )
+
+
+def _n_jobs(compute: Compute) -> int:
+    """Return one job for each core that this process may use, or for each GPU."""
+    if compute.device == "cuda":
+        return torch.cuda.device_count()
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cache_folder() -> Path:
+    """Return where decoded data are kept: $ARENA_CACHE, or the user's cache folder."""
+    named = os.environ.get("ARENA_CACHE")
+    return Path(named).expanduser() if named else user_cache()

@@ -1,0 +1,115 @@
+"""Which figures a tournament has: from its report to the plots of `figures`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from arena.game.court.statistics import area_under
+from arena.runs.ledger import Row
+from arena.runs.standings.leaderboard import Side, Standing
+from arena.view.figures import plots
+from arena.view.figures.plots import Bars, Look, MatchCurves, Roc, Score
+from arena.view.results.report import Cells, Report, mean
+
+_COPY = 0.9  # a suspect that kept at least this share of the victim's usefulness is a copy
+_SPOKES = 3  # fewer make no radar chart
+
+
+def match_figure(rows: Sequence[Row]) -> Figure:
+    """Return the curves of one match, from its rounds."""
+    played = [row for row in rows if row["status"] == "OK"] or list(rows)
+    series = {"utility": "utility", "kept": "kept share", "rescaled": "rescaled statistic"}
+    return plots.match_curves(
+        MatchCurves(
+            title=rows[0]["match"],
+            rounds=[row["round"] for row in played],
+            moves=[row["move"] for row in played],
+            series={said: _values(played, name) for name, said in series.items()},
+            victim_utility=mean(row["victim_utility"] for row in played),
+        )
+    )
+
+
+def _values(rows: Sequence[Row], name: str) -> list[float]:
+    return [math.nan if row[name] is None else float(row[name]) for row in rows]
+
+
+def summary_figures(report: Report) -> dict[str, Figure]:
+    """Return the figures of a whole tournament that have anything to show, by name."""
+    found = {"payoff": _heat_map(report.payoffs, plots.PAYOFF)}
+    for name, table, look in (
+        ("rescaled", report.rescaled, plots.RESCALED),
+        ("utility", report.utilities, plots.UTILITY),
+    ):
+        if not np.isnan(table.values).all():
+            found[name] = _heat_map(table, look)
+    boards = [_bars(side, lines) for side, lines in report.standings.items() if lines]
+    if boards:
+        found["leaderboard"] = plots.leaderboard_bars(boards)
+    curves = [curve for owner in report.owners if (curve := owner_roc(report, owner))]
+    if curves:
+        found["roc"] = plots.roc_curves(curves)
+    for owner in report.owners:
+        spokes = _spokes(report, owner)
+        if len(spokes) >= _SPOKES:
+            found[f"radar/{owner}"] = plots.radar(owner, list(spokes), list(spokes.values()))
+    return found
+
+
+def _heat_map(table: Cells, look: Look) -> Figure:
+    return plots.heat_map(table.owners, table.thieves, table.values, table.words, look)
+
+
+def _bars(side: Side, lines: Sequence[Standing]) -> Bars:
+    return Bars(
+        title={"owner": "Owners", "thief": "Thieves"}[side],
+        players=[line.name for line in lines],
+        shares={
+            "worst case": [Score(line.worst, *line.worst_interval) for line in lines],
+            "Nash": [Score(line.nash, *line.nash_interval) for line in lines],
+            "mean": [Score(line.mean, *line.mean_interval) for line in lines],
+        },
+        rating=[Score(line.rating, *line.rating_interval) for line in lines],
+    )
+
+
+def _spokes(report: Report, owner: str) -> Mapping[str, float]:
+    """Return an owner's rescaled statistic against each thief that delivers a model, no claim."""
+    values = report.rescaled.values[report.owners.index(owner)].tolist()
+    spokes = zip(report.thieves, values, strict=True)
+    return {thief: value for thief, value in spokes if not math.isnan(value)}
+
+
+def owner_roc(report: Report, owner: str) -> Roc | None:
+    """Return how an owner's statistic tells copies from innocents; None where one kind is missing.
+
+    Copies are delivered models that kept at least 0.9 of the victim's usefulness.
+    """
+    copies = [
+        row["rescaled"]
+        for row in report.delivered
+        if row["owner"] == owner and row["rescaled"] is not None and row["kept"] >= _COPY
+    ]
+    innocents = [
+        row["rescaled"]
+        for row in report.innocents
+        if row["owner"] == owner and row["rescaled"] is not None
+    ]
+    return roc(owner, copies, innocents) if copies and innocents else None
+
+
+def roc(owner: str, copies: Sequence[float], innocents: Sequence[float]) -> Roc:
+    """Return the curve over all thresholds; equal values of both kinds make a slanted piece.
+
+    >>> roc("owner", [0.9, 0.8], [0.1, 0.9]).area
+    0.625
+    """
+    thresholds = sorted({*copies, *innocents}, reverse=True)
+    above, found = np.asarray(innocents), np.asarray(copies)
+    false = [0.0, *(float((above >= t).mean()) for t in thresholds)]
+    true = [0.0, *(float((found >= t).mean()) for t in thresholds)]
+    return Roc(owner, false, true, area_under(copies, innocents), len(copies), len(innocents))

@@ -1,0 +1,1 @@
+"""A judgement for people to read."""

@@ -1,0 +1,1 @@
+"""The results of a tournament as numbers, tables and event files."""

@@ -1,0 +1,55 @@
+"""The tables of a tournament in Markdown, for TensorBoard's text page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from arena.runs.standings.leaderboard import Standing
+from arena.view.results.report import Report
+from arena.view.results.tables import number
+
+_SIDES = {"owner": "owners", "thief": "thieves"}
+_FAILED = ("match", "round", "status", "message")
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown; a bar in a cell becomes a slash.
+
+    >>> print(markdown(["a", "b"], [["1", "x|y"]]))
+    | a | b |
+    | --- | --- |
+    | 1 | x/y |
+    """
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+
+
+def summary_texts(report: Report) -> dict[str, str]:
+    """Return the leaderboards, the false alarms and the failures, by tag."""
+    found = {
+        f"leaderboard/{_SIDES[side]}": _board(lines) for side, lines in report.standings.items()
+    }
+    owners = [
+        (
+            owner.owner,
+            f"{owner.n_accused}/{owner.n_innocents}",
+            number(owner.low),
+            number(owner.high),
+        )
+        for owner in report.honesty
+    ]
+    found["false_alarms"] = markdown(("owner", "innocents accused", "low", "high"), owners)
+    if report.failed:
+        found["failed"] = markdown(
+            _FAILED, [[str(row[name]) for name in _FAILED] for row in report.failed]
+        )
+    return found
+
+
+def _board(lines: Iterable[Standing]) -> str:
+    columns = ("player", "worst case", "Nash", "mean", "rating", "low", "high")
+    rows = []
+    for line in lines:
+        figures = (line.worst, line.nash, line.mean, line.rating, *line.rating_interval)
+        rows.append((line.name, *map(number, figures)))
+    return markdown(columns, rows)

@@ -1,0 +1,241 @@
+"""The results of a tournament as plain numbers, read from its ledger: the source of every view."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena.errors import StoreError, did_you_mean
+from arena.game.court.statistics import proportion_interval
+from arena.runs.ledger import Ledger, Row
+from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
+from arena.world.json_values import Json
+from arena.world.rng import Rng
+
+Floats = NDArray[np.float64]
+LEDGER = "ledger.sqlite"
+NOT_YET, NOT_MEANT = "·", "-"  # a match still to be played; a pair that the scenario leaves out
+CLAIM = "claim"  # a thief that delivers a claim and no model
+_TEXTS = ("figures", "reasons", "failed", "threat", "settings", "versions")  # JSON in the ledger
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A figure of every pair of an owner and a thief, means over repeats.
+
+    Attributes:
+        owners: O names. thieves: T names.
+        values: (O, T), NaN where no match has one.
+        words: (O, T), the value, or why there is none; `*` marks a mean that lacks repeats.
+    """
+
+    owners: tuple[str, ...]
+    thieves: tuple[str, ...]
+    values: Floats
+    words: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Honesty:
+    """What an owner's protection cost, and whom it accused wrongly; means over repeats.
+
+    Attributes:
+        owner: its name. n_accused of n_innocents: innocents called copies, all repeats together.
+        low, high: exact 95 % interval of that share.
+        fidelity_loss: accuracy in [0, 1] that protecting cost, None where no round says so.
+        protect_s, verify_s: seconds to protect, and to judge one round.
+    """
+
+    owner: str
+    n_accused: int
+    n_innocents: int
+    low: float
+    high: float
+    fidelity_loss: float | None
+    protect_s: float | None
+    verify_s: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A tournament: its facts, its rows, and what follows from them."""
+
+    facts: Mapping[str, Json]
+    rounds: Sequence[Row]
+    innocents: Sequence[Row]
+
+    @property
+    def name(self) -> str:
+        """Return the tournament's name."""
+        return str(self.facts["scenario"]["name"])
+
+    @cached_property
+    def matches(self) -> dict[str, list[Row]]:
+        """Return the rounds of each match that has any."""
+        found: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rounds:
+            found[row["match"]].append(row)
+        return dict(found)
+
+    @cached_property
+    def finals(self) -> list[Row]:
+        """Return the last round of each match: the one that scores."""
+        return [rows[-1] for rows in self.matches.values()]
+
+    @property
+    def failed(self) -> list[Row]:
+        """Return the rounds without a score."""
+        return [row for row in self.rounds if row["status"] != "OK"]
+
+    @cached_property
+    def owners(self) -> tuple[str, ...]:
+        """Return the owners' names, in the order of the scenario."""
+        return tuple(owner["name"] or owner["scheme"] for owner in self.facts["scenario"]["owner"])
+
+    @cached_property
+    def thieves(self) -> tuple[str, ...]:
+        """Return the thieves' names, in the order of the scenario."""
+        return tuple(thief["name"] for thief in self.facts["scenario"]["thief"])
+
+    @cached_property
+    def n_matches(self) -> int:
+        """Return how many matches the scenario has."""
+        pairs = [self._meant(owner, thief) for owner in self.owners for thief in self.thieves]
+        return sum(pairs) * int(self.facts["scenario"]["repeats"])
+
+    def _meant(self, owner: str, thief: str) -> bool:
+        against = self.facts["scenario"]["thief"][self.thieves.index(thief)]["against"]
+        return not against or owner in against
+
+    @cached_property
+    def payoffs(self) -> Cells:
+        """Return the table of the thieves' pay-offs."""
+        return self._cells("payoff", self.finals)
+
+    @cached_property
+    def rescaled(self) -> Cells:
+        """Return the owners' statistics on what was delivered, rescaled to a threshold of 0.5."""
+        return self._cells("rescaled", self.delivered)
+
+    @cached_property
+    def utilities(self) -> Cells:
+        """Return the accuracies in [0, 1] of what was delivered."""
+        return self._cells("utility", self.delivered)
+
+    @cached_property
+    def delivered(self) -> list[Row]:
+        """Return the last rounds without those that claim: a claim is about the victim as it is."""
+        return [row for row in self.finals if row["winner"] is None]
+
+    def _cells(self, figure: str, rows: Sequence[Row]) -> Cells:
+        cells: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in rows:
+            cells[row["owner"], row["thief"]].append(row)
+        claims = {(row["owner"], row["thief"]) for row in self.finals if row["winner"] is not None}
+        values = np.full((len(self.owners), len(self.thieves)), math.nan)
+        words = [["" for _ in self.thieves] for _ in self.owners]
+        for i, owner in enumerate(self.owners):
+            for j, thief in enumerate(self.thieves):
+                found = cells.get((owner, thief), [])
+                values[i, j] = mean(row[figure] for row in found if row["status"] == "OK")
+                empty = NOT_YET if self._meant(owner, thief) else NOT_MEANT
+                empty = CLAIM if (owner, thief) in claims else empty
+                words[i][j] = _word(values[i, j], found) or empty
+        return Cells(self.owners, self.thieves, values, tuple(tuple(row) for row in words))
+
+    @cached_property
+    def standings(self) -> Mapping[Side, Sequence[Standing]]:
+        """Return the leaderboards of both sides, best first."""
+        scored = [row for row in self.finals if row["status"] == "OK"]
+        columns = zip(*(_game(row) for row in scored), strict=True) if scored else ([], [], [], [])
+        games = Games(*(list(column) for column in columns))
+        rng = Rng(self.facts["scenario"]["seed"]).child("leaderboard")
+        return {
+            "owner": leaderboard(games, "owner", rng),
+            "thief": leaderboard(games, "thief", rng),
+        }
+
+    @cached_property
+    def honesty(self) -> tuple[Honesty, ...]:
+        """Return what each owner's protection cost and whom it accused wrongly."""
+        return tuple(self._honesty(owner) for owner in self.owners)
+
+    def _honesty(self, owner: str) -> Honesty:
+        verdicts = [row for row in self.innocents if row["owner"] == owner]
+        rounds = [row for row in self.rounds if row["owner"] == owner and row["status"] == "OK"]
+        first = {row["repeat"]: row for row in rounds}.values()  # one protection a repeat
+        n_accused = sum(bool(row["caught"]) for row in verdicts)
+        low, high = proportion_interval(n_accused, len(verdicts))
+        return Honesty(
+            owner=owner,
+            n_accused=n_accused,
+            n_innocents=len(verdicts),
+            low=low,
+            high=high,
+            fidelity_loss=known(mean(row["fidelity_loss"] for row in first)),
+            protect_s=known(mean(row["protect_s"] for row in first)),
+            verify_s=known(mean(row["judge_s"] for row in rounds)),
+        )
+
+
+def _game(row: Row) -> tuple[str, str, int, float]:
+    return row["owner"], row["thief"], row["repeat"], row["payoff"]
+
+
+def mean(values: Iterable[float | None]) -> float:
+    """Return the mean of what is known; NaN of nothing."""
+    found = [value for value in values if value is not None]
+    return sum(found) / len(found) if found else math.nan
+
+
+def known(value: float) -> float | None:
+    """Return None for NaN."""
+    return None if math.isnan(value) else value
+
+
+def _word(value: float, found: Sequence[Row]) -> str:
+    failures = Counter(row["status"] for row in found if row["status"] != "OK")
+    if math.isnan(value):
+        return failures.most_common(1)[0][0] if failures else ""
+    return f"{value:.2f}{'*' if failures else ''}"
+
+
+def read_report(ledger: Ledger) -> Report:
+    """Return what a ledger holds; rows of players that the scenario no longer has are left out."""
+    facts = ledger.facts()
+    report = Report(facts, ledger.rounds(), ledger.innocents())
+    n_repeats, owners = facts["scenario"]["repeats"], report.owners
+    innocents = [
+        row for row in report.innocents if row["owner"] in owners and row["repeat"] < n_repeats
+    ]
+    return replace(report, innocents=innocents)
+
+
+def results_in(folder: Path) -> Report:
+    """Return the report of a tournament that was played.
+
+    Raises:
+        StoreError: the folder holds none.
+    """
+    if (folder / LEDGER).is_file():
+        with closing(Ledger(folder / LEDGER)) as ledger:
+            if "scenario" in ledger.facts():
+                return read_report(ledger)
+    beside = [path.parent.name for path in folder.parent.glob(f"*/{LEDGER}")]
+    hint = did_you_mean(folder.name, beside) or "; `arena run` plays one"
+    raise StoreError(f"expected the folder of a tournament, found no ledger in {folder}{hint}")
+
+
+def decoded(row: Row) -> Row:
+    """Return a row of the ledger with its JSON texts as values."""
+    texts = {name: json.loads(row[name]) for name in _TEXTS if row.get(name)}
+    return {**row, **texts}

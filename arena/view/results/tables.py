@@ -1,0 +1,144 @@
+"""The tables that a person reads after a tournament, and while it is played."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from arena.runs.ledger import Row
+from arena.runs.standings.leaderboard import Side, Standing
+from arena.view.results.report import Cells, Honesty, Report
+
+_NARROW = 9  # characters at least for a column of numbers
+_LIVE = 6  # lines of a leaderboard while a tournament is played
+_NAME = 24  # characters at most for a column's name before it is folded
+
+
+def number(value: float | None, form: str = ".3f") -> str:
+    """Return a value, or a dash where there is none."""
+    return "-" if value is None or math.isnan(value) else format(value, form)
+
+
+def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> Table:
+    """Return a table whose first column is text and whose others are numbers.
+
+    No cell is broken into lines; a column's name may hold line breaks, to keep it narrow.
+    """
+    table = Table(box=box.SIMPLE_HEAD, header_style="cyan", pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def titled(title: str, *tables: RenderableType) -> Group:
+    """Return tables under a title, which may be wider than they are."""
+    return Group(Text(title, style="bold"), *tables)
+
+
+def payoff_tables(payoffs: Cells, width: int) -> list[Table]:
+    """Return the thieves' pay-offs, a row for each thief, in as many tables as fit the width."""
+    names = max(len(name) for name in ("thief", *payoffs.thieves))
+    room = max(width - min(names, _NAME) - 4, _NARROW)
+    blocks: list[list[int]] = [[]]
+    used = 0
+    for i, owner in enumerate(payoffs.owners):
+        wide = max(min(len(owner), _NAME), _NARROW) + 3
+        if blocks[-1] and used + wide > room:
+            blocks.append([])
+            used = 0
+        blocks[-1].append(i)
+        used += wide
+    return [_payoff_block(payoffs, block) for block in blocks]
+
+
+def _payoff_block(payoffs: Cells, block: Sequence[int]) -> Table:
+    table = plain_table(["thief", *(payoffs.owners[i] for i in block)])
+    for j, thief in enumerate(payoffs.thieves):
+        cells = [_cell(payoffs.values[i, j], payoffs.words[i][j]) for i in block]
+        table.add_row(Text(thief), *cells)
+    return table
+
+
+def _cell(value: float, word: str) -> Text:
+    if math.isnan(value):
+        return Text(word, style="dim" if len(word) < 2 else "yellow")
+    return Text(word, style="red" if value >= 0.5 else "")
+
+
+def leaderboard_table(side: Side, lines: Iterable[Standing], most: int | None = None) -> Group:
+    """Return a leaderboard, best first; `most` is how many lines it has at most."""
+    columns = (side, "worst\ncase", "Nash", "mean", "rating", "matches", "not\nmet")
+    rows = [
+        (
+            line.name,
+            number(line.worst),
+            number(line.nash),
+            number(line.mean),
+            f"{line.rating:.1f} ± {line.rating_interval[1] - line.rating:.1f}",
+            str(line.n_matches),
+            str(line.missing or ""),
+        )
+        for line in lines
+    ]
+    title = {"owner": "Owners", "thief": "Thieves"}[side]
+    return titled(
+        f"{title}: their own pay-offs, best worst case first", plain_table(columns, rows[:most])
+    )
+
+
+def honesty_table(owners: Iterable[Honesty]) -> Group:
+    """Return whom each owner accused wrongly, and what its protection cost."""
+    columns = (
+        "owner",
+        "innocents\naccused",
+        "95 % interval",
+        "fidelity\nloss",
+        "protect",
+        "verify",
+    )
+    rows = [
+        (
+            owner.owner,
+            f"{owner.n_accused}/{owner.n_innocents}" if owner.n_innocents else "-",
+            f"{owner.low:.3f} to {owner.high:.3f}" if owner.n_innocents else "-",
+            number(owner.fidelity_loss, "+.3f"),
+            number(owner.protect_s, ".1f") + " s",
+            number(owner.verify_s, ".2f") + " s",
+        )
+        for owner in owners
+    ]
+    return titled("Owners: false alarms, and what protection costs", plain_table(columns, rows))
+
+
+def failed_table(rows: Iterable[Row]) -> Group:
+    """Return the rounds without a score, each with its reason."""
+    table = plain_table(("match", "round", "status", "reason"))
+    for row in rows:
+        table.add_row(*(Text(str(row[name])) for name in ("match", "round", "status", "message")))
+    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+    return titled("Rounds without a score", table)
+
+
+def live_standings(report: Report) -> RenderableType:
+    """Return both leaderboards, short, for the time while a tournament is played."""
+    done = Text(f"{len(report.finals)} of {report.n_matches} matches are played", style="dim")
+    boards = [leaderboard_table(side, lines, _LIVE) for side, lines in report.standings.items()]
+    return Group(done, *boards)
+
+
+def results(report: Report, width: int) -> list[Group]:
+    """Return everything that is printed of a tournament, in its order."""
+    boards = [leaderboard_table(side, lines) for side, lines in report.standings.items() if lines]
+    payoffs = payoff_tables(report.payoffs, width)
+    tables = [*boards, titled("Pay-off of each thief against each owner", *payoffs)]
+    tables.append(honesty_table(report.honesty))
+    if report.failed:
+        tables.append(failed_table(report.failed))
+    return tables

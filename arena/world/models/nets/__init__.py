@@ -1,0 +1,1 @@
+"""The networks that ship: each file registers its architectures by name."""

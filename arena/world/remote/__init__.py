@@ -1,0 +1,1 @@
+"""Models behind URLs: what travels, who asks, who answers."""

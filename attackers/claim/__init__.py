@@ -1,0 +1,1 @@
+"""Thieves that claim a model with keys of their own."""

@@ -1,0 +1,146 @@
+"""Double claims: two keys verify on one model, and both are older than the dispute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from arena.errors import PlayerError
+from arena.game.rules.threat import ThreatModel
+from arena.game.sides.access import Access
+from arena.game.sides.attack import Attack, attack
+from arena.game.sides.defense import Protected, defenses
+from arena.game.sides.deliverable import Claim, Deliverable
+from arena.game.sides.player import Dial, PlayerSpec
+from arena.world.data import Dataset
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+from arena.world.training import Examples, Recipe
+from attackers.claim.as_owner import answered, posed, trained_references
+
+_SCHEME = PlayerSpec(name="uchida")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoubleClaim(Attack):
+    """Marks a model with a key that was committed before the victim was published.
+
+    What: base class of the two claimants. Both play the owner's part with a scheme's own code.
+    Threat model: labelled own data, the scheme's name, a commitment before publication; no key.
+    Parameters: scheme (any defender by name, with its settings); epochs, lr of Adam and batch
+    (images) of the marking; own_epochs (of training a model of its own, or of tuning the base).
+    """
+
+    scheme: PlayerSpec = _SCHEME
+    epochs: int = 10
+    lr: float = 1e-3
+    batch: int = 64
+    own_epochs: int = 30
+
+    def marked(self, access: Access, base: Classifier, data: Dataset, rng: Rng) -> Protected:
+        """Return the base, fine-tuned with the scheme's mark; one stream gives one seed's key."""
+        truth, recipe = access.data(), self.recipe(self.epochs)
+
+        def references() -> Sequence[Classifier]:
+            return trained_references(access, truth, self.recipe(self.own_epochs), 4, rng)
+
+        task = posed(access, base, data, recipe, rng.child("train"), references)
+        return defenses.make(self.scheme).protect(task, rng.child("mark"))
+
+    def recipe(self, epochs: int) -> Recipe:
+        """Return how models are trained."""
+        return Recipe(lr=self.lr, epochs=epochs, batch=self.batch)
+
+    def tuned(self, access: Access, model: Classifier, rng: Rng) -> Classifier:
+        """Train a model on the own data, in place."""
+        own = Examples.of(access.data())
+        access.lab.train(model, own, self.recipe(self.own_epochs), rng.child("own"))
+        return model
+
+
+@attack("commit-then-buy")
+@dataclass(frozen=True, kw_only=True)
+class CommitThenBuy(DoubleClaim):
+    """Commits to a key, then obtains the victim and embeds that key in it (A6).
+
+    What: the key is drawn and entered into the register before the victim exists, so no date
+    speaks against it. Later the thief overwrites the stolen model with it and claims the result.
+    A decoy is a model of the thief's own that bears the key as well: the commitment is bound to it,
+    and it is shown as the earlier work.
+    Threat model: weights, labelled own data, the scheme's name, a commitment before publication.
+    Parameters: decoy; scheme (its whole key must follow from its seed); epochs, lr of Adam and
+    batch (images) of both markings; own_epochs (of training the decoy).
+    Cost: 0 queries; epochs * ceil(n / batch) optimiser steps, and (own_epochs + epochs) *
+    ceil(n / batch) for a decoy.
+    Differences to the paper: none is known; the decoy is ours.
+    Reference: specs/attacks.md A6, after Lukas et al., S&P 2022 (overwriting).
+    Versions: 1.
+    """
+
+    paper: ClassVar[str] = "Lukas et al., S&P 2022"
+    needs: ClassVar[ThreatModel] = ThreatModel(
+        output="weights",
+        data=1,
+        data_labels=True,
+        precommit=True,
+        knows=frozenset({"scheme"}),
+        deliverables=frozenset({"model", "claim"}),
+    )
+    dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
+
+    decoy: bool = False
+
+    def run(self, access: Access, rng: Rng) -> Deliverable:
+        """Commit, buy, mark, claim."""
+        own = access.lab.build(access.card, rng.child("initial"))
+        early = self if self.decoy else type(self)(scheme=self.scheme, epochs=0, own_epochs=0)
+        before = early.marked(access, early.tuned(access, own, rng), access.data(), rng)
+        access.commit(before.key.commitment(), before.model.digest() if self.decoy else "")
+        bought = access.model()
+        after = self.marked(access, bought, answered(access, bought, rng), rng)
+        if after.key.commitment() != before.key.commitment():
+            raise PlayerError(
+                f"expected keys that follow from their seed alone, those of {self.scheme.name} do "
+                "not; name a scheme whose keys do"
+            )
+        earlier = before.model if self.decoy else None
+        return Deliverable(after.model, claim=Claim(self.scheme, after.key, earlier))
+
+
+@attack("second-owner")
+@dataclass(frozen=True, kw_only=True)
+class SecondOwner(DoubleClaim):
+    """Claims the victim in good faith: both models were made from one public base (A6).
+
+    What: no thief at all, but an owner who fine-tuned the same public model on data of its own,
+    protected the result, committed to the key, and takes the victim for a copy of it.
+    Threat model: the public base, labelled own data, the scheme's name, a commitment before
+    publication; it never looks at the victim.
+    Parameters: own_epochs (of fine-tuning the base); scheme; epochs, lr of Adam and batch (images)
+    of the marking.
+    Cost: 0 queries; (own_epochs + epochs) * ceil(n / batch) optimiser steps, and four trainings of
+    own_epochs for schemes that calibrate on null models.
+    Differences to the paper: there is none; the case is that of specs/attacks.md A6.
+    Reference: specs/attacks.md A6.
+    Versions: 1.
+    """
+
+    paper: ClassVar[str] = "specs/attacks.md A6"
+    needs: ClassVar[ThreatModel] = ThreatModel(
+        data=1,
+        data_labels=True,
+        precommit=True,
+        knows=frozenset({"scheme", "base"}),
+        deliverables=frozenset({"claim"}),
+    )
+    dial: ClassVar[Dial] = Dial("own_epochs", 1, 100, "log")
+
+    own_epochs: int = 10
+
+    def run(self, access: Access, rng: Rng) -> Deliverable:
+        """Fine-tune the base, protect it, commit, claim."""
+        own = self.tuned(access, access.base(), rng)
+        protected = self.marked(access, own, access.data(), rng)
+        access.commit(protected.key.commitment(), protected.model.digest())
+        return Deliverable(claim=Claim(self.scheme, protected.key, protected.model))

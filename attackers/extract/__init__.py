@@ -1,0 +1,1 @@
+"""Thieves that copy a model by asking it."""

@@ -1,0 +1,1 @@
+"""Thieves that change the weights of what they stole."""

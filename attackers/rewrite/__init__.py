@@ -1,0 +1,1 @@
+"""Thieves that rewrite a model without changing what it computes."""

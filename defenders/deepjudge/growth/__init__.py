@@ -1,0 +1,1 @@
+"""Growing test cases: seeds, black-box and white-box tests, tuning."""

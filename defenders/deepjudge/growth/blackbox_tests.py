@@ -1,0 +1,145 @@
+"""Black-box tests: adversarial examples of the victim, and the ways to make them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+import torchattacks
+from torch import Tensor, nn
+
+from arena.world.json_values import Frozen
+from arena.world.rng import Rng
+
+Method = Literal["fgsm", "pgd", "cw"]
+Steps = Literal["scaled", "projected", "repository"]
+_REPOSITORY_STEP = 0.03
+_CONFIDENCES = (0.5, 5.0)
+_INSIDE = 1e-3  # CW's change of variable has no finite value for a pixel of exactly 0 or 1
+
+
+class Generator(Frozen):
+    """How adversarial examples are made; pixels are in [0, 1].
+
+    `steps` says how PGD moves: "scaled" by eps / n_steps a step, at most 2 eps in all with its
+    random start; "projected" the same and back into the eps-ball after each step; "repository" as
+    the public code does, by 0.03 a step whatever eps is and without projection.
+    `eps` means nothing to CW, which looks for the least change that is wrong by `confidence`.
+    """
+
+    method: Method = "pgd"
+    eps: float = 0.1
+    n_steps: int = 10
+    steps: Steps = "scaled"
+    confidence: float = 5.0  # of CW: by how much the wrong logit leads
+    weight: float = 1.0  # of CW: misclassification against distance
+    lr: float = 0.05  # of CW: slower, n_cw_steps are too few to be wrong by the confidence
+    n_cw_steps: int = 100
+
+    def of_strength(self, method: Method, strength: float) -> Generator:
+        """Return the same settings with another method: `strength` is eps, of CW the confidence."""
+        name = "confidence" if method == "cw" else "eps"
+        return self.model_copy(update={"method": method, name: strength})
+
+    @property
+    def title(self) -> str:
+        """Return a short name, e.g. "pgd 0.1"."""
+        strength = self.confidence if self.method == "cw" else self.eps
+        return f"{self.method} {strength:g}"
+
+
+def adversarial(
+    view: nn.Module, images: Tensor, labels: Tensor, how: Generator, rng: Rng
+) -> Tensor:
+    """Return images (N, *shape), moved for a model to misclassify, in [0, 1], on the CPU.
+
+    Args:
+        view: the model as a toolbox may call it (`Lab.frozen`).
+        images: floats in [0, 1], (N, *shape).
+        labels: the true classes, (N,).
+        how: the generator.
+        rng: of PGD's random start.
+    """
+    device = next(view.parameters()).device
+    start, truth = images.to(device), labels.to(device)
+    with _own_randomness(rng, device):
+        moved: Tensor = _attack(view, truth, how)(*_begin(start, how), truth)
+    return moved.detach().to("cpu", torch.float32)
+
+
+def _begin(images: Tensor, how: Generator) -> tuple[Tensor]:
+    """Return what the attack starts from: PGD's random start, where nothing is projected."""
+    if how.method == "cw":
+        return (images.clamp(_INSIDE, 1 - _INSIDE),)
+    if how.method == "pgd" and how.steps != "projected":
+        noise = torch.rand_like(images) * 2 - 1
+        return ((images + how.eps * noise).clamp(0, 1),)
+    return (images,)
+
+
+def _attack(view: nn.Module, labels: Tensor, how: Generator) -> torchattacks.attack.Attack:
+    """Return the toolbox's attack. A ball that n steps cannot leave is a PGD without projection."""
+    if how.method == "fgsm":
+        return torchattacks.FGSM(view, eps=how.eps)
+    if how.method == "cw":
+        ahead = Ahead(view, labels, how.confidence)
+        return torchattacks.CW(ahead, c=how.weight, kappa=0, steps=how.n_cw_steps, lr=how.lr)
+    step = _REPOSITORY_STEP if how.steps == "repository" else how.eps / how.n_steps
+    ball = how.eps if how.steps == "projected" else 2 * step * how.n_steps
+    return torchattacks.PGD(
+        view, eps=ball, alpha=step, steps=how.n_steps, random_start=how.steps == "projected"
+    )
+
+
+class Ahead(nn.Module):
+    """A model whose true logits are `lead` ahead: what it gets wrong, is wrong by the lead.
+
+    The toolbox's CW keeps the nearest image that is wrong at all, whatever its confidence is; on
+    this view that image is wrong by the confidence. It also takes a logit of 0 for the largest of
+    those below, so each row is shifted to begin at 1, which changes no probability.
+    """
+
+    def __init__(self, view: nn.Module, labels: Tensor, lead: float) -> None:
+        super().__init__()
+        self.view, self.labels, self.lead = view, labels, lead
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (N, C) of the images (N, *shape) whose labels (N,) were given."""
+        logits: Tensor = self.view(images)
+        shifted = logits - logits.detach().amin(1, keepdim=True) + 1
+        return shifted + self.lead * F.one_hot(self.labels, logits.shape[1])
+
+
+@contextlib.contextmanager
+def _own_randomness(rng: Rng, device: torch.device) -> Iterator[None]:
+    """Let what draws from torch's global generator draw from `rng`; the global state comes back.
+
+    The toolbox takes no generator.
+    """
+    cuda = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.set_state(rng.torch().get_state())
+        for index in cuda:
+            torch.cuda.default_generators[index].manual_seed(rng.integer())
+        yield
+
+
+def grid(
+    method: Method | Literal["any"], strengths: Sequence[float], like: Generator
+) -> list[Generator]:
+    """Return the generators among which the gap rule chooses.
+
+    Args:
+        method: one, or any of them.
+        strengths: the eps of FGSM and PGD; the confidences of CW have a scale of their own.
+        like: the other settings.
+    """
+    methods: tuple[Method, ...] = ("pgd", "fgsm", "cw") if method == "any" else (method,)
+    return [
+        like.of_strength(name, strength)
+        for name in methods
+        for strength in (_CONFIDENCES if name == "cw" else strengths)
+    ]

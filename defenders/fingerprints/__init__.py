@@ -1,0 +1,1 @@
+"""Fingerprints: what a model is recognised by without being changed."""

@@ -1,0 +1,1 @@
+"""Passports: normalisations that only their owner can run."""

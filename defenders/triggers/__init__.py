@@ -1,0 +1,1 @@
+"""Marks in the answers to secret inputs."""

@@ -1,0 +1,140 @@
+"""What trigger-set schemes have in common: abstract images, feeding triggers, the statistics."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import stats
+from torch import Tensor, nn
+
+from arena.game.court.statistics import binomial_tail, least_hits, null_p_value, rank_p_value
+from arena.game.court.verdict import Rule, Verdict
+from arena.world.json_values import Json
+from arena.world.rng import Rng
+from arena.world.training import Examples, Hook
+
+_FALL = (0.0, 1.0)  # the amplitude of a frequency f falls as f ** -fall: from grain to clouds
+
+
+def abstract_images(rng: Rng, n_images: int, shape: tuple[int, ...]) -> Tensor:
+    """Return fractal noise as uint8 images (N, *shape), each stretched to the full range.
+
+    Each image draws its own roughness. Rows of a table (D,) are noise along the row.
+    """
+    axes = tuple(range(2, len(shape) + 1)) if len(shape) == 3 else (1,)
+    size = [(n_images, *shape)[axis] for axis in axes]
+    random = rng.numpy()
+    falls = random.uniform(*_FALL, (n_images, *(1 for _ in shape)))
+    white = np.fft.fftn(random.standard_normal((n_images, *shape)), axes=axes)
+    noise = np.fft.ifftn(white * _frequencies(size) ** -falls, axes=axes).real  # (N, *shape)
+    inner = tuple(range(1, noise.ndim))
+    noise = noise - noise.min(inner, keepdims=True)
+    noise = noise / np.maximum(noise.max(inner, keepdims=True), 1e-9)
+    return torch.from_numpy((noise * 255).round().astype(np.uint8))
+
+
+def _frequencies(size: list[int]) -> npt.NDArray[np.float64]:
+    """Return the frequency of each Fourier coefficient; infinity for the mean, which is dropped."""
+    grids = np.meshgrid(*(np.fft.fftfreq(n) for n in size), indexing="ij")
+    frequency = np.sqrt(sum(grid**2 for grid in grids))
+    frequency.flat[0] = np.inf
+    return np.asarray(frequency)
+
+
+class TriggerFeed(Hook):
+    """Appends triggers with their labels to every batch in random order, all equally often.
+
+    They are appended after augmentation: a trigger is always shown exactly as it will be verified.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, per_batch: int) -> None:
+        self.triggers, self.per_batch = Examples(images, labels), per_batch
+        self._generator, self._order = torch.Generator(), torch.zeros(0, dtype=torch.int64)
+
+    def start(self, model: nn.Module, rng: Rng, device: str) -> None:
+        """Move the triggers to the device and begin a new random order."""
+        self.triggers = self.triggers.to(device)
+        self._generator, self._order = rng.torch(), torch.zeros(0, dtype=torch.int64)
+
+    def examples(self, step: int) -> Examples | None:
+        """Return the next few triggers."""
+        if not len(self.triggers):
+            return None
+        while len(self._order) < self.per_batch:
+            again = torch.randperm(len(self.triggers), generator=self._generator)
+            self._order = torch.cat([self._order, again])
+        index, self._order = self._order[: self.per_batch], self._order[self.per_batch :]
+        return self.triggers.select(index.to(self.triggers.images.device))
+
+
+def n_hits(answers: Tensor, labels: Tensor) -> int:
+    """Return how many of the answered classes (K,) are the labels (K,)."""
+    return int((answers == labels).sum())
+
+
+def binomial_verdict(hits: int, n: int, chance: float, level: float) -> Verdict:
+    """Return the verdict on `hits` of `n` triggers whose labels were drawn at random.
+
+    The null is Bin(n, chance): it holds because the labels were drawn independently of the images
+    and before the suspect was seen. Source: specs/blackbox.md B.0, rule 2.
+    """
+    p = binomial_tail(hits, n, chance)
+    return _verdict(hits, n, p, least_hits(n, chance, level), level, {"n_triggers": n})
+
+
+def null_verdict(hits: int, n: int, null_hits: list[int], level: float) -> Verdict:
+    """Return the verdict on `hits` of `n` triggers that share one label, judged by null models.
+
+    Args:
+        hits: the suspect's.
+        n: triggers.
+        null_hits: hits of independent models on the same triggers.
+        level: the p-value at which a suspect is called a copy.
+    """
+    p = null_hits_p_value(hits, n, null_hits)
+    needed = next((k for k in range(n + 1) if null_hits_p_value(k, n, null_hits) <= level), n + 1)
+    figures: dict[str, Json] = {"n_triggers": n, "null_hits": list(null_hits)}
+    return _verdict(hits, n, p, needed, level, figures)
+
+
+def null_hits_p_value(hits: int, n: int, null_hits: list[int]) -> float:
+    """Return the p-value of `hits` of `n` triggers against the hits of null models.
+
+    The largest of its tails, as a model's hits vary for two reasons: Student's t over the nulls'
+    rates (models differ), and the beta-binomial predictive of all nulls' hits pooled, under
+    Jeffreys' prior (a rate is seen through few triggers; nulls without a single hit do not make one
+    hit a proof). What a null reached itself is besides no rarer than its rank. Fewer than two nulls
+    prove nothing: 1.
+
+    >>> null_hits_p_value(1, 30, [0] * 12) > 0.01 > null_hits_p_value(3, 30, [0] * 12)
+    True
+    """
+    if len(null_hits) < 2 or not n:
+        return 1.0
+    total, n_shown = sum(null_hits), n * len(null_hits)
+    tail = np.arange(hits, n + 1)  # summed: scipy's own tail is 1 - cdf, which ends at 1e-16
+    sampling = float(stats.betabinom.pmf(tail, n, total + 0.5, n_shown - total + 0.5).sum())
+    tails = [min(1.0, sampling)]
+    if len(set(null_hits)) > 1:
+        tails.append(null_p_value(hits, null_hits, high=True))
+    if max(null_hits) >= hits:
+        tails.append(rank_p_value(hits, null_hits, high=True))
+    return max(tails)
+
+
+def _verdict(
+    hits: int, n: int, p: float, needed: int, level: float, figures: dict[str, Json]
+) -> Verdict:
+    accuracy = hits / n
+    return Verdict(
+        is_copy=p <= level,
+        p_value=p,
+        statistic=accuracy,
+        threshold=needed / n,
+        name="TSA",
+        copies="high",
+        reason=f"{hits} of {n} triggers get the owner's label, {needed} are needed",
+        rule=Rule("TSA > 0.5", accuracy > 0.5),
+        figures=figures,
+    )

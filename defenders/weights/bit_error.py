@@ -1,0 +1,125 @@
+"""What every scheme that hides bits has in common: the bit error rate and its verdict."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import stats
+from torch import Tensor
+
+from arena.game.court.statistics import binomial_tail, rank_p_value
+from arena.game.court.verdict import Rule, Verdict
+from arena.world.json_values import Json
+
+_LEFT_OUT = 0.1  # the nulls' spread is taken at its upper confidence limit of 1 - this
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The bits that a key finds in a suspect.
+
+    Attributes:
+        found: (n,) what the suspect says. wanted: (n,) what the owner wrote.
+        chance: probability that a bit of an independent model matches.
+        rule: the paper's own; BER = 0 where none is given.
+        figures: further values for the record.
+    """
+
+    found: Tensor
+    wanted: Tensor
+    chance: float = 0.5
+    rule: Rule | None = None
+    figures: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def n_matches(self) -> int:
+        """Return how many bits match."""
+        return int((self.found.bool() == self.wanted.bool()).sum())
+
+
+def bit_error_rate(found: Tensor, wanted: Tensor) -> float:
+    """Return the share in [0, 1] of bits (T,) that differ.
+
+    >>> import torch
+    >>> bit_error_rate(torch.tensor([1, 0, 1, 1]), torch.tensor([1, 1, 1, 1]))
+    0.25
+    """
+    return float((found.bool() != wanted.bool()).double().mean())
+
+
+def bits_verdict(
+    found: Tensor, wanted: Tensor, level: float, figures: Mapping[str, Json] | None = None
+) -> Verdict:
+    """Return the verdict on extracted bits (T,): a one-sided binomial test against fair coins.
+
+    The null holds because the owner drew the bits at random and committed to them before it saw the
+    suspect. Source: specs/whitebox.md 2.
+    """
+    return reading_verdict(Reading(found, wanted, figures=figures or {}), level)
+
+
+def reading_verdict(
+    reading: Reading, level: float, null_matches: Sequence[int] | None = None
+) -> Verdict:
+    """Return the verdict on a reading: a binomial test, and one against null models where given.
+
+    Args:
+        reading: of the suspect.
+        level: the p-value at which it is called a copy.
+        null_matches: matches of independent models. Whoever gives them says that the verifier may
+            see bits where there are none (a trained extractor, an alignment with a marked model):
+            the larger p-value counts, and fewer than two nulls prove nothing.
+    """
+    n, matches = len(reading.wanted), reading.n_matches
+
+    def p_value(k: int) -> float:
+        p = binomial_tail(k, n, reading.chance)
+        return p if null_matches is None else max(p, null_matches_p_value(k, n, null_matches))
+
+    p = p_value(matches)
+    return Verdict(
+        is_copy=p <= level,
+        p_value=p,
+        statistic=1 - matches / n,
+        threshold=1 - _least(n, p_value, level) / n,
+        name="BER",
+        copies="low",
+        reason=f"{matches} of {n} bits match",
+        rule=reading.rule or Rule("BER = 0", matches == n),
+        figures={"n_bits": n, **reading.figures},
+    )
+
+
+def null_matches_p_value(matches: int, n: int, null_matches: Sequence[int]) -> float:
+    """Return the p-value of `matches` of `n` bits against the matches of null models.
+
+    The tail of a beta-binomial: models differ in their rate of matches, with the nulls' mean and
+    with the spread that is the upper 90 % limit for theirs. What a null reached itself is besides
+    no rarer than its rank.
+
+    >>> fair = [33, 30, 35, 28, 31, 36, 32, 29]
+    >>> null_matches_p_value(64, 64, fair) < 1e-6 < 0.2 < null_matches_p_value(34, 64, fair)
+    True
+    """
+    n_nulls = len(null_matches)
+    if n_nulls < 2:
+        return 1.0
+    rates = np.asarray(null_matches, dtype=np.float64) / n
+    mean = float((rates.sum() * n + 0.5) / (n_nulls * n + 1))
+    limit = (n_nulls - 1) / float(stats.chi2.ppf(_LEFT_OUT, n_nulls - 1))
+    variance = float(rates.var(ddof=1)) * limit * (1 + 1 / n_nulls)
+    excess = variance / (mean * (1 - mean) / n) - 1  # over that of independent bits
+    correlation = min(max(excess / max(n - 1, 1), 1e-6), 0.999)  # between the bits of one model
+    size = 1 / correlation - 1
+    tail = np.arange(matches, n + 1)  # summed: scipy's own tail is 1 - cdf, which ends at 1e-16
+    p = float(stats.betabinom.pmf(tail, n, mean * size, (1 - mean) * size).sum())
+    rank = rank_p_value(matches, null_matches, high=True) if max(null_matches) >= matches else 0.0
+    return min(1.0, max(p, rank))
+
+
+def _least(n: int, p_value: Callable[[int], float], level: float) -> int:
+    """Return the least number of matches whose p-value is at most the level; n + 1 for none."""
+    return bisect.bisect_left(range(n + 1), True, key=lambda k: p_value(k) <= level)

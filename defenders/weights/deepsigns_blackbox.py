@@ -1,0 +1,138 @@
+"""DeepSigns, black box: random images that only the marked model answers as the owner wants."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from arena.errors import NotComparable, PlayerError
+from arena.game.court.verdict import Rule, Verdict
+from arena.game.rules.keys import Key, expand, fresh_seed, prf_labels
+from arena.game.rules.threat import Output
+from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.player import Dial
+from arena.game.sides.suspect import Suspect
+from arena.world.json_values import Json
+from arena.world.rng import Rng
+from defenders.triggers.trigger_sets import TriggerFeed, binomial_verdict, n_hits, null_verdict
+from defenders.weights.readers import Embed, embedded
+
+
+def candidates(seed: str, n: int, shape: tuple[int, ...], n_classes: int) -> dict[str, Tensor]:
+    """Return uniformly random images (n, *shape) and their labels (n,), expanded from a seed."""
+    draw = expand(seed, "deepsigns-blackbox images").numpy().integers(0, 256, (n, *shape))
+    images = torch.from_numpy(draw.astype("uint8"))
+    return {"images": images, "labels": prf_labels(seed, images, n_classes)}
+
+
+def verdict_on(hits: int, n: int, chance: float, null_hits: list[int], level: float) -> Verdict:
+    """Return the verdict on `hits` of `n` keys: the larger p-value of two.
+
+    The binomial one is the paper's; but keys are those that one model could learn, and others of
+    its kind may find them easier than chance says: so null models have their say.
+    """
+    both = (binomial_verdict(hits, n, chance, level), null_verdict(hits, n, null_hits, level))
+    return dataclasses.replace(
+        max(both, key=lambda verdict: verdict.p_value),
+        threshold=max(verdict.threshold for verdict in both),
+        rule=Rule("mismatches < theta", both[0].is_copy),
+    )
+
+
+@defense("deepsigns-blackbox")
+@dataclass(frozen=True, kw_only=True)
+class DeepSignsBlackBox(Defense):
+    """Fine-tunes on random images with random labels and keeps those that only then come right.
+
+    What: more candidates than needed are expanded from one committed seed; those that the
+    unprotected model already answers as wanted are left out, the others are learnt; the keys are
+    candidates that the marked model answers as wanted.
+    Threat model: verification asks for labels of the keys; each public use burns them. Which
+    candidates became keys no seed tells, and a forger may pick those that suit any model: only the
+    date speaks for the choice.
+    Parameters: n_keys (K, at most); oversampling (candidates for each key); per_batch (candidates
+    appended to a batch); embed (as in uchida).
+    Cost: per_batch more images a step; K queries and one more forward pass of the candidates.
+    Differences to the paper: 2 candidates for each key (40 there: a small model does not learn 40 K
+    random labels and stay useful); candidates are appended to batches of training data; the p-value
+    also compares with null models, whose hits the key holds.
+    Reference: Darvish Rouhani, Chen, Koushanfar: DeepSigns: an end-to-end watermarking framework,
+    2019.
+    Versions: 1.
+    """
+
+    paper: ClassVar[str] = "Darvish Rouhani et al., ASPLOS 2019"
+    reads: ClassVar[Output] = "labels"
+    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"nulls"})
+    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
+    dial: ClassVar[Dial] = Dial("per_batch", 2, 32, "log")
+
+    n_keys: int = 40
+    oversampling: int = 2
+    per_batch: int = 8
+    embed: Embed = "fine-tune"
+
+    def protect(self, task: OwnerTask, rng: Rng) -> Protected:
+        """Fine-tune on candidates and keep those that were learnt."""
+        seed = fresh_seed(rng)
+        settings: dict[str, Json] = {
+            "n_candidates": self.n_keys * self.oversampling,
+            "shape": list(task.card.input_shape),
+            "n_classes": task.card.n_classes,
+        }
+        material = _material(seed, settings)
+        images, labels = material["images"], material["labels"]
+        fresh = task.lab.labels(task.base(), images) != labels
+        model = embedded(
+            task, [TriggerFeed(images[fresh], labels[fresh], self.per_batch)], self.embed
+        )
+        learnt = fresh & (task.lab.labels(model, images) == labels)
+        kept = learnt.nonzero()[: self.n_keys, 0]
+        if not len(kept):
+            raise PlayerError(
+                f"expected some of {len(images)} random images to be learnt, found none; train for "
+                "longer or raise per_batch"
+            )
+        key = Key(self.name, seed, settings, material | {"kept": kept})
+        null_hits = [_hits(key, null) for null in task.nulls()]
+        key = dataclasses.replace(key, settings={**settings, "null_hits": null_hits})
+        if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
+            key = dataclasses.replace(key, seed="")
+        return Protected(model, key)
+
+    def rederive(self, key: Key) -> Key:
+        """Return the key with the candidates that its seed expands to; they were chosen freely."""
+        return dataclasses.replace(
+            key, tensors={**key.tensors, **_material(key.seed, key.settings)}
+        )
+
+    def trigger_images(self, key: Key) -> Tensor:
+        """Return the keys' images (K, *input_shape)."""
+        return key.tensors["images"][key.tensors["kept"]]
+
+    def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Count the keys that the suspect answers as wanted."""
+        if suspect.n_classes != key.settings["n_classes"]:
+            raise NotComparable(
+                f"the suspect tells {suspect.n_classes} classes apart, the key holds labels of "
+                f"{key.settings['n_classes']}"
+            )
+        hits, n = _hits(key, suspect), len(key.tensors["kept"])
+        return verdict_on(
+            hits, n, 1 / suspect.n_classes, list(key.settings["null_hits"]), self.level
+        )
+
+
+def _material(seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+    n, n_classes = int(settings["n_candidates"]), int(settings["n_classes"])
+    return candidates(seed, n, tuple(settings["shape"]), n_classes)
+
+
+def _hits(key: Key, suspect: Suspect) -> int:
+    kept = key.tensors["kept"]
+    return n_hits(suspect.labels(key.tensors["images"][kept]), key.tensors["labels"][kept])

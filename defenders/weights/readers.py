@@ -1,0 +1,147 @@
+"""What marks in weights and activations share: how they are embedded, and two levels of reading.
+
+`literal` reads a suspect's layers by index, as the papers do: shuffled channels hide a mark, and
+layers of another width cannot be read. `aligned` first brings the suspect back to the owner's
+model: channels are matched by what they do on secret probes, copies merged, dead and cancelling
+units dropped, signs and scales undone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from arena.errors import NotComparable
+from arena.game.court.verdict import Verdict
+from arena.game.rules.keys import Key, fresh_seed
+from arena.game.rules.threat import Output
+from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed
+from arena.game.sides.suspect import Suspect
+from arena.world.bundle import Bundle
+from arena.world.json_values import Json
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+from arena.world.training import Examples, Hook
+from defenders.weights.alignment import aligned, sight
+from defenders.weights.bit_error import Reading, reading_verdict
+
+Verifier = Literal["literal", "aligned"]
+Embed = Literal["train", "fine-tune", "distil"]
+
+_NULLS = "null_matches"
+
+
+def embedded(task: OwnerTask, hooks: Sequence[Hook], how: Embed) -> Classifier:
+    """Return a model with the hooks' mark: trained from scratch, fine-tuned, or distilled.
+
+    "fine-tune" runs the task's recipe once more from the unprotected twin; "distil" does so with
+    the twin's own answers in the place of labels. Source: Uchida et al. 2017, section 2.
+    """
+    if how == "train":
+        return task.trained(hooks)
+    task = dataclasses.replace(task, marks_base=True)
+    if how == "fine-tune":
+        return task.trained(hooks)
+    images = task.data.images
+    answers = task.lab.logits(task.base(), images)
+    recipe = task.recipe.but(loss="distillation")
+    return task.trained(hooks, recipe, Examples(images, answers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhiteBox(Defense):
+    """Base class of marks in weights and activations: subclasses mark a model and read it again.
+
+    Fields: `verifier`, the level of reading; `n_probes`, the images that channels are matched by.
+    Class attribute: `learns`, whether reading rests on a trained extractor. Such a reading, and
+    every aligned one (a marked model is what suspects are brought to), is judged against null
+    models as well as by the binomial test.
+    """
+
+    reads: ClassVar[Output] = "weights"
+    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("BER", "low")
+    learns: ClassVar[bool] = False
+
+    verifier: Verifier = "literal"
+    n_probes: int = 256
+
+    @abstractmethod
+    def mark(self, task: OwnerTask, seed: str, rng: Rng) -> Protected:
+        """Return the marked model, and the key whose derivable part is expanded from the seed."""
+
+    @abstractmethod
+    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+        """Return the tensors of a key that its seed and settings expand to."""
+
+    @abstractmethod
+    def read(self, key: Key, suspect: Suspect) -> Reading:
+        """Return the bits that a key finds in a suspect, by index; may raise `NotComparable`."""
+
+    @property
+    def needs_of_task(self) -> frozenset[TaskNeed]:
+        """Return what the task must offer: null models where readings are calibrated."""
+        extra: frozenset[TaskNeed] = frozenset({"nulls"} if self._calibrates else ())
+        return self.task_needs | extra
+
+    @property
+    def _calibrates(self) -> bool:
+        return self.learns or self.verifier == "aligned"
+
+    def protect(self, task: OwnerTask, rng: Rng) -> Protected:
+        """Mark a model; add to the key what the level of reading needs."""
+        seed = fresh_seed(rng)
+        marked = self.mark(task, seed, rng)
+        key = marked.key
+        if self.verifier == "aligned":
+            key = _with(key, sight(task, marked.model, seed, self.n_probes))
+        if self._calibrates:
+            matches = {self.verifier: self.null_matches(task, key, rng)}
+            key = _with(key, Bundle({_NULLS: matches}))
+        if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
+            key = dataclasses.replace(key, seed="")
+        return Protected(marked.model, key)
+
+    def null_matches(self, task: OwnerTask, key: Key, rng: Rng) -> list[int]:
+        """Return the matches of independent models on which no part of the key was trained."""
+        return self.matches_of(key, task.nulls())
+
+    def matches_of(self, key: Key, suspects: Sequence[Suspect]) -> list[int]:
+        """Return the matches of those suspects that can be read."""
+        matches = []
+        for suspect in suspects:
+            with contextlib.suppress(NotComparable):
+                matches.append(self._shown(key, suspect)[0].n_matches)
+        return matches
+
+    def _shown(self, key: Key, suspect: Suspect) -> tuple[Reading, dict[str, Json]]:
+        if self.verifier == "literal":
+            return self.read(key, suspect), {}
+        model, figures = aligned(key, suspect)
+        return self.read(key, model), figures
+
+    def rederive(self, key: Key) -> Key:
+        """Return the key with all that its seed expands to.
+
+        A reference model, probes, and what was trained or measured are the owner's own and no seed
+        gives them: a forger could make them to measure. Their date is what speaks for them.
+        """
+        material = self.material(key.seed, key.settings)
+        return dataclasses.replace(key, tensors={**key.tensors, **material})
+
+    def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Read the bits at the scheme's level and judge them."""
+        reading, figures = self._shown(key, suspect)
+        nulls = list(key.settings.get(_NULLS, {}).get(self.verifier, ()))
+        verdict = reading_verdict(reading, self.level, nulls if self._calibrates else None)
+        return dataclasses.replace(verdict, figures={**verdict.figures, **figures})
+
+
+def _with(key: Key, extra: Bundle) -> Key:
+    settings, tensors = {**key.settings, **extra.data}, {**key.tensors, **extra.tensors}
+    return dataclasses.replace(key, settings=settings, tensors=tensors)

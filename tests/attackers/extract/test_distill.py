@@ -1,0 +1,70 @@
+"""Distillation: the same answers as the victim's, from logits or from probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from arena.errors import BudgetExceeded
+from arena.game.rules.threat import Budget, ThreatModel
+from arena.world.models import Classifier
+from attackers.extract.distill import Distill, logits_of
+from tests.attackers.conftest import COMPUTE, Thief
+
+OWN = ThreatModel(output="probabilities", data=1)
+SHORT = Distill(epochs=2)
+
+
+def test_probabilities_give_the_logits_up_to_a_constant(trained: Classifier) -> None:
+    logits = torch.randn(20, 10, generator=torch.Generator().manual_seed(0)) * 3
+    found = logits_of(logits.softmax(1), "probabilities")
+    shift = found - logits
+    torch.testing.assert_close(shift, shift[:, :1].expand_as(shift), atol=1e-3, rtol=0)
+    assert torch.equal(logits_of(logits, "logits"), logits)
+
+
+def test_an_answer_of_zero_has_a_finite_logit() -> None:
+    assert bool(torch.isfinite(logits_of(torch.tensor([[1.0, 0.0]]), "top-k")).all())
+
+
+@pytest.mark.parametrize("output", ["probabilities", "logits", "weights"])
+def test_it_copies_from_every_level_that_it_admits(thief: Thief, output: str) -> None:
+    world = thief(OWN.model_copy(update={"output": output}))
+    assert world.accuracy(world.play(Distill(epochs=30))) > 0.85
+    assert world.spent("images_queried") == len(world.task.splits.thief)
+    assert world.spent("rounds") == 1
+
+
+def test_logits_and_their_probabilities_teach_the_same(thief: Thief) -> None:
+    copies = [
+        thief(OWN.model_copy(update={"output": output})).play(SHORT)
+        for output in ("probabilities", "logits")
+    ]
+    images = thief(OWN).task.splits.test.images
+    one, other = (COMPUTE.probabilities(copy, images) for copy in copies)
+    torch.testing.assert_close(one, other, atol=0.05, rtol=0)
+
+
+def test_a_raised_temperature_teaches_the_unlikely_classes_too(thief: Thief) -> None:
+    """The copy's answers are nearer to the victim's than those of one that saw classes alone."""
+    images = thief(OWN).task.splits.test.images
+    gaps = []
+    for temperature in (1.0, 4.0):
+        world = thief(OWN)
+        copy = world.play(replace(Distill(), epochs=30, temperature=temperature))
+        soft = [COMPUTE.logits(m, images).div(4).softmax(1) for m in (copy, world.victim.copy())]
+        gaps.append(float((soft[0] - soft[1]).abs().mean()))
+    assert gaps[1] < gaps[0]
+
+
+def test_where_the_budget_ends_the_answered_part_is_learnt(thief: Thief) -> None:
+    world = thief(OWN.model_copy(update={"budget": Budget(images_queried=100)}))
+    world.play(SHORT)
+    assert (world.spent("images_queried"), world.spent("steps")) == (100, 4)
+
+
+def test_without_a_single_answer_there_is_no_move(thief: Thief) -> None:
+    with pytest.raises(BudgetExceeded):
+        thief(OWN.model_copy(update={"budget": Budget(images_queried=0)})).play(SHORT)

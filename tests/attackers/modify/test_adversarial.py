@@ -1,0 +1,103 @@
+"""Adversarial training: the examples, what they cost, and what the model learns from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from arena.errors import BudgetExceeded
+from arena.game.rules.meters import Meters
+from arena.game.rules.threat import Budget, ThreatModel
+from arena.game.sides.lab import Lab
+from arena.world.compute import Compute
+from arena.world.models import Classifier
+from arena.world.rng import Rng
+from arena.world.task import Task
+from arena.world.training import Examples
+from attackers.modify.adversarial import AdversarialTraining, Pgd, attacked
+from tests.attackers.conftest import Thief
+
+GRANTS = ThreatModel(output="weights", data=1, data_labels=True)
+PGD = Pgd(eps=0.1, step=0.02, iterations=10)
+SMALL = AdversarialTraining(eps=(0.1,), n_examples=100, iterations=5, step=0.03, epochs=2)
+
+
+def clean(task: Task, n: int = 60) -> Examples:
+    return Examples.of(task.splits.probe).select(torch.arange(n))
+
+
+def robustness(model: Classifier, task: Task) -> float:
+    """Return the accuracy in [0, 1] on adversarial versions of the probe split."""
+    hard = attacked(Lab(), model, clean(task, 150), PGD, Rng(9))
+    return Lab().accuracy(model, hard)
+
+
+def test_examples_stay_within_the_radius_and_the_box(trained: Classifier, task: Task) -> None:
+    own = clean(task)
+    hard = attacked(Lab(), trained, own, PGD, Rng(0))
+    moved = hard.images - own.images.float() / 255
+    assert float(moved.abs().max()) <= 0.1 + 1e-6
+    assert 0 <= float(hard.images.min()) <= float(hard.images.max()) <= 1
+    assert torch.equal(hard.targets, own.targets)
+
+
+def test_examples_fool_the_model_and_leave_it_alone(trained: Classifier, task: Task) -> None:
+    before = trained.digest()
+    assert robustness(trained, task) < Lab().accuracy(trained, clean(task, 150)) - 0.3
+    assert trained.digest() == before
+
+
+def test_examples_follow_the_stream_and_not_the_global_generator(
+    trained: Classifier, task: Task
+) -> None:
+    before = torch.get_rng_state()
+    one, again, other = (
+        attacked(Lab(), trained, clean(task), PGD, Rng(seed)).images for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_rows_are_attacked_as_their_greatest_class(trained: Classifier, task: Task) -> None:
+    own = clean(task)
+    rows = Examples(own.images, torch.nn.functional.one_hot(own.targets, 10).float())
+    hard, soft = (attacked(Lab(), trained, e, PGD, Rng(0)) for e in (own, rows))
+    assert torch.equal(hard.images, soft.images)
+    assert soft.targets.shape == (60, 10)
+
+
+def test_each_iteration_is_on_the_meter(trained: Classifier, task: Task) -> None:
+    meters = Meters()
+    attacked(Lab(Compute(), meters), trained, clean(task), PGD, Rng(0))
+    read = meters.reading()
+    assert (read["images_forward"], read["images_backward"]) == (600, 600)
+
+
+def test_the_default_costs_120000_images_an_epoch() -> None:
+    attack = AdversarialTraining()
+    assert len(attack.eps) * attack.n_examples * attack.iterations == 120_000
+
+
+@pytest.mark.parametrize("labels", ["truth", "model"])
+def test_the_model_becomes_more_robust_and_stays_useful(thief: Thief, labels: str) -> None:
+    world = thief(GRANTS)
+    before = robustness(world.victim.copy(), world.task)
+    copy = world.play(replace(SMALL, n_examples=400, epochs=4, labels=labels))
+    assert robustness(copy, world.task) > before + 0.1
+    assert world.accuracy(copy) > 0.85
+
+
+def test_examples_join_the_own_images_in_each_epoch(thief: Thief) -> None:
+    world = thief(GRANTS)
+    world.play(replace(SMALL, eps=(0.05, 0.1)))
+    n = len(world.task.splits.thief) + 2 * 100
+    assert world.spent("steps") == 2 * -(-n // 64)
+    assert world.spent("images_queried") == 0
+
+
+def test_a_budget_stops_it(thief: Thief) -> None:
+    with pytest.raises(BudgetExceeded, match="images_backward"):
+        thief(GRANTS.model_copy(update={"budget": Budget(images_backward=300)})).play(SMALL)

@@ -1,0 +1,104 @@
+"""How a command ends with an exception."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from arena.errors import ArenaError, ModelError, ScenarioError
+from arena.view.commands import run
+from arena.view.commands.failures import TRACE, Ended, ending, resumable
+from tests.view.conftest import Command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentences"),
+    [
+        (ArenaError("no"), 2, ("no",)),
+        (ModelError("no such model"), 2, ("no such model",)),
+        (ScenarioError(["one", "two"]), 2, ("one", "two")),
+        (typer.BadParameter("not a number."), 2, None),
+        (KeyboardInterrupt(), 130, ("stopped",)),
+        (typer.Abort(), 130, ("stopped",)),
+        (Ended(7, "as it was"), 7, ("as it was",)),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_what_a_person_can_cause_is_a_sentence(
+    error: BaseException, code: int, sentences: tuple[str, ...] | None
+) -> None:
+    end = ending(error)
+    assert end.code == code
+    assert sentences is None or end.sentences == sentences
+
+
+def test_an_unexpected_error_leaves_its_trace_in_the_folder(tmp_path: Path) -> None:
+    try:
+        raise ZeroDivisionError("one\ntwo")
+    except ZeroDivisionError as error:
+        end = ending(error, tmp_path)
+    assert end.code == 1
+    assert end.sentences == (
+        f"unexpected ZeroDivisionError (one); the trace is in {tmp_path / TRACE}",
+    )
+    assert "ZeroDivisionError: one\ntwo" in (tmp_path / TRACE).read_text()
+
+
+def test_the_trace_goes_elsewhere_where_the_folder_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    end = ending(ValueError("x"), tmp_path / "nowhere")
+    assert str(tmp_path / TRACE) in end.sentences[0]
+    assert (tmp_path / TRACE).is_file()
+
+
+def test_ctrl_c_says_which_command_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/arena", "run", "a name", "--jobs=1"])
+    with (
+        pytest.raises(Ended, match="`arena run 'a name' --jobs=1` continues") as ended,
+        resumable(tmp_path),
+    ):
+        raise KeyboardInterrupt
+    assert ended.value.code == 130
+
+
+def test_what_goes_well_leaves_no_trace(tmp_path: Path) -> None:
+    (tmp_path / TRACE).write_text("of an earlier run")
+    with resumable(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (KeyboardInterrupt(), 130, "continues from there"),
+        (RuntimeError("boom"), 1, "unexpected RuntimeError (boom); the trace is in"),
+        (MemoryError(), 1, "unexpected MemoryError"),
+        (ModelError("a bad model"), 2, "arena: a bad model"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_a_tournament_that_breaks_off_says_so_without_a_traceback(
+    arena: Command,
+    scenario_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    sentence: str,
+) -> None:
+    def breaks(*_: object, **__: object) -> int:
+        raise error
+
+    monkeypatch.setattr(run, "play", breaks)
+    done = arena("run", scenario_file, "--out", tmp_path / "out")
+    assert done.code == code
+    assert sentence in done.err
+    assert "Traceback" not in done.err
+    assert (tmp_path / "out" / TRACE).exists() == (code == 1)

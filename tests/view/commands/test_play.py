@@ -1,0 +1,106 @@
+"""What `arena run` keeps up to date while it plays, and how it ends."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console, RenderableType
+
+from arena.runs.ledger import Ledger
+from arena.runs.tournament import Event
+from arena.view.commands import run
+from arena.view.commands.run import Watch
+from arena.view.commands.run_options import Order, prepare
+from arena.view.progress.boards import NullBoard
+from arena.view.results.refresh import boards_folder
+from arena.view.results.report import Report
+from tests.view.conftest import Command
+
+MATCH = Event("match", "none-vs-none-0", status="OK", n_done=1, n_total=2, payoff=1.0)
+
+
+class Remembers(NullBoard):
+    """Keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.n_standings = 0
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def standings(self, table: Callable[[], RenderableType]) -> None:
+        Console(quiet=True).print(table())
+        self.n_standings += 1
+
+
+@pytest.fixture
+def out(played: Path, tmp_path: Path) -> Path:
+    """A folder with the ledger of the played tournament, and nothing drawn from it."""
+    shutil.copyfile(played / "ledger.sqlite", tmp_path / "ledger.sqlite")
+    return tmp_path
+
+
+def test_a_finished_match_has_its_event_files_at_once(out: Path, report: Report) -> None:
+    board = Remembers()
+    Watch(board, Ledger(out / "ledger.sqlite"), out)(MATCH)
+    assert board.n_standings == 1
+    folders = {path.name for path in boards_folder(report, out).iterdir()}
+    assert "none-vs-none-0" in folders
+    assert "_summary" not in folders
+
+
+def test_the_ledger_is_read_only_when_a_match_ended(out: Path) -> None:
+    board = Remembers()
+    watch = Watch(board, Ledger(out / "ledger.sqlite"), out)
+    events = [Event(kind, "x", "aa") for kind in ("planned", "began", "ended")]
+    for event in events:
+        watch(event)
+    assert board.events == events
+    assert board.n_standings == 0
+    assert [path.name for path in out.iterdir() if path.is_dir()] == []
+
+
+def test_the_ledger_is_not_read_again_at_once(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The first match comes at 1 and reading takes until 2, so the next reading is at 22 or later.
+    clock = iter([1.0, 2.0, 2.0, 21.0, 23.0, 24.0, 24.0])
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    board = Remembers()
+    watch = Watch(board, Ledger(out / "ledger.sqlite"), out)
+    seen = []
+    for _ in range(3):
+        watch(MATCH)
+        seen.append(board.n_standings)
+    assert seen == [1, 1, 2]
+    assert len(board.events) == 3
+
+
+def test_every_match_has_its_files_at_the_end_whatever_was_missed(
+    arena: Command, played: Path, scenario_file: Path, tmp_path: Path, report: Report
+) -> None:
+    shutil.copytree(played, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "tensorboard")
+    shutil.rmtree(tmp_path / "out" / "figures")
+    assert arena("run", scenario_file, "--out", tmp_path / "out", "--jobs", 1).code == 0
+    assert len(list(boards_folder(report, tmp_path / "out").iterdir())) == report.n_matches + 1
+    assert len(list((tmp_path / "out" / "figures" / "matches").iterdir())) == report.n_matches
+
+
+@pytest.mark.parametrize(
+    ("n_made", "said"), [(0, "nothing was left"), (1, "1 step was"), (5, "5 steps were")]
+)
+def test_the_end_says_what_was_made(
+    n_made: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run._say_next(Path("runs/x"), n_made)
+    assert capsys.readouterr().out.splitlines()[1].startswith(said)
+
+
+def test_a_game_is_played_with_what_its_order_says(scenario_file: Path, tmp_path: Path) -> None:
+    game = prepare(Order(str(scenario_file), out=tmp_path / "out", jobs=1))
+    assert game.setting().cache is not None
+    assert not (tmp_path / "out").exists()  # a folder is made by playing, not by preparing

@@ -1,0 +1,85 @@
+"""What follows from the command line of `arena run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arena.errors import ArenaError, ScenarioError
+from arena.runs.executors import InProcess, Workers
+from arena.runs.store import Store
+from arena.view.commands.run_options import Order, cache_folder, prepare
+
+
+def test_results_go_to_the_name_of_the_scenario(scenario_file: Path) -> None:
+    assert prepare(Order(str(scenario_file))).out == Path("runs/small")
+    assert prepare(Order("quickstart")).out == Path("runs/quickstart")
+    assert prepare(Order("quickstart", out=Path("here"))).out == Path("here")
+
+
+def test_seed_and_changes_replace_what_the_file_says(scenario_file: Path) -> None:
+    changes = ("task.recipe.epochs=5", "repeats=2", "seed=8")
+    scenario = prepare(Order(str(scenario_file), seed=9, changes=changes)).scenario
+    assert (scenario.seed, scenario.repeats, scenario.task.recipe.epochs) == (9, 2, 5)
+
+
+def test_a_device_that_is_not_there_is_refused(scenario_file: Path) -> None:
+    assert prepare(Order(str(scenario_file), device="cpu")).compute.device == "cpu"
+    with pytest.raises(ArenaError, match="expected a device of auto, cpu or cuda"):
+        prepare(Order(str(scenario_file), device="tpu"))
+
+
+def test_a_change_that_cannot_be_made_is_refused(scenario_file: Path) -> None:
+    with pytest.raises(ScenarioError, match="unknown key"):
+        prepare(Order(str(scenario_file), changes=("no.such.place=1",)))
+
+
+def test_one_job_needs_no_worker(scenario_file: Path, tmp_path: Path) -> None:
+    game = prepare(Order(str(scenario_file), jobs=1))
+    with game.executor(Store(tmp_path), lambda *_: None) as executor:
+        assert isinstance(executor, InProcess)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "changes"), [(2, ()), (1, ("limits.step_s=60",))], ids=["two jobs", "a time limit"]
+)
+def test_workers_are_taken_for_many_jobs_and_for_time_limits(
+    scenario_file: Path, tmp_path: Path, jobs: int, changes: tuple[str, ...]
+) -> None:
+    game = prepare(Order(str(scenario_file), jobs=jobs, changes=changes))
+    with game.executor(Store(tmp_path), lambda *_: None) as executor:
+        assert isinstance(executor, Workers)
+        assert executor.free == jobs
+
+
+def test_there_is_a_job_for_each_core(scenario_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
+    assert prepare(Order(str(scenario_file))).n_jobs == 3
+    assert prepare(Order(str(scenario_file), jobs=7)).n_jobs == 7
+
+
+def test_players_of_ones_own_are_beside_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "mine_for_view.py").write_text("")
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'name = "s"\nplayers = ["mine_for_view.py"]\nisolate = true\n'
+        '[[owner]]\nscheme = "none"\n[[thief]]\nname = "t"\nmoves = ["none"]\n'
+    )
+    game = prepare(Order(str(path)))
+    assert game.players == (tmp_path / "mine_for_view.py",)
+    cell = game.setting().cell
+    assert cell is not None
+    assert cell.plugins == game.players
+
+
+def test_players_share_a_process_unless_the_scenario_isolates_them(scenario_file: Path) -> None:
+    assert prepare(Order(str(scenario_file))).setting().cell is None
+
+
+def test_decoded_data_are_kept_where_arena_cache_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARENA_CACHE", "/somewhere")
+    assert cache_folder() == Path("/somewhere")
+    monkeypatch.delenv("ARENA_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert cache_folder() == Path("/cache/copyright-arena")

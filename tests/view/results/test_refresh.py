@@ -1,0 +1,110 @@
+"""Everything that is drawn from a ledger: made once, made again where the ledger changed."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from arena.view.results.refresh import boards_folder, rebuild, refresh_matches, refresh_views
+from arena.view.results.report import Report
+from tests.view.conftest import Command, innocent, made_report, row
+
+
+def small_report(payoff: float = 0.25, thieves: str = "tu") -> Report:
+    rounds = [row("a", thief, payoff) for thief in thieves]
+    return made_report(rounds, [innocent("a", caught=False)])
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Return every file below a folder, with its time and its bytes."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in files}
+
+
+def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
+    refresh_views(small_report(), tmp_path)
+    before = contents(tmp_path)
+    refresh_views(small_report(), tmp_path)
+    assert contents(tmp_path) == before
+    heat_maps = {f"figures/{name}.png" for name in ("payoff", "rescaled", "utility")}
+    assert heat_maps | {"figures/matches/a-vs-t-0.png"} < set(before)
+
+
+def test_only_what_changed_is_made_again(tmp_path: Path) -> None:
+    refresh_views(small_report(), tmp_path)
+    before = contents(tmp_path)
+    report = small_report()
+    changed = [report.rounds[0], {**report.rounds[1], "payoff": 1.0}]
+    refresh_views(replace(report, rounds=changed), tmp_path)
+    kept = {name for name, content in contents(tmp_path).items() if before.get(name) == content}
+    assert {name for name in before if "a-vs-t-0" in name} <= kept
+    assert not {name for name in kept if "a-vs-u-0" in name or "_summary" in name}
+
+
+def test_matches_that_left_the_scenario_leave_the_boards(tmp_path: Path) -> None:
+    refresh_views(small_report(), tmp_path)
+    refresh_views(small_report(thieves="t"), tmp_path)
+    names = {path.name for path in (tmp_path / "tensorboard" / "made").iterdir()}
+    assert names == {"_summary", "a-vs-t-0"}
+
+
+def test_what_is_no_board_is_never_removed(tmp_path: Path) -> None:
+    own = tmp_path / "tensorboard" / "made" / "my-notes"
+    own.mkdir(parents=True)
+    (own / "note").write_text("keep")
+    refresh_views(small_report(), tmp_path)
+    assert (own / "note").read_text() == "keep"
+
+
+def test_a_folder_that_was_left_half_written_is_made_again(tmp_path: Path) -> None:
+    refresh_matches(small_report(), tmp_path)
+    folder = boards_folder(small_report(), tmp_path) / "a-vs-t-0"
+    (folder / "made-from").unlink()
+    (folder / "rest").write_text("of an interrupted run")
+    refresh_matches(small_report(), tmp_path)
+    assert not (folder / "rest").exists()
+    assert (folder / "made-from").exists()
+
+
+def test_a_picture_that_was_removed_comes_back(tmp_path: Path) -> None:
+    refresh_views(small_report(), tmp_path)
+    picture = tmp_path / "figures" / "matches" / "a-vs-t-0.png"
+    picture.unlink()
+    refresh_views(small_report(), tmp_path)
+    assert picture.is_file()
+
+
+def test_rebuilding_makes_everything_again(tmp_path: Path) -> None:
+    refresh_views(small_report(), tmp_path)
+    before = contents(tmp_path / "tensorboard")
+    rebuild(small_report(), tmp_path)
+    after = contents(tmp_path / "tensorboard")
+    events = {name for name in after if "tfevents" in name}
+    assert events
+    assert not events & set(before)
+
+
+def test_the_command_rebuilds_from_the_ledger_alone(
+    arena: Command, played: Path, tmp_path: Path, report: Report
+) -> None:
+    shutil.copyfile(played / "ledger.sqlite", tmp_path / "ledger.sqlite")
+    done = arena("tensorboard", tmp_path)
+    assert done.code == 0
+    assert "5 matches were written" in done.out
+    assert f"tensorboard --logdir {tmp_path / 'tensorboard'}" in done.out
+    found = {path.name for path in boards_folder(report, tmp_path).iterdir()}
+    assert found == {path.name for path in boards_folder(report, played).iterdir()}
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "über uns"])
+def test_names_of_players_never_leave_the_folder(tmp_path: Path, name: str) -> None:
+    rounds = [row(name, thief) for thief in ("t", "../u", "v")]
+    refresh_views(made_report(rounds), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    pictures = list((tmp_path / "out" / "figures").rglob("*.png"))
+    drawn = ("payoff", "rescaled", "utility", "leaderboard", "radar")
+    assert len(pictures) == 3 + len(drawn)
+    assert len(list((tmp_path / "out" / "figures" / "radar").glob("*.png"))) == 1
