@@ -24,7 +24,7 @@ from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
 from arena.world.json_values import Json
-from arena.world.models import Classifier, ModelCard, pack, unpack
+from arena.world.models import Model, ModelCard, pack, unpack
 from arena.world.rng import Rng
 from arena.world.training import Progress
 
@@ -43,7 +43,7 @@ class Gatekeeper:
     """
 
     grants: ThreatModel
-    victim: Classifier
+    victim: Model
     meters: Meters
     compute: Compute
     register: Register = field(default_factory=Register)
@@ -52,10 +52,10 @@ class Gatekeeper:
     pool: Dataset | None = None
     transfer: Dataset | None = None
     exposed: Bundle = field(default_factory=Bundle)
-    base: Classifier | None = None
+    base: Model | None = None
     verifier: Callable[[Deliverable], bool] | None = None
     _touched: bool = False  # the thief has seen something of the victim
-    _exact: Classifier | None = None  # the victim in float64, made once
+    _exact: Model | None = None  # the victim in float64, made once
 
     def answer(self, request: str, given: Bundle) -> Bundle:
         """Answer one request.
@@ -263,7 +263,7 @@ class Access:
             return torch.nn.functional.one_hot(answers, self.n_classes).float()
         return (answers.softmax(1) if self.grants.output == "logits" else answers).float()
 
-    def model(self) -> Classifier:
+    def model(self) -> Model:
         """Return a copy of the thief's current suspect: its last round's model, else the victim."""
         return unpack(self._channel("model", Bundle()))
 
@@ -292,7 +292,7 @@ class Access:
         """Return the exposed part of the owner's key: test cases, or a passport."""
         return self._channel("exposed", Bundle())
 
-    def base(self) -> Classifier:
+    def base(self) -> Model:
         """Return a copy of the public model that the victim was made from."""
         return unpack(self._channel("base", Bundle()))
 
