@@ -19,7 +19,7 @@ from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
-from arena.world.models import Classifier, ModelCard
+from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook, Recipe
 
@@ -48,11 +48,11 @@ class OwnerTask:
     recipe: Recipe
     lab: Lab
     train_rng: Rng
-    _base: Classifier
-    _nulls: Callable[[], Sequence[Classifier]] = field(default=tuple)
+    _base: Model
+    _nulls: Callable[[], Sequence[Model]] = field(default=tuple)
     marks_base: bool = False
 
-    def base(self) -> Classifier:
+    def base(self) -> Model:
         """Return a copy of the unprotected twin of the victim."""
         return self._base.copy()
 
@@ -65,7 +65,7 @@ class OwnerTask:
         hooks: Sequence[Hook] = (),
         recipe: Recipe | None = None,
         examples: Examples | None = None,
-    ) -> Classifier:
+    ) -> Model:
         """Return a model trained with these hooks: what embeds a mark.
 
         An owner trains from scratch with the base model's own randomness, so that base and victim
@@ -84,7 +84,7 @@ class OwnerTask:
 class Protected:
     """The victim that is released, and the key that stays."""
 
-    model: Classifier
+    model: Model
     key: Key
 
 

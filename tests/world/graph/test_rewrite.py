@@ -10,7 +10,7 @@ from torch import nn
 
 from arena.errors import ArenaError
 from arena.world.graph import Group, LayerGraph, Plan, expand_kernel, flip, permute, rebuild, scale
-from arena.world.models import Classifier, pack, unpack
+from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
 from tests.world.graph.networks import (
     NETWORKS,
@@ -190,7 +190,7 @@ def test_a_kernel_grows_about_its_centre() -> None:
     ],
 )
 def test_what_would_change_the_function_is_refused(
-    model: str, group: str, call: Callable[[Classifier, Group], Classifier], words: str
+    model: str, group: str, call: Callable[[Model, Group], Model], words: str
 ) -> None:
     network = zoo(model) if model in ("cnn8", "mlp") else own(model)
     with pytest.raises(ArenaError, match=words):
