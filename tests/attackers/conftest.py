@@ -11,9 +11,10 @@ from torch import Tensor
 from arena.game.match.grants import granted
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel
-from arena.game.sides.access import Access, Gatekeeper
+from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.gatekeeper import Gatekeeper
 from arena.world.compute import Compute
 from arena.world.data import Dataset
 from arena.world.models import Classifier

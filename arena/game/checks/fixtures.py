@@ -18,9 +18,9 @@ from arena.game.match.grants import granted
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Budget, ThreatModel
-from arena.game.sides.access import Gatekeeper
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world import layers

@@ -14,10 +14,11 @@ from arena.game.match.utility import own_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Output, ThreatModel
-from arena.game.sides.access import Access, Gatekeeper, thief_rng
+from arena.game.sides.access import Access, thief_rng
 from arena.game.sides.attack import Attack, attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.isolation import run_isolated
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from arena.game.sides.access import Gatekeeper
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.gatekeeper import Gatekeeper
 from arena.world.models import Classifier
 from arena.world.task import Task
 

@@ -15,9 +15,10 @@ from multiprocessing.connection import Connection
 from arena.errors import ArenaError, BudgetExceeded, InvalidDeliverable, PlayerError, RuleViolation
 from arena.game.match.step_cache import Cell
 from arena.game.rules.threat import ThreatModel
-from arena.game.sides.access import Access, Gatekeeper
+from arena.game.sides.access import Access
 from arena.game.sides.attack import attacks
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.plugins import load_plugins
 from arena.world.bundle import Bundle

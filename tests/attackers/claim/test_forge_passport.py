@@ -16,9 +16,10 @@ from arena.game.match.protect_step import OWNER_TIME
 from arena.game.rules.keys import PUBLICATION, Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import preset
-from arena.game.sides.access import Access, Gatekeeper
+from arena.game.sides.access import Access
 from arena.game.sides.defense import OwnerTask, Protected, Protocol
 from arena.game.sides.deliverable import Claim, Deliverable
+from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Classifier

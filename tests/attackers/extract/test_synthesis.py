@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from arena.errors import BudgetExceeded
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Budget, ThreatModel
-from arena.game.sides.access import Access, Gatekeeper
+from arena.game.sides.access import Access
+from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
 from arena.world.compute import Compute
 from arena.world.models import Classifier, ModelCard, build

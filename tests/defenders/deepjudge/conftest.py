@@ -8,10 +8,11 @@ import pytest
 
 from arena.game.match.grants import granted
 from arena.game.rules.meters import Meters
-from arena.game.sides.access import Access, Gatekeeper
+from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.gatekeeper import Gatekeeper
 from arena.world.models import Classifier
 from arena.world.rng import Rng
 from arena.world.task import Task

@@ -12,8 +12,9 @@ from arena.errors import BudgetExceeded, RuleViolation
 from arena.game.rules.keys import PUBLICATION
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import METERS, PRESETS, Budget, ThreatModel
-from arena.game.sides.access import Access, Gatekeeper
+from arena.game.sides.access import Access
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.gatekeeper import Gatekeeper
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.models import Classifier

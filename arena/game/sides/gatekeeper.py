@@ -1,0 +1,195 @@
+"""The gatekeeper: the referee's side of the channel through which a thief asks.
+
+It checks the threat model, charges the meters and answers; the thief's side is `access`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from arena.errors import RuleViolation
+from arena.game.rules.keys import PUBLICATION, Register
+from arena.game.rules.meters import Meters
+from arena.game.rules.threat import ThreatModel, level
+from arena.game.sides.deliverable import Deliverable
+from arena.world.bundle import Bundle
+from arena.world.compute import Compute
+from arena.world.data import Dataset
+from arena.world.models import Classifier, ModelCard, pack
+
+
+@dataclass
+class Gatekeeper:
+    """The referee's side of the channel.
+
+    Attributes:
+        grants: the threat model. victim: the released model. current: the thief's suspect, if any.
+        data, pool, transfer: what is granted, or None. exposed: what is exposed of the key.
+        base: the public model that the victim was made from, where it is known.
+        verifier: answers whether a suspect would be caught, for scenarios that grant calls of it.
+    """
+
+    grants: ThreatModel
+    victim: Classifier
+    meters: Meters
+    compute: Compute
+    register: Register = field(default_factory=Register)
+    current: Deliverable | None = None
+    data: Dataset | None = None
+    pool: Dataset | None = None
+    transfer: Dataset | None = None
+    exposed: Bundle = field(default_factory=Bundle)
+    base: Classifier | None = None
+    verifier: Callable[[Deliverable], bool] | None = None
+    _touched: bool = False  # the thief has seen something of the victim
+    _exact: Classifier | None = None  # the victim in float64, made once
+
+    def answer(self, request: str, given: Bundle) -> Bundle:
+        """Answer one request.
+
+        Raises:
+            RuleViolation: the request is unknown or not granted.
+            BudgetExceeded: it would cost more than is left.
+        """
+        handler = getattr(self, f"_on_{request}", None)
+        if handler is None:
+            raise RuleViolation(f"unknown request {request!r}")
+        answered: Bundle = handler(given)
+        return answered
+
+    def _on_charge(self, given: Bundle) -> Bundle:
+        self.meters.charge(given.data["costs"])
+        return Bundle()
+
+    def _on_data(self, given: Bundle) -> Bundle:
+        data = {"data": self.data, "pool": self.pool, "transfer": self.transfer}[given.data["name"]]
+        if data is None:
+            raise RuleViolation(f"the threat model grants no {given.data['name']!r} data")
+        labels = data.labels
+        if given.data["name"] == "data" and not self.grants.data_labels:
+            labels = torch.zeros_like(labels)
+        named = {"name": data.name, "classes": list(data.classes)}
+        return Bundle(named, {"images": data.images.clone(), "labels": labels.clone()})
+
+    def _on_model(self, given: Bundle) -> Bundle:
+        if self.current is not None and self.current.model is not None:
+            return pack(self.current.model)
+        if self.grants.output != "weights":
+            raise RuleViolation(f"the weights are not granted (output: {self.grants.output!r})")
+        self._touched = True
+        return pack(self.victim)
+
+    def _on_current(self, given: Bundle) -> Bundle:
+        return (self.current or Deliverable()).bundle()
+
+    def _on_exposed(self, given: Bundle) -> Bundle:
+        if not self.grants.knows & {"tests", "passport"}:
+            raise RuleViolation("the threat model does not expose the test cases, nor a passport")
+        return self.exposed
+
+    def _on_base(self, given: Bundle) -> Bundle:
+        if self.base is None:
+            raise RuleViolation("the threat model does not say what the victim was made from")
+        return pack(self.base)
+
+    def _on_query(self, given: Bundle) -> Bundle:
+        if level(self.grants.output) < level("labels"):
+            raise RuleViolation("the threat model grants no queries")
+        images = given.tensors["images"]
+        _check_inputs(images, self.victim.card, self.grants)
+        marks, bits = self.meters.new_images(images), self._bits()
+        n = self._affordable(marks, bits)
+        self.meters.charge(self._costs(marks[:n], bits))
+        self.meters.remember(marks[:n])
+        self._touched = True
+        return Bundle(tensors={"answers": self._answers(images[:n])})
+
+    def _bits(self) -> float:
+        """Return the information in one answer, in bits."""
+        n_classes = self.victim.card.n_classes
+        if self.grants.output == "labels":
+            return math.log2(n_classes)
+        shown = self.grants.top_k if self.grants.output == "top-k" else n_classes
+        digits = self.grants.decimals if self.grants.decimals is not None else 7
+        return shown * max(digits * math.log2(10), 1.0)  # 0 or 1 is still one bit
+
+    def _costs(self, marks: list[bytes], bits: float) -> dict[str, float]:
+        n = len(marks)
+        return {
+            "images_queried": n,
+            "images_unique": sum(1 for mark in marks if mark),
+            "calls": math.ceil(n / self.grants.max_batch),
+            "rounds": 1,
+            "bits_revealed": n * bits,
+        }
+
+    def _affordable(self, marks: list[bytes], bits: float) -> int:
+        """Return how many of the images fit into every budget, at least one."""
+        n = min(
+            len(marks),
+            int(min(self.meters.left("images_queried"), len(marks))),
+            int(min(self.meters.left("calls") * self.grants.max_batch, len(marks))),
+            int(min(self.meters.left("bits_revealed") / bits, len(marks))),
+        )
+        unique = self.meters.left("images_unique")
+        while n and sum(1 for mark in marks[:n] if mark) > unique:
+            n -= 1
+        return max(n, 1)  # the charge for one image names the meter that is spent
+
+    def _answers(self, images: Tensor) -> Tensor:
+        double, victim = self.grants.double, self.victim
+        if double:
+            self._exact = victim = self._exact or victim.copy().double()
+        return shown(self.compute.logits(victim, images, double=double), self.grants)
+
+    def _on_verify(self, given: Bundle) -> Bundle:
+        self.meters.charge({"verifier_calls": 1})
+        if self.verifier is None:
+            raise RuleViolation("the scenario grants no calls of the verifier")
+        return Bundle({"caught": self.verifier(Deliverable.of(given))})
+
+    def _on_commit(self, given: Bundle) -> Bundle:
+        early = self.grants.precommit and not self._touched
+        time = 0 if early else PUBLICATION + 1 + len(self.register.entries)
+        model = given.data.get("model", "")
+        entry = self.register.enter("thief", given.data["commitment"], time, model)
+        return Bundle({"entry": entry.plain()})
+
+
+def _check_inputs(images: Tensor, card: ModelCard, grants: ThreatModel) -> None:
+    if tuple(images.shape[1:]) != card.input_shape or not len(images):
+        raise RuleViolation(
+            f"expected images of (N, {', '.join(map(str, card.input_shape))}) with N > 0, "
+            f"found {tuple(images.shape)}"
+        )
+    if images.is_floating_point():
+        if not bool(images.isfinite().all()):
+            raise RuleViolation("expected finite inputs, found NaN or infinity")
+        if not grants.real_inputs and (float(images.min()) < 0 or float(images.max()) > 1):
+            raise RuleViolation("expected inputs in [0, 1]; the threat model grants no real inputs")
+
+
+def shown(logits: Tensor, grants: ThreatModel) -> Tensor:
+    """Return what the interface lets out of the logits (N, C).
+
+    Labels are int64 (N,); all else is (N, C), with zeros outside the top k, rounded where the
+    threat model says so. Rounded or cut rows are not made to sum to one again.
+    """
+    if grants.output == "labels":
+        return logits.argmax(1)
+    if grants.output == "logits":
+        return _rounded(logits, grants.decimals)
+    rows = logits.softmax(1)
+    if grants.output == "top-k":
+        values, index = rows.topk(min(grants.top_k, rows.shape[1]), 1)
+        rows = torch.zeros_like(rows).scatter(1, index, values)
+    return _rounded(rows, grants.decimals)
+
+
+def _rounded(rows: Tensor, decimals: int | None) -> Tensor:
+    return rows if decimals is None else rows.round(decimals=decimals)
