@@ -37,7 +37,7 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.world.data import Dataset
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe
@@ -55,7 +55,7 @@ def task(data: str = "digits", model: str = "cnn8", epochs: int = 8) -> Task:
 
 def trained(
     task: Task, data: Dataset | None = None, rng: Rng | None = None, recipe: Recipe | None = None
-) -> Classifier:
+) -> Model:
     """Return a model of the task's card, trained by its recipe on the owner's data, off the meter.
 
     Args:
@@ -72,7 +72,7 @@ def trained(
 
 
 def owner_task(
-    task: Task, unprotected: Classifier, null_models: Sequence[Classifier] = (), seed: int = 3
+    task: Task, unprotected: Model, null_models: Sequence[Model] = (), seed: int = 3
 ) -> OwnerTask:
     """Return the world of an owner whose unprotected model was `trained` with `Rng(seed)`."""
     lab = Lab(task.compute, Meters())
@@ -93,7 +93,7 @@ class Thief:
     task: Task
 
     @property
-    def victim(self) -> Classifier:
+    def victim(self) -> Model:
         """Return the model that is behind the gatekeeper."""
         return self.gate.victim
 
@@ -101,7 +101,7 @@ class Thief:
         """Make a move and return what it delivers."""
         return attack.run(self.access, Rng(seed))
 
-    def play(self, attack: Attack, seed: int = 7) -> Classifier:
+    def play(self, attack: Attack, seed: int = 7) -> Model:
         """Make a move that delivers a model, and return the model."""
         model = self.deliver(attack, seed).model
         assert model is not None, f"{attack.name} delivered no model"  # noqa: S101 - of a test
@@ -115,13 +115,13 @@ class Thief:
         """Return the classes (N,) that the victim gives to images, off the meter."""
         return self.task.compute.labels(self.victim, images)
 
-    def accuracy(self, model: Classifier) -> float:
+    def accuracy(self, model: Model) -> float:
         """Return the accuracy in [0, 1] of a model on the test split."""
         test = self.task.splits.test
         return self.task.compute.accuracy(model, test.images, test.labels)
 
 
-def gatekeeper(task: Task, victim: Classifier, grants: ThreatModel = WHITE_BOX) -> Gatekeeper:
+def gatekeeper(task: Task, victim: Model, grants: ThreatModel = WHITE_BOX) -> Gatekeeper:
     """Return the referee's side for a thief that is granted its own split as `grants` has it.
 
     A pool, data of another task, an exposed key, a register or the thief's suspect are added with
@@ -145,9 +145,9 @@ def access(task: Task, gate: Gatekeeper) -> Access:
 
 def thief(
     task: Task,
-    victim: Classifier,
+    victim: Model,
     grants: ThreatModel = WHITE_BOX,
-    current: Classifier | None = None,
+    current: Model | None = None,
     pool: Dataset | None = None,
 ) -> Thief:
     """Return a thief before its move.

@@ -6,16 +6,14 @@ import torch
 
 from arena import testing
 from arena.game import Deliverable, ThreatModel, Verdict
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from attackers.modify.prune import Prune
 from defenders.nothing import Nothing
 
 
-def test_an_owner_and_a_thief_and_a_referee_are_a_line_each(
-    task: Task, trained: Classifier
-) -> None:
+def test_an_owner_and_a_thief_and_a_referee_are_a_line_each(task: Task, trained: Model) -> None:
     owner = testing.owner_task(task, trained)
     protected = Nothing().protect(owner, Rng(0))
     assert protected.model.digest() == trained.digest()
@@ -27,7 +25,7 @@ def test_an_owner_and_a_thief_and_a_referee_are_a_line_each(
     assert judgement.utility == thief.accuracy(delivered.model or trained)
 
 
-def test_a_thief_is_granted_what_its_threat_model_says(task: Task, trained: Classifier) -> None:
+def test_a_thief_is_granted_what_its_threat_model_says(task: Task, trained: Model) -> None:
     thief = testing.thief(task, trained, ThreatModel(output="labels", data=0.5))
     images = thief.access.data().images
     assert len(images) == round(len(task.splits.thief) / 2)
@@ -35,7 +33,7 @@ def test_a_thief_is_granted_what_its_threat_model_says(task: Task, trained: Clas
     assert thief.spent("images_queried") == 5
 
 
-def test_an_owner_commits_in_time(task: Task, trained: Classifier) -> None:
+def test_an_owner_commits_in_time(task: Task, trained: Model) -> None:
     protected = Nothing().protect(testing.owner_task(task, trained), Rng(0))
     (entry,) = testing.committed(protected).entries
     assert (entry.author, entry.model) == ("owner", trained.digest())

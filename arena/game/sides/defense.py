@@ -19,7 +19,7 @@ from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
-from arena.world.models import Classifier, ModelCard
+from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Hook, Recipe
@@ -49,18 +49,18 @@ class OwnerTask:
     recipe: Recipe
     lab: Lab
     train_rng: Rng
-    unprotected: Classifier
-    null_models: Callable[[], Sequence[Classifier]] = field(default=tuple)
+    unprotected: Model
+    null_models: Callable[[], Sequence[Model]] = field(default=tuple)
     marks_base: bool = False
 
     @classmethod
     def from_task(
         cls,
         task: Task,
-        unprotected: Classifier,
+        unprotected: Model,
         lab: Lab,
         train_rng: Rng,
-        null_models: Callable[[], Sequence[Classifier]] = tuple,
+        null_models: Callable[[], Sequence[Model]] = tuple,
     ) -> OwnerTask:
         """Return the world of the owner of a model of this task."""
         return cls(
@@ -74,7 +74,7 @@ class OwnerTask:
             null_models=null_models,
         )
 
-    def base(self) -> Classifier:
+    def base(self) -> Model:
         """Return a copy of the unprotected twin of the victim."""
         return self.unprotected.copy()
 
@@ -87,7 +87,7 @@ class OwnerTask:
         hooks: Sequence[Hook] = (),
         recipe: Recipe | None = None,
         examples: Examples | None = None,
-    ) -> Classifier:
+    ) -> Model:
         """Return a model trained with these hooks: what embeds a mark.
 
         An owner trains from scratch with the base model's own randomness, so that base and victim
@@ -106,7 +106,7 @@ class OwnerTask:
 class Protected:
     """The victim that is released, and the key that stays."""
 
-    model: Classifier
+    model: Model
     key: Key
 
 
