@@ -17,7 +17,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version
 from arena.world.json_values import Json
-from arena.world.models import Classifier, pack, unpack
+from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
 from arena.world.task import load_task
 
@@ -59,19 +59,11 @@ class ProtectStep(Step):
         scheme, base = defenses.make(self.defense), unpack(inputs(self.base, "model"))
         meters = Meters()
 
-        def nulls() -> Sequence[Classifier]:
+        def nulls() -> Sequence[Model]:
             return [unpack(inputs(null, "model")) for null in self.nulls]
 
-        owner = OwnerTask(
-            data=task.splits.owner,
-            probe=task.splits.probe,
-            card=task.card,
-            recipe=task.spec.recipe,
-            lab=Lab(task.compute, meters, setting.progress),
-            train_rng=self.base.rng(),
-            _base=base,
-            _nulls=nulls,
-        )
+        lab = Lab(task.compute, meters, setting.progress)
+        owner = OwnerTask.from_task(task, base, lab, self.base.rng(), nulls)
         protected = scheme.protect(owner, Rng(self.seed, self.stream))
         if not isinstance(protected, Protected):
             raise PlayerError(f"expected Protected from {self.defense.name}, found {protected!r}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.task import Task
 
 
-def accuracy_on_test(task: Task, model: Classifier) -> float:
+def accuracy_on_test(task: Task, model: Model) -> float:
     """Return the accuracy in [0, 1] of a bare model on the test split."""
     test = task.splits.test
     return task.compute.accuracy(model, test.images, test.labels)

@@ -16,7 +16,7 @@ from arena.game.rules.keys import Key
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen, Json
-from arena.world.models import Classifier, pack, unpack
+from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
 
 Answer = Callable[[Tensor], Tensor]
@@ -97,14 +97,14 @@ class Claim:
 
     defense: PlayerSpec
     key: Key
-    earlier: Classifier | None = None
+    earlier: Model | None = None
 
 
 @dataclass(frozen=True)
 class Deliverable:
     """A model behind wrappers, a claim, or both."""
 
-    model: Classifier | None = None
+    model: Model | None = None
     wrappers: tuple[Wrapper, ...] = ()
     claim: Claim | None = None
 

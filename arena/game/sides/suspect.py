@@ -11,7 +11,7 @@ from arena.errors import NotComparable, RuleViolation
 from arena.game.rules.threat import Output, level
 from arena.game.sides.deliverable import Answer, Deliverable
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 
 
@@ -33,7 +33,7 @@ class Suspect:
     n_classes: int
     compute: Compute = field(default_factory=Compute)
     n_queries: int = 0
-    _model: Classifier | None = None
+    _model: Model | None = None
 
     @classmethod
     def of(cls, deliverable: Deliverable, grants: Output, compute: Compute, rng: Rng) -> Suspect:
@@ -56,7 +56,7 @@ class Suspect:
         return cls(answer, grants, card.input_shape, card.n_classes, compute, 0, model)
 
     @classmethod
-    def plain(cls, model: Classifier, compute: Compute, grants: Output = "weights") -> Suspect:
+    def plain(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
         """Return an unwrapped model as a suspect."""
         return cls.of(Deliverable(model), grants, compute, Rng(0))
 
@@ -92,7 +92,7 @@ class Suspect:
         floats = images.float() / 255 if images.dtype == torch.uint8 else images
         return self.answer(floats)
 
-    def model(self) -> Classifier:
+    def model(self) -> Model:
         """Return a copy of the suspect's model, in eval mode.
 
         Raises:

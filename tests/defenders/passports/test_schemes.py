@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from arena import testing
 from arena.errors import PlayerError
 from arena.game.rules.keys import random_bits
 from arena.game.sides.defense import OwnerTask, Protected
@@ -19,7 +20,7 @@ from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.compute import captured
 from arena.world.json_values import Json
-from arena.world.models import Classifier, ModelCard, build, pack, unpack
+from arena.world.models import Model, ModelCard, build, pack, unpack
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, History, Hook, Recipe, StepView
@@ -28,10 +29,10 @@ from defenders.passports.branch import agreement, balanced, responses
 from defenders.passports.layers import affine, footprints, passport_layers, uniform_passports
 from defenders.passports.schemes import DeepIPR1, DeepIPR2, DeepIPR3, PassportAware
 from defenders.passports.training import PrivateBranch
-from tests.defenders.conftest import COMPUTE, LAB
+from tests.defenders.conftest import COMPUTE
 from tests.world.graph.networks import network, own
 
-Show = Callable[[Classifier], Suspect]
+Show = Callable[[Model], Suspect]
 
 RECIPE = Recipe(epochs=30)
 SEEDS = (0, 1, 2)
@@ -55,7 +56,7 @@ class Witness(Hook):
 
     def after_step(self, view: StepView) -> None:
         if view.step == view.n_steps - 1:
-            assert isinstance(view.model, Classifier)
+            assert isinstance(view.model, Model)
             self.said = COMPUTE.logits(view.model.copy(), self.images)
 
 
@@ -67,7 +68,7 @@ class Watched(Lab):
 
     def train(
         self,
-        model: Classifier,
+        model: Model,
         examples: Examples,
         recipe: Recipe,
         rng: Rng,
@@ -102,22 +103,9 @@ def owners(task: Task) -> list[Owner]:
     """Owners that train for 30 epochs, as scenarios do."""
     found = []
     for seed in SEEDS:
-        rng = Rng(3 + seed)
-        base = LAB.build(task.card, rng.child("initial"))
-        LAB.train(base, Examples.of(task.splits.owner), RECIPE, rng.child("training"))
-        found.append(
-            Owner(
-                OwnerTask(
-                    data=task.splits.owner,
-                    probe=task.splits.probe,
-                    card=task.card,
-                    recipe=RECIPE,
-                    lab=LAB,
-                    train_rng=rng,
-                    _base=base,
-                )
-            )
-        )
+        base = testing.trained(task, rng=Rng(3 + seed), recipe=RECIPE)
+        owner = testing.owner_task(task, base, seed=3 + seed)
+        found.append(Owner(replace(owner, recipe=RECIPE)))
     return found
 
 
@@ -229,7 +217,7 @@ class Entangled(nn.Module):
     ids=["entangled", "residual", "twice-read", "resnet8"],
 )
 def test_a_normalisation_is_that_of_the_convolution_it_reads(
-    model: Classifier, wanted: dict[str, str]
+    model: Model, wanted: dict[str, str]
 ) -> None:
     found = layers.normalised(model, model.card.input_shape)
     assert found == {f"body.{conv}": f"body.{norm}" for conv, norm in wanted.items()}
@@ -267,7 +255,7 @@ def test_protection_costs_as_little_as_promised(owners: list[Owner], task: Task,
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_independent_models_read_like_coins_and_are_spared(
-    owner: Owner, suspect: Show, innocent: Classifier, nulls: list[Classifier], name: str
+    owner: Owner, suspect: Show, innocent: Model, nulls: list[Model], name: str
 ) -> None:
     key = owner.mark(name).key
     verdicts = [SCHEMES[name].verify(key, suspect(m), Rng(0)) for m in (innocent, *nulls)]
