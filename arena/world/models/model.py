@@ -159,4 +159,6 @@ def _check_fit(model: Model) -> None:
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the layers of the resized {card.title} do not fit ({error})") from error
     if found != expected:
-        raise ModelError(f"the resized {card.title} should return {expected} outputs, found {found}")
+        raise ModelError(
+            f"the resized {card.title} should return {expected} outputs, found {found}"
+        )
