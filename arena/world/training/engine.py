@@ -175,7 +175,7 @@ class _Run:
     ) -> None:
         """Let an opponent of the model make its step."""
         optimiser.zero_grad(set_to_none=True)
-        objective.loss(view).backward()  # type: ignore[no-untyped-call]
+        objective.loss(view).backward()
         optimiser.step()
 
     def _costs(self, n: int) -> dict[str, int]:
