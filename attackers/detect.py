@@ -1,4 +1,4 @@
-"""Property inference (W3): is a model marked at all? A score in [0, 1] from shadow models.
+"""Property inference: is a model marked at all? A score in [0, 1] from shadow models.
 
 Whoever has a model's weights and knows how a scheme marks, but not its key, trains shadow models
 with and without such a mark and learns to tell them apart by what their weights look like. No move

@@ -77,7 +77,8 @@ def binomial_verdict(hits: int, n: int, chance: float, level: float) -> Verdict:
     """Return the verdict on `hits` of `n` triggers whose labels were drawn at random.
 
     The null is Bin(n, chance): it holds because the labels were drawn independently of the images
-    and before the suspect was seen. Source: specs/blackbox.md B.0, rule 2.
+    and before the suspect was seen. Source: Adi et al., USENIX Security 2018
+    (random labels); the exact test is ours.
     """
     p = binomial_tail(hits, n, chance)
     return _verdict(hits, n, p, least_hits(n, chance, level), level, {"n_triggers": n})

@@ -56,7 +56,7 @@ def bits_verdict(
     """Return the verdict on extracted bits (T,): a one-sided binomial test against fair coins.
 
     The null holds because the owner drew the bits at random and committed to them before it saw the
-    suspect. Source: specs/whitebox.md 2.
+    suspect. The papers ask for BER = 0; the exact test is ours.
     """
     return reading_verdict(Reading(found, wanted, figures=figures or {}), level)
 
