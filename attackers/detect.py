@@ -16,7 +16,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from arena.world import layers
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 
 _WIDTH = 512  # units of each hidden layer
@@ -65,7 +65,7 @@ def norm_features(norm: nn.Module) -> list[float]:
     ]
 
 
-def features(model: Classifier) -> Tensor:
+def features(model: Model) -> Tensor:
     """Return the features (F,) of a model, layer after layer, as float64."""
     found: list[float] = []
     for name in dict.fromkeys(layers.weighted(model, model.card.input_shape)):
@@ -76,7 +76,7 @@ def features(model: Classifier) -> Tensor:
     return torch.tensor(found, dtype=torch.float64)
 
 
-def spreads(model: Classifier) -> Tensor:
+def spreads(model: Model) -> Tensor:
     """Return the logarithm of the standard deviation of each layer's weights (L,), as float64."""
     names = dict.fromkeys(layers.weighted(model, model.card.input_shape))
     stds = [layers.weight(model, name).detach().double().std(correction=0) for name in names]

@@ -28,7 +28,7 @@ import torch
 from arena.game.sides.defense import Defense, OwnerTask
 from arena.game.sides.lab import Lab
 from arena.world.data import Dataset, load
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.training import Examples, History, Hook, Recipe, Trainer
 from benchmarks.common import bar, cache, heading, say
@@ -55,7 +55,7 @@ class Spy(Lab):
 
     def train(
         self,
-        model: Classifier,
+        model: Model,
         examples: Examples,
         recipe: Recipe,
         rng: Rng,

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.training import Examples
 
@@ -56,7 +56,7 @@ class Ported(nn.Module):
         return F.relu(scale[None, :, None, None] * x + shift[None, :, None, None])
 
 
-def ported(version: int) -> tuple[Classifier, list[Ported]]:
+def ported(version: int) -> tuple[Model, list[Ported]]:
     """Return LeNet-5 with the published layer (in the place of both norms) and its layers."""
     model, found = build(CARD, Rng(0)), []
     for i, shape in ((1, (1, 28, 28)), (2, (6, 14, 14))):

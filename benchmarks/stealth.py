@@ -31,7 +31,7 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe
@@ -75,17 +75,17 @@ class Side:
     data: Dataset
     rng: Rng
 
-    def unmarked(self, role: str, n: int) -> list[Classifier]:
+    def unmarked(self, role: str, n: int) -> list[Model]:
         """Return models without a mark, each with a seed of its own."""
         return [self._trained(self.rng.child(role, i)) for i in range(n)]
 
-    def _trained(self, rng: Rng) -> Classifier:
+    def _trained(self, rng: Rng) -> Model:
         lab = Lab(self.task.compute)
         model = lab.build(self.task.card, rng.child("initial"))
         lab.train(model, Examples.of(self.data), self.task.spec.recipe, rng.child("training"))
         return model
 
-    def marked(self, scheme: Defense, bases: Sequence[Classifier]) -> tuple[list[Classifier], int]:
+    def marked(self, scheme: Defense, bases: Sequence[Model]) -> tuple[list[Model], int]:
         """Return a marked model for each base, and how many of them their own key verifies."""
         models, n_found = [], 0
         for i, base in enumerate(bases):
@@ -97,7 +97,7 @@ class Side:
             n_found += verdict.is_copy
         return models, n_found
 
-    def _owner(self, i: int, base: Classifier, nulls: Sequence[Classifier]) -> OwnerTask:
+    def _owner(self, i: int, base: Model, nulls: Sequence[Model]) -> OwnerTask:
         return OwnerTask(
             data=self.data,
             probe=self.task.splits.probe,
@@ -110,7 +110,7 @@ class Side:
         )
 
 
-def rows(read: Callable[[Classifier], Tensor], models: Sequence[Classifier]) -> Tensor:
+def rows(read: Callable[[Model], Tensor], models: Sequence[Model]) -> Tensor:
     """Return what is read of each model, a row each."""
     return torch.stack([read(model) for model in models])
 

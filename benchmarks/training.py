@@ -22,7 +22,7 @@ from torchvision.transforms.functional import to_pil_image
 from arena.world.compute import Compute
 from arena.world.data import Dataset as Images
 from arena.world.data import load
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.training import Augment, Examples, Recipe, Trainer
 from benchmarks.common import bar, cache, heading, say
@@ -54,7 +54,7 @@ class PerImage(Dataset[tuple[torch.Tensor, int]]):
         return self.transform(self.pictures[index]), self.labels[index]
 
 
-def reference(model: Classifier, data: PerImage, device: str) -> float:
+def reference(model: Model, data: PerImage, device: str) -> float:
     """Train with the usual loop; return images a second."""
     workers = os.cpu_count() or 1
     loader = DataLoader(data, BATCH, shuffle=True, num_workers=workers, persistent_workers=True)
@@ -70,7 +70,7 @@ def reference(model: Classifier, data: PerImage, device: str) -> float:
     return EPOCHS * len(data) / (time.perf_counter() - started)
 
 
-def ours(model: Classifier, data: Images, compute: Compute) -> float:
+def ours(model: Model, data: Images, compute: Compute) -> float:
     """Train with the engine; return images a second."""
     recipe = Recipe(epochs=EPOCHS, batch=BATCH, augment=Augment(rotation=10, shift=0.1))
     started = time.perf_counter()

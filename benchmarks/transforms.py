@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from arena.world.graph import Group, LayerGraph, Plan, expand_kernel, flip, permute, rebuild, scale
 from arena.world.layers import convolutions
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from benchmarks.common import bar, heading, median_s, say
 
 SHAPE, N_RUNS, N_DUMMIES = (3, 32, 32), 5, 4
 
 
-def lively(architecture: str) -> Classifier:
+def lively(architecture: str) -> Model:
     """Return a model with random weights, and normalisation that fits its activations."""
     card = ModelCard(
         architecture=architecture, n_classes=10, input_shape=SHAPE, mean=(0.5,), std=(0.25,)
@@ -61,7 +61,7 @@ def signs(group: Group, draw: torch.Generator) -> Tensor:
     return torch.randint(0, 2, (group.n_units,), generator=draw) * 2.0 - 1
 
 
-def obfuscated(model: Classifier, graph: LayerGraph, draw: torch.Generator) -> Classifier:
+def obfuscated(model: Model, graph: LayerGraph, draw: torch.Generator) -> Model:
     """Return the model with cliques at random places, scaled and flipped."""
     wider = rebuild(model, {group: clique(group, draw) for group in graph.groups})
     groups = LayerGraph.of(wider).groups
@@ -78,7 +78,7 @@ def main() -> None:
     splits = {group: split(group, draw) for group in groups}
     cliques = {group: clique(group, draw) for group in groups}
     layers = convolutions(model, SHAPE)
-    works: dict[str, Callable[[], Classifier]] = {
+    works: dict[str, Callable[[], Model]] = {
         "permute": lambda: permute(model, orders),
         "scale": lambda: scale(model, sizes),
         "flip": lambda: flip(model, turned),

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from arena.world.compute import Compute
 from arena.world.data import load
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe, Trainer
 from benchmarks.common import bar, heading, say
@@ -32,7 +32,7 @@ LAYER, N_SEEDS, N_TURNS = "body.relu2", 100, 5
 HOW = Growth()
 
 
-def victim(compute: Compute) -> tuple[Classifier, Tensor]:
+def victim(compute: Compute) -> tuple[Model, Tensor]:
     """Return a LeNet-5 that was trained for a moment, and its most certain seeds."""
     source = load("shapes")
     card = ModelCard(

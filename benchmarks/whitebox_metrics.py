@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from benchmarks.common import bar, heading, median_s, say
 from defenders.deepjudge.case import Case, Tests
@@ -22,7 +22,7 @@ N_TESTS, N_NEURONS, N_RUNS = 1000, 16, 9
 LAYER = "body.relu2"
 
 
-def counted(model: Classifier) -> list[int]:
+def counted(model: Model) -> list[int]:
     """Return a list that grows by the images of every forward pass of the first layer."""
     seen: list[int] = []
 

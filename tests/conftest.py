@@ -10,7 +10,7 @@ import torch
 from hypothesis import settings
 
 from arena.world.compute import Compute
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe, Trainer
@@ -32,20 +32,20 @@ def task(task_spec: TaskSpec) -> Task:
 
 
 @pytest.fixture(scope="session")
-def _trained(task: Task) -> Classifier:
+def _trained(task: Task) -> Model:
     model = build(task.card, Rng(0).child("initial"))
     Trainer(Compute()).train(model, Examples.of(task.splits.owner), task.spec.recipe, Rng(1))
     return model
 
 
 @pytest.fixture
-def trained(_trained: Classifier) -> Classifier:
+def trained(_trained: Model) -> Model:
     """A copy of one trained model."""
     return _trained.copy()
 
 
 @pytest.fixture
-def tiny() -> Classifier:
+def tiny() -> Model:
     """An untrained softmax regression on eight features and three classes."""
     card = ModelCard(
         architecture="softmax", n_classes=3, input_shape=(8,), mean=(0.5,), std=(0.25,)

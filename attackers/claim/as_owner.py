@@ -10,17 +10,17 @@ import torch
 from arena.game.sides.access import Access
 from arena.game.sides.defense import OwnerTask
 from arena.world.data import Dataset
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 
-References = Callable[[], Sequence[Classifier]]
+References = Callable[[], Sequence[Model]]
 """Makes the models that the thief calls independent, when a scheme asks for them."""
 
 _N_NOISE = 64  # images of a thief that was granted none
 
 
-def answered(access: Access, model: Classifier, rng: Rng) -> Dataset:
+def answered(access: Access, model: Model, rng: Rng) -> Dataset:
     """Return the thief's own images, noise where it has none, with the model's answers."""
     if access.grants.data:
         own = access.data()
@@ -34,7 +34,7 @@ def answered(access: Access, model: Classifier, rng: Rng) -> Dataset:
 
 def posed(
     access: Access,
-    base: Classifier,
+    base: Model,
     data: Dataset,
     recipe: Recipe,
     rng: Rng,
@@ -65,7 +65,7 @@ def posed(
 
 def trained_references(
     access: Access, data: Dataset, recipe: Recipe, n: int, rng: Rng
-) -> list[Classifier]:
+) -> list[Model]:
     """Return n models that the thief trains on data of its own, each from its own start."""
     models = []
     for i in range(n):

@@ -14,7 +14,7 @@ from arena.game.sides.defense import Protected, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
 from arena.world.data import Dataset
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 from attackers.claim.as_owner import answered, posed, trained_references
@@ -38,11 +38,11 @@ class DoubleClaim(Attack):
     batch: int = 64
     own_epochs: int = 30
 
-    def marked(self, access: Access, base: Classifier, data: Dataset, rng: Rng) -> Protected:
+    def marked(self, access: Access, base: Model, data: Dataset, rng: Rng) -> Protected:
         """Return the base, fine-tuned with the scheme's mark; one stream gives one seed's key."""
         truth, recipe = access.data(), self.recipe(self.epochs)
 
-        def references() -> Sequence[Classifier]:
+        def references() -> Sequence[Model]:
             return trained_references(access, truth, self.recipe(self.own_epochs), 4, rng)
 
         task = posed(access, base, data, recipe, rng.child("train"), references)
@@ -52,7 +52,7 @@ class DoubleClaim(Attack):
         """Return how models are trained."""
         return Recipe(lr=self.lr, epochs=epochs, batch=self.batch)
 
-    def tuned(self, access: Access, model: Classifier, rng: Rng) -> Classifier:
+    def tuned(self, access: Access, model: Model, rng: Rng) -> Model:
         """Train a model on the own data, in place."""
         own = Examples.of(access.data())
         access.lab.train(model, own, self.recipe(self.own_epochs), rng.child("own"))

@@ -21,7 +21,7 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial, PlayerSpec
 from arena.world.data import Dataset
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 
@@ -36,7 +36,7 @@ class Ball:
 
 
 def pushed(
-    lab: Lab, models: Sequence[Classifier], images: Tensor, targets: Tensor, ball: Ball
+    lab: Lab, models: Sequence[Model], images: Tensor, targets: Tensor, ball: Ball
 ) -> Tensor:
     """Return uint8 images (N, *shape) moved until all models together answer the targets (N,).
 
@@ -62,7 +62,7 @@ def pushed(
     return (moved * 255).round().byte()
 
 
-def confidence(lab: Lab, models: Sequence[Classifier], images: Tensor, targets: Tensor) -> Tensor:
+def confidence(lab: Lab, models: Sequence[Model], images: Tensor, targets: Tensor) -> Tensor:
     """Return the least probability (N,) that any of the models gives to the target."""
     rows = [lab.logits(model, images).softmax(1) for model in models]
     return torch.stack([row.gather(1, targets[:, None])[:, 0] for row in rows]).min(0).values
@@ -132,7 +132,7 @@ class FalseClaim(Attack):
         access.commit(key.commitment(), own.digest())
         return Deliverable(claim=Claim(PlayerSpec(name="adi"), key, own))
 
-    def _models(self, access: Access, rng: Rng) -> list[Classifier]:
+    def _models(self, access: Access, rng: Rng) -> list[Model]:
         """Return the claimant's own model and the others, each from its own start."""
         data, models = Examples.of(access.data()), []
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch)
@@ -144,7 +144,7 @@ class FalseClaim(Attack):
         return models
 
     def _found(
-        self, access: Access, models: Sequence[Classifier], seed: str, rng: Rng
+        self, access: Access, models: Sequence[Model], seed: str, rng: Rng
     ) -> tuple[Tensor, Tensor]:
         """Return the moved images and their labels; those alone that "prf" leaves."""
         data: Dataset = access.data()

@@ -14,7 +14,7 @@ from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
 from attackers.claim.as_owner import posed, trained_references
@@ -69,7 +69,7 @@ class FalseFingerprint(Attack):
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch)
         (own,) = trained_references(access, own_data, recipe, 1, rng.child("own"))
 
-        def references() -> Sequence[Classifier]:
+        def references() -> Sequence[Model]:
             stream, n = rng.child("negatives"), self.n_negatives
             if self.negatives == "trained":
                 return trained_references(access, own_data, recipe, n, stream)

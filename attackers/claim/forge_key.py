@@ -21,7 +21,7 @@ from arena.game.sides.player import Dial, PlayerSpec
 from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
 from attackers.claim.as_owner import answered, posed
@@ -129,7 +129,7 @@ class ForgeKey(Attack):
             access.commit(key.commitment(), victim.digest())
         return replace(current, claim=Claim(self.scheme, key, victim))
 
-    def forged(self, access: Access, victim: Classifier, rng: Rng) -> Key:
+    def forged(self, access: Access, victim: Model, rng: Rng) -> Key:
         """Return the key that reads its own bits from the victim.
 
         Raises:
@@ -152,10 +152,10 @@ class ForgeKey(Attack):
         key = scheme.reprojected(honest, rows)
         return key if self.keeps_seed else replace(key, seed="")
 
-    def honest(self, access: Access, victim: Classifier, rng: Rng) -> Key:
+    def honest(self, access: Access, victim: Model, rng: Rng) -> Key:
         """Return a key as an owner of the victim would draw it, without a mark in the victim."""
 
-        def references() -> list[Classifier]:
+        def references() -> list[Model]:
             streams = [rng.child("reference", i) for i in range(self.references)]
             return [access.lab.build(victim.card, stream) for stream in streams]
 

@@ -19,7 +19,7 @@ from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, Recipe, StepView
 from attackers.claim.passport_blocks import Accessory, Collective, Individual, Passported, Plain
@@ -84,11 +84,11 @@ class ForgePassport(Attack):
         return replace(current, claim=Claim(PlayerSpec(name=self.scheme), key, victim))
 
     @abstractmethod
-    def forged(self, access: Access, victim: Classifier, key: Key, rng: Rng) -> Key:
+    def forged(self, access: Access, victim: Model, key: Key, rng: Rng) -> Key:
         """Return the key with the evidence that is claimed."""
 
 
-def _with_bits(victim: Classifier, key: Key) -> Key:
+def _with_bits(victim: Model, key: Key) -> Key:
     """Return the key, without its seed, with the signs that its passports give as its bits."""
     found = [
         response(key.tensors[f"passport/{i}"].double(), conv)[0]
@@ -111,7 +111,7 @@ def reversed_signs(values: Tensor, share: float, rng: Rng) -> Tensor:
 class RandomPassport(ForgePassport):
     """Claims with passports drawn at random (fake-1): the signs fit, the accuracy does not."""
 
-    def forged(self, access: Access, victim: Classifier, key: Key, rng: Rng) -> Key:
+    def forged(self, access: Access, victim: Model, key: Key, rng: Rng) -> Key:
         """Return the key as it is."""
         return key
 
@@ -136,7 +136,7 @@ class TrainedPassport(ForgePassport):
     def trained(
         self,
         access: Access,
-        victim: Classifier,
+        victim: Model,
         key: Key,
         parts: Sequence[Accessory],
         rng: Rng,
@@ -158,7 +158,7 @@ class TrainedPassport(ForgePassport):
 class ReverseEngineered(TrainedPassport):
     """Trains scale and shift without any passport, then solves for passports that give them."""
 
-    def forged(self, access: Access, victim: Classifier, key: Key, rng: Rng) -> Key:
+    def forged(self, access: Access, victim: Model, key: Key, rng: Rng) -> Key:
         """Train scale and shift, then turn them into passports."""
         copies = placed(victim.copy(), key)
         parts = [
@@ -290,7 +290,7 @@ class StolenPassport(TrainedPassport):
             batch=self.batch,
         )
 
-    def forged(self, access: Access, victim: Classifier, key: Key, rng: Rng) -> Key:
+    def forged(self, access: Access, victim: Model, key: Key, rng: Rng) -> Key:
         """Train the passports themselves."""
         stolen = access.exposed()
         key = replace(

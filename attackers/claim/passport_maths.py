@@ -13,12 +13,12 @@ from torch.nn.grad import conv2d_input
 from arena.game.rules.keys import Key
 from arena.game.sides.access import Access
 from arena.game.sides.defense import Defense, OwnerTask
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
 
 
-def thieves_key(access: Access, victim: Classifier, scheme: Defense, rng: Rng) -> Key:
+def thieves_key(access: Access, victim: Model, scheme: Defense, rng: Rng) -> Key:
     """Return a fresh key of a scheme for the victim: the thief plays an owner that trains no step.
 
     Its images are the thief's own, with the victim's answers as labels.
@@ -38,7 +38,7 @@ def thieves_key(access: Access, victim: Classifier, scheme: Defense, rng: Rng) -
     return scheme.protect(task, rng.child("key")).key
 
 
-def placed(model: Classifier, key: Key) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+def placed(model: Model, key: Key) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Return the modules of a model that the passports of a key are for."""
     found = []
     for layer in key.settings["layers"]:

@@ -17,7 +17,7 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.world.global_rng import lent
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.extract.art_wrappers import Array
 from attackers.extract.queries import exact, probes
@@ -48,7 +48,7 @@ def float64_oracle(access: Access, max_queries: int) -> Any:
     return Oracle(lambda x: x, shape, access.n_classes)
 
 
-def assigned(model: Classifier, extraction: Any) -> None:
+def assigned(model: Model, extraction: Any) -> None:
     """Put the toolbox's weights, made for raw inputs, into a model that normalises, in place."""
     w_0, b_0, w_1, b_1 = (
         torch.from_numpy(getattr(extraction, name)) for name in ("w_0", "b_0", "w_1", "b_1")
@@ -110,7 +110,7 @@ class ArtFunctional(Attack):
         """
         n_neurons, model = _neurons(access), access.lab.build(access.card, rng.child("model"))
         check = probes(access, self.n_samples, rng.child("check"))
-        answers, found = exact(access, check), dict[float, Classifier]()
+        answers, found = exact(access, check), dict[float, Model]()
         for attempt in range(self.attempts):
             extraction = self._extracted(access, n_neurons, rng.child("attempt", attempt))
             if extraction is not None:

@@ -25,7 +25,7 @@ from arena.game.sides.player import Dial
 from arena.world.data import Dataset
 from arena.world.global_rng import lent
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.extract.queries import ask
 
@@ -54,7 +54,7 @@ def _all_rows(access: Access, images: Tensor) -> Tensor:
     return rows
 
 
-def own_classifier(access: Access, model: Classifier, lr: float) -> Any:
+def own_classifier(access: Access, model: Model, lr: float) -> Any:
     """Return an own model as the toolbox's trainable classifier, with every step on the meter."""
     from art.estimators.classification import PyTorchClassifier
 

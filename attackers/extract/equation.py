@@ -18,7 +18,7 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.world.json_values import Json
-from arena.world.models import Classifier, ModelCard
+from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.training import Recipe
 from attackers.extract.queries import ask, contrasts, exact, probes
@@ -134,9 +134,7 @@ class EquationMlp(Attack):
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Ask once and fit."""
         card, streams = self._card(access), [rng.child("start", i) for i in range(self.starts)]
-        models: list[Classifier] = [
-            access.lab.build(card, stream.child("model")) for stream in streams
-        ]
+        models: list[Model] = [access.lab.build(card, stream.child("model")) for stream in streams]
         n = math.ceil(self.alpha * models[0].n_parameters)
         known = ask(access, contrasts(access, n, rng.child("probes")).float())
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch, schedule="cosine")

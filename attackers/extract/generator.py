@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from arena.game.sides.lab import Lab
 from arena.world.global_rng import lent
-from arena.world.models import Classifier, ModelCard
+from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 
 _WIDTH = 64  # channels before the last layer
@@ -70,9 +70,7 @@ def spread_term(noise: tuple[Tensor, Tensor], images: tuple[Tensor, Tensor]) -> 
     return (between_noise / between_images.clamp_min(1e-5)).mean()
 
 
-def train_generator(
-    lab: Lab, generator: Generator, model: Classifier, how: Teaching, rng: Rng
-) -> None:
+def train_generator(lab: Lab, generator: Generator, model: Model, how: Teaching, rng: Rng) -> None:
     """Train a generator in place until the copy recognises the class in what it makes."""
     critic, device = lab.frozen(model), lab.compute.device
     adam = torch.optim.Adam(generator.parameters(), lr=how.lr)

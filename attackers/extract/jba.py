@@ -17,14 +17,14 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 from attackers.extract.knockoff import drawn
 from attackers.extract.queries import ask, ask_more
 
 
-def moved(lab: Lab, model: Classifier, known: Examples, step: float) -> Tensor:
+def moved(lab: Lab, model: Model, known: Examples, step: float) -> Tensor:
     """Return x + step * sign(d f(x)[y] / dx), clipped to [0, 1], for images (N, *shape) in [0, 1].
 
     f(x)[y] is the substitute's logit of the class that the victim answered. The sum over all

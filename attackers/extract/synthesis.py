@@ -19,13 +19,13 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
 from attackers.extract.generator import Teaching, generated, new_generator, train_generator
 from attackers.extract.queries import ask, ask_more
 
-Maker = Callable[[Classifier, Rng], Tensor]
+Maker = Callable[[Model, Rng], Tensor]
 """The copy so far, and a stream -> images (n_images, *input_shape) in [0, 1]."""
 
 
@@ -55,7 +55,7 @@ def coarse_noise(n: int, shape: tuple[int, ...], grain: int, rng: Rng) -> Tensor
 
 
 def optimised(
-    lab: Lab, model: Classifier, images: Tensor, targets: Tensor, how: tuple[float, int]
+    lab: Lab, model: Model, images: Tensor, targets: Tensor, how: tuple[float, int]
 ) -> Tensor:
     """Return images (N, *shape) moved until the substitute answers nearer to the targets (N, C).
 
@@ -162,7 +162,7 @@ class SynthesisByOptimisation(Synthesis):
         """Return what optimises fresh noise in each round."""
         low, high = self.alphas
 
-        def make(model: Classifier, stream: Rng) -> Tensor:
+        def make(model: Model, stream: Rng) -> Tensor:
             shape, draws = (self.n_images, access.n_classes), stream.child("alphas").torch()
             alphas = low + (high - low) * torch.rand(shape, generator=draws, dtype=torch.float64)
             targets = dirichlet(alphas, stream.child("targets"))
@@ -198,7 +198,7 @@ class SynthesisByGenerator(Synthesis):
         generator = new_generator(lab, access.card, self.latent, rng.child("generator"))
         how = Teaching(self.generator_lr, self.generator_steps, self.generator_batch, self.spread)
 
-        def make(model: Classifier, stream: Rng) -> Tensor:
+        def make(model: Model, stream: Rng) -> Tensor:
             train_generator(lab, generator, model, how, stream.child("teaching"))
             return generated(lab, generator, self.n_images, stream.child("images"))
 

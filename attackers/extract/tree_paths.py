@@ -18,7 +18,7 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.models.nets.tree import DecisionTree, Node
 from arena.world.rng import Rng
 from attackers.extract.queries import exact
@@ -120,7 +120,7 @@ class TreePaths(Attack):
                 raise
         return Deliverable(self._tree(access, leaves, rng))
 
-    def _tree(self, access: Access, leaves: Sequence[Leaf], rng: Rng) -> Classifier:
+    def _tree(self, access: Access, leaves: Sequence[Leaf], rng: Rng) -> Model:
         card, top = access.card, 2**self.bits
         normalised = [
             torch.tensor(values)

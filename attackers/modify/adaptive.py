@@ -16,7 +16,7 @@ from arena.game.sides.access import Access
 from arena.game.sides.attack import attack
 from arena.game.sides.deliverable import Deliverable
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook, StepView
 from attackers.modify.finetune import FineTune, labelled
@@ -130,7 +130,7 @@ class AdaptBlackbox(FineTune):
         access.lab.train(model, examples, self.recipe(), rng.child("training"), [hook])
         return Deliverable(model)
 
-    def hook(self, access: Access, model: Classifier) -> Hook:
+    def hook(self, access: Access, model: Model) -> Hook:
         """Return what joins fine-tuning."""
         tests, _ = exposed_tests(access, "blackbox")
         return Mixed(tests, self.n_each)
@@ -163,7 +163,7 @@ class AdaptWhitebox(AdaptBlackbox):
     weight: float = 1.0
     distance: float = 1.0
 
-    def hook(self, access: Access, model: Classifier) -> Hook:
+    def hook(self, access: Access, model: Model) -> Hook:
         """Return what joins fine-tuning."""
         tests, told = exposed_tests(access, "whitebox")
         layer = str(told["layer"])

@@ -18,7 +18,7 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.world.global_rng import lent
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 from attackers.modify.finetune import LabelSource, labelled
@@ -33,7 +33,7 @@ class Pgd:
     iterations: int
 
 
-def attacked(lab: Lab, model: Classifier, clean: Examples, how: Pgd, rng: Rng) -> Examples:
+def attacked(lab: Lab, model: Model, clean: Examples, how: Pgd, rng: Rng) -> Examples:
     """Return adversarial versions of images (N, *shape), with the targets of the clean ones.
 
     The descent is torchattacks', from a random point within the radius; each pass is on the meter.

@@ -19,14 +19,14 @@ from arena.game.sides.player import Dial
 from arena.world.graph import Group, LayerGraph, Slot
 from arena.world.graph.probe import watch
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, Recipe, StepView
 from attackers.modify.finetune import LabelSource, labelled
 from attackers.modify.prune import silence
 
 
-def late_group(model: Classifier, layer: str = "") -> Group:
+def late_group(model: Model, layer: str = "") -> Group:
     """Return the channels that a named layer writes, by default the last convolution.
 
     A model without convolutions has its last hidden layer in its place.
@@ -55,7 +55,7 @@ def sleepy(activity: Tensor, rate: float) -> Tensor:
     return activity.argsort(stable=True)[:n]
 
 
-def channel_masks(model: Classifier, group: Group, units: Tensor) -> dict[str, Tensor]:
+def channel_masks(model: Model, group: Group, units: Tensor) -> dict[str, Tensor]:
     """Return masks, true for all that writes, normalises or reads some channels of a group."""
     tensors = model.state_dict()
     found: dict[str, Tensor] = {}

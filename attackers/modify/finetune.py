@@ -13,14 +13,14 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.world import layers
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Augment, Examples, Recipe
 
 LabelSource = Literal["truth", "model"]
 
 
-def labelled(access: Access, model: Classifier, labels: LabelSource) -> Examples:
+def labelled(access: Access, model: Model, labels: LabelSource) -> Examples:
     """Return the thief's own images with true classes, or with the model's probabilities (N, C)."""
     data = access.data()
     if labels == "truth":
@@ -28,7 +28,7 @@ def labelled(access: Access, model: Classifier, labels: LabelSource) -> Examples
     return Examples(data.images, access.lab.logits(model, data.images).softmax(1))
 
 
-def reset_head(model: Classifier, rng: Rng) -> None:
+def reset_head(model: Model, rng: Rng) -> None:
     """Draw the last layer anew, He-normal with zero bias, in place."""
     head = model.get_submodule(layers.head(model, model.card.input_shape))
     weight = head.weight

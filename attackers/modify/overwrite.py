@@ -13,7 +13,7 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, OwnerTask, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
 from attackers.claim.as_owner import answered, posed, trained_references
@@ -58,13 +58,13 @@ class Overwrite(Attack):
         claim = _claim(access, self.scheme, scheme, protected.key) if claims else None
         return Deliverable(protected.model, claim=claim)
 
-    def _task(self, access: Access, stolen: Classifier, rng: Rng) -> OwnerTask:
+    def _task(self, access: Access, stolen: Model, rng: Rng) -> OwnerTask:
         """Return the thief's side dressed as an owner's."""
         labelled = answered(access, stolen, rng)
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch)
         truth = access.data() if access.grants.data_labels else labelled
 
-        def references() -> Sequence[Classifier]:
+        def references() -> Sequence[Model]:
             return trained_references(access, truth, recipe, self.references, rng)
 
         return posed(access, stolen, labelled, recipe, rng.child("train"), references)

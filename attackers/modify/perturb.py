@@ -17,7 +17,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.world import layers
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
 from attackers.modify.finetune import labelled
@@ -48,7 +48,7 @@ def rounded(values: Tensor, bits: int) -> Tensor:
     return torch.where(on_edge, exact, middles).to(values)
 
 
-def quantise(model: Classifier, bits: int) -> None:
+def quantise(model: Model, bits: int) -> None:
     """Round the weights of convolutions and linear layers in place, each tensor by itself."""
     with torch.no_grad():
         for weight in prunable(model).values():

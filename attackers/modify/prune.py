@@ -14,7 +14,7 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.world import layers
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Augment, Hook, Recipe, StepView
 from attackers.modify.finetune import LabelSource, labelled
@@ -23,7 +23,7 @@ Scope = Literal["layer", "global"]
 Schedule = Literal["oneshot", "cubic"]
 
 
-def prunable(model: Classifier) -> dict[str, Tensor]:
+def prunable(model: Model) -> dict[str, Tensor]:
     """Return the weights of convolutions and linear layers by name: no biases, no normalisation."""
     names = dict.fromkeys(layers.weighted(model, model.card.input_shape))
     return {name: layers.weight(model, name) for name in names}
@@ -82,7 +82,7 @@ class Pruning(Hook):
 
     def start(self, model: nn.Module, rng: Rng, device: str) -> None:
         """Find the weights; a pruning at one stroke happens now, before the first step."""
-        assert isinstance(model, Classifier)  # noqa: S101 - the engine trains nothing else
+        assert isinstance(model, Model)  # noqa: S101 - the engine trains nothing else
         self._weights = prunable(model)
         if self.plan.schedule == "oneshot":
             self._prune(self.plan.rate)

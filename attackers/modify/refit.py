@@ -20,7 +20,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook, Recipe, StepView
 from attackers.modify.regularise import halves
@@ -28,7 +28,7 @@ from attackers.modify.regularise import halves
 _CHUNK = 32  # images whose gradients are held at a time
 
 
-def fisher(lab: Lab, model: Classifier, examples: Examples) -> dict[str, Tensor]:
+def fisher(lab: Lab, model: Model, examples: Examples) -> dict[str, Tensor]:
     """Return the diagonal of the empirical Fisher information by parameter, on the CPU.
 
     The mean over the examples of the squared gradient of the log-likelihood, in eval mode.
@@ -170,12 +170,12 @@ class Refit(Attack):
             batch=self.batch,
         )
 
-    def beside(self, access: Access, stolen: Classifier) -> Sequence[Hook]:
+    def beside(self, access: Access, stolen: Model) -> Sequence[Hook]:
         """Return what each fine-tuning adds."""
         return ()
 
     def _information(
-        self, lab: Lab, stolen: Classifier, examples: Examples, rng: Rng
+        self, lab: Lab, stolen: Model, examples: Examples, rng: Rng
     ) -> dict[str, Tensor]:
         if not self.elasticity:
             return {}
@@ -204,7 +204,7 @@ class RefitAugmented(Refit):
     gamma: float = 0.86  # 0.1 in 15 epochs
     n_foreign: int = 50
 
-    def beside(self, access: Access, stolen: Classifier) -> Sequence[Hook]:
+    def beside(self, access: Access, stolen: Model) -> Sequence[Hook]:
         """Return the feed of foreign images."""
         images = access.pool().images
         return [Foreign(Examples(images, access.lab.labels(stolen, images)), self.n_foreign)]

@@ -18,7 +18,7 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.world import layers
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook, Recipe, StepView
 from attackers.modify.finetune import labelled
@@ -169,7 +169,7 @@ class FeatureRegularise(Attack):
         return Deliverable(model)
 
 
-def _hidden(model: Classifier) -> list[str]:
+def _hidden(model: Model) -> list[str]:
     return list(dict.fromkeys(layers.activations(model, model.card.input_shape)))
 
 

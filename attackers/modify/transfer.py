@@ -15,13 +15,13 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.world import layers
 from arena.world.data import Dataset
-from arena.world.models import Classifier, restore
+from arena.world.models import Model, restore
 from arena.world.rng import Rng
 from arena.world.training import Augment, Examples, Recipe
 from attackers.modify.finetune import reset_head
 
 
-def with_new_head(model: Classifier, n_classes: int, rng: Rng) -> Classifier:
+def with_new_head(model: Model, n_classes: int, rng: Rng) -> Model:
     """Return a copy with a freshly drawn last layer of another width; all else is the same."""
     head = layers.head(model, model.card.input_shape)
     tensors = dict(model.state_dict())
@@ -92,7 +92,7 @@ class Transfer(Attack):
         return Deliverable(model)
 
 
-def _check_shape(model: Classifier, data: Dataset) -> None:
+def _check_shape(model: Model, data: Dataset) -> None:
     if data.input_shape != model.card.input_shape:
         raise DataError(
             f"expected a transfer data set of inputs {model.card.input_shape}, found {data.name!r} "

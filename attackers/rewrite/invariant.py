@@ -14,7 +14,7 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.world.graph import Group, LayerGraph, edit, flip, permute, scale
-from arena.world.models import Classifier, restore
+from arena.world.models import Model, restore
 from arena.world.rng import Rng
 
 
@@ -44,20 +44,20 @@ def signs(group: Group, rng: Rng) -> Tensor:
     return drawn
 
 
-def shuffled(model: Classifier, rng: Rng) -> Classifier:
+def shuffled(model: Model, rng: Rng) -> Model:
     """Return the model with the units of every group in a random order."""
     groups = LayerGraph.of(model).groups
     return permute(model, {group: orders(group, rng.child(group.name)) for group in groups})
 
 
-def scaled(model: Classifier, spread: float, rng: Rng) -> Classifier:
+def scaled(model: Model, spread: float, rng: Rng) -> Model:
     """Return the model with units of other sizes, behind and in front of normalisations."""
     groups = [group for group in LayerGraph.of(model).groups if group.may_scale]
     drawn = {group: factors(group, spread, rng.child("behind", group.name)) for group in groups}
     return stretched(scale(model, drawn), spread, rng.child("in front"))
 
 
-def stretched(model: Classifier, spread: float, rng: Rng) -> Classifier:
+def stretched(model: Model, spread: float, rng: Rng) -> Model:
     """Return the model with larger and smaller weights, undone by the running statistics.
 
     Where a batch normalisation follows, the incoming weights of a unit may have any size:
@@ -75,7 +75,7 @@ def stretched(model: Classifier, spread: float, rng: Rng) -> Classifier:
     return restore(model.card, state)
 
 
-def flipped(model: Classifier, rng: Rng) -> Classifier:
+def flipped(model: Model, rng: Rng) -> Model:
     """Return the model with the signs of half the units' incoming weights reversed."""
     groups = [group for group in LayerGraph.of(model).groups if group.may_flip]
     return flip(model, {group: signs(group, rng.child(group.name)) for group in groups})
@@ -112,7 +112,7 @@ class Invariant(Attack):
         """Rewrite the current suspect."""
         return Deliverable(self.rewritten(access.model(), rng))
 
-    def rewritten(self, model: Classifier, rng: Rng) -> Classifier:
+    def rewritten(self, model: Model, rng: Rng) -> Model:
         """Return the model shuffled, scaled and flipped."""
         model = shuffled(model, rng.child("shuffle"))
         model = scaled(model, self.spread, rng.child("scale"))
@@ -132,7 +132,7 @@ class AllThree(Invariant):
 class Shuffle(Invariant):
     """Puts the units of every layer in a random order (LayerShuffle, M10)."""
 
-    def rewritten(self, model: Classifier, rng: Rng) -> Classifier:
+    def rewritten(self, model: Model, rng: Rng) -> Model:
         """Return the model shuffled."""
         return shuffled(model, rng.child("shuffle"))
 
@@ -144,7 +144,7 @@ class Scale(Invariant):
 
     dial: ClassVar[Dial] = Dial("spread", 1.5, 20.0, "log")
 
-    def rewritten(self, model: Classifier, rng: Rng) -> Classifier:
+    def rewritten(self, model: Model, rng: Rng) -> Model:
         """Return the model scaled."""
         return scaled(model, self.spread, rng.child("scale"))
 
@@ -154,6 +154,6 @@ class Scale(Invariant):
 class Flip(Invariant):
     """Reverses the signs of half the units' incoming weights (SignFlip)."""
 
-    def rewritten(self, model: Classifier, rng: Rng) -> Classifier:
+    def rewritten(self, model: Model, rng: Rng) -> Model:
         """Return the model flipped."""
         return flipped(model, rng.child("flip"))

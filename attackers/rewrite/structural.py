@@ -16,7 +16,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.world import layers
 from arena.world.graph import Group, LayerGraph, Plan, expand_kernel, rebuild
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.rewrite.invariant import flipped, scaled
 
@@ -104,7 +104,7 @@ class Obfuscation(Attack):
             model = flipped(model, rng.child("flip"))
         return Deliverable(model)
 
-    def widened(self, model: Classifier, rng: Rng) -> Classifier:
+    def widened(self, model: Model, rng: Rng) -> Model:
         """Return the model with more units, all in a random order."""
         plans = {}
         for group in LayerGraph.of(model).groups:

@@ -14,7 +14,7 @@ from arena.game.rules.threat import Output, level
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from defenders.deepjudge import metrics
 
 Part = Literal["all", "exposed", "held-out"]
@@ -93,7 +93,7 @@ class Measurement:
 class Case:
     """The victim, its tests, and the layer that the white-box tests are for ("" for none)."""
 
-    victim: Classifier
+    victim: Model
     blackbox: Tests
     whitebox: Tests
     layer: str

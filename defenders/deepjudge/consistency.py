@@ -15,7 +15,7 @@ from arena.errors import NotComparable
 from arena.world.compute import Compute
 from arena.world.graph import align
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 
 Kind = Literal["exact", "equivalent", "same function", "different"]
 _ROUNDING = 1e-3  # relative: a rewriting multiplies and divides float32 weights
@@ -40,9 +40,7 @@ class Consistency:
         return {"kind": self.kind, "difference": self.difference}
 
 
-def consistency(
-    victim: Classifier, suspect: Classifier, probes: Tensor, compute: Compute
-) -> Consistency:
+def consistency(victim: Model, suspect: Model, probes: Tensor, compute: Compute) -> Consistency:
     """Compare two models: first what they answer, then their weights.
 
     Args:

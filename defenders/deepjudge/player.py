@@ -18,7 +18,7 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
 from defenders.deepjudge.case import Part
@@ -117,7 +117,7 @@ class DeepJudge(Defense):
             return [like.of_strength(self.method, self.eps)]
         return grid(self.method, (self.eps,) if self.eps else self.strengths, like)
 
-    def _plan(self, victim: Classifier, generator: Generator) -> Plan:
+    def _plan(self, victim: Model, generator: Generator) -> Plan:
         return Plan(
             generator=generator,
             growth=Growth(factor=self.factor, n_steps=self.growth_steps),

@@ -20,7 +20,7 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
 from defenders.fingerprints.ipguard_search import Search, aruc, boundary_points, halfway
@@ -91,7 +91,7 @@ class IPGuard(Defense):
             seed = ""
         return Protected(victim.copy(), Key("ipguard", seed, settings, tensors))
 
-    def _points(self, seed: str, victim: Classifier, pool: Examples, lab: Lab) -> dict[str, Tensor]:
+    def _points(self, seed: str, victim: Model, pool: Examples, lab: Lab) -> dict[str, Tensor]:
         """Return the points (K, *shape) and the victim's labels for them (K,)."""
         chosen = drawn(len(pool), self.n_points, expand(seed, "ipguard images"))
         start = floats(pool.images[chosen])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook, StepView
 
@@ -25,7 +25,7 @@ class HeldAtZero(Hook):
 
     def start(self, model: nn.Module, rng: Rng, device: str) -> None:
         """Choose the weights and prune them."""
-        assert isinstance(model, Classifier)  # noqa: S101 - the trainer trains nothing else
+        assert isinstance(model, Model)  # noqa: S101 - the trainer trains nothing else
         for name in dict.fromkeys(layers.weighted(model, model.card.input_shape)):
             sizes = layers.weight(model, name).detach().abs()
             rank = max(1, round(self.rate * sizes.numel()))
@@ -42,7 +42,7 @@ class HeldAtZero(Hook):
                 layers.weight(model, name).masked_fill_(mask, 0.0)
 
 
-def own_derivations(task: OwnerTask, victim: Classifier, rng: Rng) -> list[Suspect]:
+def own_derivations(task: OwnerTask, victim: Model, rng: Rng) -> list[Suspect]:
     """Return the victim fine-tuned, and pruned by 40 %, each for a moment on the owner's data.
 
     They stand for copies where something is chosen by how well it tells copies from innocents, so

@@ -7,21 +7,21 @@ from torch import Tensor
 
 from arena.game.rules.keys import Key
 from arena.world.bundle import Bundle
-from arena.world.models import Classifier, ModelCard, restore
+from arena.world.models import Model, ModelCard, restore
 from arena.world.rng import Rng
 from arena.world.training import Examples
 
 _SAME = 1e-3
 
 
-def origin(victim: Classifier, pool: Examples) -> dict[str, Tensor]:
+def origin(victim: Model, pool: Examples) -> dict[str, Tensor]:
     """Return what points are derived from as tensors: the victim, and a pool of held-out images."""
     tensors = {f"victim/{name}": tensor for name, tensor in victim.state_dict().items()}
     tensors |= {"pool/images": pool.images, "pool/labels": pool.targets}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def origin_of(key: Key) -> tuple[Classifier, Examples]:
+def origin_of(key: Key) -> tuple[Model, Examples]:
     """Return the victim and the pool of a key whose settings hold the victim's card.
 
     Raises:

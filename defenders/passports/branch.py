@@ -12,7 +12,7 @@ from arena.game.rules.keys import Key
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from defenders.passports.layers import PassportLayer, affine, footprints, places_of
 
@@ -49,7 +49,7 @@ def agreement(private: Tensor, public: Tensor, n_classes: int) -> float:
     return sum(shares) / n_classes
 
 
-def parts(model: Classifier, place: PassportLayer) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+def parts(model: Model, place: PassportLayer) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
     """Return a suspect's modules for a passport layer.
 
     Raises:
@@ -71,7 +71,7 @@ def parts(model: Classifier, place: PassportLayer) -> tuple[nn.Conv2d, nn.BatchN
 
 
 def attach(
-    model: Classifier, places: Sequence[PassportLayer], affines: Sequence[tuple[Tensor, Tensor]]
+    model: Model, places: Sequence[PassportLayer], affines: Sequence[tuple[Tensor, Tensor]]
 ) -> None:
     """Give each passport layer its scale and shift (O,), in place."""
     with torch.no_grad():
@@ -81,7 +81,7 @@ def attach(
             norm.bias.copy_(shift)
 
 
-def recalibrate(model: Classifier, images: Tensor, compute: Compute) -> None:
+def recalibrate(model: Model, images: Tensor, compute: Compute) -> None:
     """Give every batch normalisation the statistics that these images have in the model, in place.
 
     Statistics that were recorded under another scale and shift, or before a thief trained on, are
@@ -133,7 +133,7 @@ def responses(key: Key, suspect: Suspect) -> Affines:
     return found
 
 
-def private_branch(key: Key, suspect: Suspect, affines: Affines) -> Classifier:
+def private_branch(key: Key, suspect: Suspect, affines: Affines) -> Model:
     """Return the suspect with these scales and shifts, its statistics taken from the key's images.
 
     Raises:

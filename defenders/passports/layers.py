@@ -14,7 +14,7 @@ from arena.errors import PlayerError
 from arena.world import layers
 from arena.world.compute import Compute
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 
 Kind = Literal["random", "image", "shuffle"]
@@ -58,7 +58,7 @@ def places_of(settings: Mapping[str, Json]) -> tuple[PassportLayer, ...]:
     return tuple(PassportLayer.of(data) for data in settings["layers"])
 
 
-def conv_inputs(model: Classifier, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+def conv_inputs(model: Model, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
     """Return what goes into each named convolution, (N, I, H, W), on the CPU."""
     seen: dict[str, Tensor] = {}
     handles = []
@@ -76,7 +76,7 @@ def conv_inputs(model: Classifier, images: Tensor, names: Sequence[str]) -> dict
     return seen
 
 
-def passport_layers(model: Classifier, n_layers: int) -> tuple[PassportLayer, ...]:
+def passport_layers(model: Model, n_layers: int) -> tuple[PassportLayer, ...]:
     """Return the last `n_layers` convolutions that have a batch normalisation of their own.
 
     Raises:
@@ -141,12 +141,12 @@ def uniform_passports(rng: Rng, entry: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(rng.numpy().uniform(-1, 1, (2, *entry))).float()
 
 
-def image_passports(model: Classifier, images: Tensor, layer: str) -> Tensor:
+def image_passports(model: Model, images: Tensor, layer: str) -> Tensor:
     """Return what two of the images (N, *input_shape) put into a layer, (2, I, H, W)."""
     return conv_inputs(model, images[:2], [layer])[layer]
 
 
-def shuffled_passports(model: Classifier, images: Tensor, layer: str, rng: Rng) -> Tensor:
+def shuffled_passports(model: Model, images: Tensor, layer: str, rng: Rng) -> Tensor:
     """Return two passports (2, I, H, W), each of channels drawn from the maps of 20 images.
 
     Channel after channel comes from the next image, and no map gives a channel twice before it has

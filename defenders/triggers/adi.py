@@ -17,7 +17,7 @@ from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from defenders.triggers.trigger_sets import TriggerFeed, abstract_images, binomial_verdict, n_hits
 
@@ -31,14 +31,14 @@ def key_material(seed: str, settings: dict[str, Json]) -> dict[str, Tensor]:
     return {"images": images, "labels": prf_labels(seed, images, n_classes)}
 
 
-def head_of(model: Classifier) -> dict[str, Tensor]:
+def head_of(model: Model) -> dict[str, Tensor]:
     """Return copies of the last layer's parameters, for a verification that puts it back."""
     head = model.get_submodule(layers.head(model, model.card.input_shape))
     state = head.state_dict()
     return {_HEAD + name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
-def with_head(model: Classifier, key: Key) -> Classifier:
+def with_head(model: Model, key: Key) -> Model:
     """Return the model, changed in place, with the owner's last layer.
 
     Raises:

@@ -13,13 +13,13 @@ from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.graph import align
 from arena.world.json_values import Json
-from arena.world.models import Classifier, pack, unpack
+from arena.world.models import Model, pack, unpack
 
 _REFERENCE = "reference"
 _PROBES = "probes"
 
 
-def sight(task: OwnerTask, model: Classifier, seed: str, n_probes: int) -> Bundle:
+def sight(task: OwnerTask, model: Model, seed: str, n_probes: int) -> Bundle:
     """Return the part of a key that aligned reading needs: the owner's model and secret probes."""
     probe = task.probe.images
     order = torch.randperm(len(probe), generator=expand(seed, "whitebox probes").torch())

@@ -17,7 +17,7 @@ from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
 from defenders.weights.bit_error import Reading
@@ -42,7 +42,7 @@ def residuals(weight: Tensor, n_rows: int, n_columns: int, divider: int) -> Tens
     return rows.gather(1, largest).sum(1) / n_columns
 
 
-def target_layer(model: Classifier, size: int) -> str:
+def target_layer(model: Model, size: int) -> str:
     """Return the first layer with at least `size` weights.
 
     Raises:

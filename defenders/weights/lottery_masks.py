@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from arena.world import layers
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
 
@@ -83,7 +83,7 @@ def written(mask: Tensor, code: Tensor, row: int, column: int, rng: Rng) -> Tens
     return mask
 
 
-def pruned(model: Classifier, masks: Masks, rate: float) -> Masks:
+def pruned(model: Model, masks: Masks, rate: float) -> Masks:
     """Return masks without the `rate` of living weights that are smallest, over all layers."""
     sizes = {
         name: layers.weight(model, name).detach().cpu().abs().where(mask > 0, -1.0)
@@ -94,7 +94,7 @@ def pruned(model: Classifier, masks: Masks, rate: float) -> Masks:
     return {name: (size > least).float() for name, size in sizes.items()}
 
 
-def best_place(model: Classifier, masks: Masks, code: Tensor) -> tuple[str, int, int]:
+def best_place(model: Model, masks: Masks, code: Tensor) -> tuple[str, int, int]:
     """Return the layer, row and column of the window that suits the code best."""
     found = {}
     for name, mask in masks.items():

@@ -25,7 +25,7 @@ from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
 from defenders.weights.alignment import aligned, sight
@@ -37,7 +37,7 @@ Embed = Literal["train", "fine-tune", "distil"]
 _NULLS = "null_matches"
 
 
-def embedded(task: OwnerTask, hooks: Sequence[Hook], how: Embed) -> Classifier:
+def embedded(task: OwnerTask, hooks: Sequence[Hook], how: Embed) -> Model:
     """Return a model with the hooks' mark: trained from scratch, fine-tuned, or distilled.
 
     "fine-tune" runs the task's recipe once more from the unprotected twin; "distil" does so with

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from arena.world import layers
 from arena.world.graph import LayerGraph
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
 from defenders.weights.uchida import carrier
@@ -45,7 +45,7 @@ def ranked(rows: Tensor) -> Tensor:
     return rows.sort(1, descending=True).values
 
 
-def reordered(model: Classifier, layer: str, n_orders: int, rng: Rng) -> Tensor:
+def reordered(model: Model, layer: str, n_orders: int, rng: Rng) -> Tensor:
     """Return the carriers (n_orders, M) of one layer: as they are, then in orders drawn at random.
 
     Initial weights are exchangeable and training knows no order: an independent model with its

@@ -18,7 +18,7 @@ from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
 from defenders.weights.bit_error import Reading
@@ -45,7 +45,7 @@ def project(matrix: Tensor, weight: Tensor) -> Tensor:
     return matrix @ carrier(weight)
 
 
-def target_layer(model: Classifier, n_bits: int) -> str:
+def target_layer(model: Model, n_bits: int) -> str:
     """Return the first layer with room for the bits: M of at least twice their number.
 
     Raises:

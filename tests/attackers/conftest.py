@@ -17,7 +17,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 
@@ -33,10 +33,10 @@ class World:
     task: Task
 
     @property
-    def victim(self) -> Classifier:
+    def victim(self) -> Model:
         return self.gate.victim
 
-    def play(self, attack: Attack, seed: int = 7) -> Classifier:
+    def play(self, attack: Attack, seed: int = 7) -> Model:
         """Make a move and return the model that it delivers."""
         model = self.deliver(attack, seed).model
         assert model is not None
@@ -48,7 +48,7 @@ class World:
     def spent(self, meter: str) -> float:
         return self.gate.meters.reading()[meter]
 
-    def accuracy(self, model: Classifier) -> float:
+    def accuracy(self, model: Model) -> float:
         test = self.task.splits.test
         return COMPUTE.accuracy(model, test.images, test.labels)
 
@@ -61,11 +61,11 @@ Thief = Callable[..., World]
 
 
 @pytest.fixture
-def thief(task: Task, trained: Classifier) -> Thief:
+def thief(task: Task, trained: Model) -> Thief:
     """Makes the world of a thief with these grants; its earlier model and its pool are optional."""
 
     def world(
-        grants: ThreatModel, current: Classifier | None = None, pool: Dataset | None = None
+        grants: ThreatModel, current: Model | None = None, pool: Dataset | None = None
     ) -> World:
         gate = Gatekeeper(
             grants=grants,

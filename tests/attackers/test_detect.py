@@ -16,7 +16,7 @@ from arena.game.sides.lab import Lab
 from arena.world import layers
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
@@ -35,7 +35,7 @@ N = 6  # models in each pool
 STRONG = 5.0  # 100 times the default strength of Uchida's mark
 
 
-def trained(task: Task, data: Dataset, rng: Rng, strength: float = 0.0) -> Classifier:
+def trained(task: Task, data: Dataset, rng: Rng, strength: float = 0.0) -> Model:
     """Return a model with a seed of its own, and a fresh mark where there is a strength."""
     lab = Lab(Compute())
     model = lab.build(task.card, rng.child("initial"))
@@ -51,16 +51,16 @@ def trained(task: Task, data: Dataset, rng: Rng, strength: float = 0.0) -> Class
 class Pools:
     """A thief's shadow models, and models of others that it is to judge."""
 
-    shadows: list[Classifier]
-    marked_shadows: list[Classifier]
-    innocents: list[Classifier]
-    more_innocents: list[Classifier]
-    marked: list[Classifier]
+    shadows: list[Model]
+    marked_shadows: list[Model]
+    innocents: list[Model]
+    more_innocents: list[Model]
+    marked: list[Model]
 
 
 @pytest.fixture(scope="module")
 def pools(task: Task) -> Pools:
-    def pool(role: str, data: Dataset, strength: float = 0.0) -> list[Classifier]:
+    def pool(role: str, data: Dataset, strength: float = 0.0) -> list[Model]:
         return [trained(task, data, Rng(11).child(role, i), strength) for i in range(N)]
 
     thief, owner = task.splits.thief, task.splits.owner
@@ -73,11 +73,11 @@ def pools(task: Task) -> Pools:
     )
 
 
-def rows(models: Sequence[Classifier]) -> Tensor:
+def rows(models: Sequence[Model]) -> Tensor:
     return torch.stack([features(model) for model in models])
 
 
-def widths(models: Sequence[Classifier]) -> Tensor:
+def widths(models: Sequence[Model]) -> Tensor:
     return torch.stack([spreads(model) for model in models])
 
 

@@ -11,7 +11,7 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
@@ -21,27 +21,27 @@ LAB = Lab(COMPUTE)
 Marking = Callable[[Defense], Protected]
 
 
-def _model(task: Task, data: Dataset, rng: Rng) -> Classifier:
+def _model(task: Task, data: Dataset, rng: Rng) -> Model:
     model = LAB.build(task.card, rng.child("initial"))
     LAB.train(model, Examples.of(data), task.spec.recipe, rng.child("training"))
     return model
 
 
 @pytest.fixture(scope="session")
-def nulls(task: Task) -> list[Classifier]:
+def nulls(task: Task) -> list[Model]:
     """Twelve independent models: six of the owner's data, six of the other half."""
     halves = [task.splits.owner] * 6 + [task.splits.other] * 6
     return [_model(task, data, Rng(100 + i)) for i, data in enumerate(halves)]
 
 
 @pytest.fixture(scope="session")
-def innocent(task: Task) -> Classifier:
+def innocent(task: Task) -> Model:
     """An independent model on which nothing is calibrated."""
     return _model(task, task.splits.other, Rng(200))
 
 
 @pytest.fixture(scope="session")
-def owner_task(task: Task, nulls: list[Classifier]) -> OwnerTask:
+def owner_task(task: Task, nulls: list[Model]) -> OwnerTask:
     train_rng = Rng(3)
     return OwnerTask(
         data=task.splits.owner,
@@ -70,6 +70,6 @@ def mark(owner_task: OwnerTask) -> Marking:
 
 
 @pytest.fixture
-def suspect() -> Callable[[Classifier], Suspect]:
+def suspect() -> Callable[[Model], Suspect]:
     """Shows a model to a verifier."""
     return lambda model: Suspect.plain(model, COMPUTE)

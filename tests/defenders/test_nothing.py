@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from defenders.nothing import Nothing
 
@@ -16,7 +16,7 @@ def test_the_model_is_released_as_it_is(owner_task: OwnerTask) -> None:
 
 
 def test_nobody_is_accused_not_even_of_stealing_the_model_itself(
-    owner_task: OwnerTask, suspect: Callable[[Classifier], Suspect]
+    owner_task: OwnerTask, suspect: Callable[[Model], Suspect]
 ) -> None:
     protected = Nothing().protect(owner_task, Rng(0))
     verdict = Nothing().verify(protected.key, suspect(protected.model), Rng(0))

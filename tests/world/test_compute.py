@@ -7,7 +7,7 @@ import torch
 
 from arena.errors import ArenaError
 from arena.world.compute import Compute, captured
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 
@@ -17,20 +17,20 @@ def images() -> torch.Tensor:
     return torch.randint(0, 256, (600, 1, 8, 8), generator=Rng(2).torch(), dtype=torch.uint8)
 
 
-def test_chunks_give_the_logits_of_one_pass(trained: Classifier, images: torch.Tensor) -> None:
+def test_chunks_give_the_logits_of_one_pass(trained: Model, images: torch.Tensor) -> None:
     with torch.no_grad():
         whole = trained(images.float() / 255)
     torch.testing.assert_close(Compute().logits(trained, images), whole, atol=1e-5, rtol=1e-5)
 
 
-def test_uint8_and_floats_are_the_same_images(trained: Classifier, images: torch.Tensor) -> None:
+def test_uint8_and_floats_are_the_same_images(trained: Model, images: torch.Tensor) -> None:
     compute = Compute()
     assert torch.equal(
         compute.logits(trained, images), compute.logits(trained, images.float() / 255)
     )
 
 
-def test_float64_is_computed_in_float64(trained: Classifier, images: torch.Tensor) -> None:
+def test_float64_is_computed_in_float64(trained: Model, images: torch.Tensor) -> None:
     logits = Compute().logits(trained, images, double=True)
     assert logits.dtype == torch.float64
     assert trained.body.fc1.weight.dtype == torch.float32  # the model itself is not converted
@@ -38,12 +38,12 @@ def test_float64_is_computed_in_float64(trained: Classifier, images: torch.Tenso
     assert 0 < float((logits - single).abs().max()) < 1e-3
 
 
-def test_probabilities_sum_to_one(trained: Classifier, images: torch.Tensor) -> None:
+def test_probabilities_sum_to_one(trained: Model, images: torch.Tensor) -> None:
     rows = Compute().probabilities(trained, images)
     torch.testing.assert_close(rows.sum(1), torch.ones(len(rows)))
 
 
-def test_running_a_model_does_not_change_it(trained: Classifier, images: torch.Tensor) -> None:
+def test_running_a_model_does_not_change_it(trained: Model, images: torch.Tensor) -> None:
     before = trained.digest()
     compute = Compute()
     compute.logits(trained, images)
@@ -52,29 +52,25 @@ def test_running_a_model_does_not_change_it(trained: Classifier, images: torch.T
     assert trained.digest() == before
 
 
-def test_activations_are_the_outputs_of_the_layers(
-    trained: Classifier, images: torch.Tensor
-) -> None:
+def test_activations_are_the_outputs_of_the_layers(trained: Model, images: torch.Tensor) -> None:
     found = Compute().activations(trained, images, ["body.relu1", "body.fc2"])
     assert found["body.relu1"].shape[0] == 600
     assert float(found["body.relu1"].min()) >= 0
     torch.testing.assert_close(found["body.fc2"], Compute().logits(trained, images))
 
 
-def test_activations_are_reduced_before_they_are_kept(
-    trained: Classifier, images: torch.Tensor
-) -> None:
+def test_activations_are_reduced_before_they_are_kept(trained: Model, images: torch.Tensor) -> None:
     found = Compute().activations(trained, images, ["body.relu1"], lambda x: x.flatten(2).mean(2))
     assert found["body.relu1"].dim() == 2
 
 
-def test_an_unknown_layer_is_named(trained: Classifier) -> None:
+def test_an_unknown_layer_is_named(trained: Model) -> None:
     missing = r"expected names of layers, found 'body\.nope'"
     with pytest.raises(ArenaError, match=missing), captured(trained, ["body.nope"]):
         pass
 
 
-def test_input_gradients_are_those_of_finite_differences(trained: Classifier) -> None:
+def test_input_gradients_are_those_of_finite_differences(trained: Model) -> None:
     image = torch.rand(1, 1, 8, 8, generator=Rng(4).torch())
     compute = Compute()
     (gradient,) = compute.input_gradients(trained, image, lambda logits, _: logits[:, 3])
@@ -85,7 +81,7 @@ def test_input_gradients_are_those_of_finite_differences(trained: Classifier) ->
     assert float(gradient[0, 4, 4]) == pytest.approx(float(ahead - behind) / 2e-3, abs=5e-2)
 
 
-def test_a_fixed_model_takes_gradients_in_its_input_alone(trained: Classifier) -> None:
+def test_a_fixed_model_takes_gradients_in_its_input_alone(trained: Model) -> None:
     view = Compute().frozen(trained)
     images = torch.rand(300, 1, 8, 8, generator=Rng(4).torch()).requires_grad_(True)
     view(images).sum().backward()
@@ -94,7 +90,7 @@ def test_a_fixed_model_takes_gradients_in_its_input_alone(trained: Classifier) -
     assert all(p.requires_grad for p in trained.parameters())
 
 
-def test_bfloat16_is_close_and_comes_back_as_float32(trained: Classifier, task: Task) -> None:
+def test_bfloat16_is_close_and_comes_back_as_float32(trained: Model, task: Task) -> None:
     test = task.splits.test
     rough = Compute("cpu", "bfloat16")
     logits = rough.logits(trained, test.images)
@@ -103,7 +99,7 @@ def test_bfloat16_is_close_and_comes_back_as_float32(trained: Classifier, task: 
     assert abs(rough.accuracy(trained, test.images, test.labels) - exact) < 0.03
 
 
-def test_no_images_give_no_rows(trained: Classifier) -> None:
+def test_no_images_give_no_rows(trained: Model) -> None:
     assert len(Compute().logits(trained, torch.zeros(0, 1, 8, 8))) == 0
 
 
@@ -120,7 +116,7 @@ def test_a_missing_gpu_is_said_and_never_replaced_silently() -> None:
         Compute.choose("cuda")
 
 
-def test_rows_of_a_table_pass_like_images(tiny: Classifier) -> None:
+def test_rows_of_a_table_pass_like_images(tiny: Model) -> None:
     rows = torch.rand(5000, 8, generator=Rng(0).torch())
     assert Compute().logits(tiny, rows).shape == (5000, 3)
 

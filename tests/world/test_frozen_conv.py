@@ -10,7 +10,7 @@ from torch import nn
 
 from arena.world.compute import Compute
 from arena.world.frozen_conv import FixedConv2d, fix_convolutions, is_plain
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 
 
@@ -57,7 +57,7 @@ def test_other_layers_are_left_alone(layer: nn.Module) -> None:
     assert parent[0] is layer
 
 
-def test_the_model_that_is_viewed_is_not_changed(trained: Classifier) -> None:
+def test_the_model_that_is_viewed_is_not_changed(trained: Model) -> None:
     before, kinds = trained.digest(), [type(module) for module in trained.modules()]
     view = Compute().frozen(trained)
     assert any(isinstance(module, FixedConv2d) for module in view.modules())

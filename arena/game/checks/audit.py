@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from arena.world.models import Classifier
+from arena.world.models import Model
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Watch:
             self._paused = False
 
     def _forward(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        if not self._paused and isinstance(module, Classifier) and len(inputs[0]) > 1:
+        if not self._paused and isinstance(module, Model) and len(inputs[0]) > 1:
             self.images += len(inputs[0])
 
     def _step(self, *_call: object) -> None:

@@ -16,7 +16,7 @@ from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, Protected
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier
+from arena.world.models import Model
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class DefenseTrial:
         return made if isinstance(made, Protected) else None
 
     @cached_property
-    def suspects(self) -> Mapping[str, Classifier]:
+    def suspects(self) -> Mapping[str, Model]:
         """Return the models that are heard of: the released one, and innocents."""
         assert self.protected is not None  # noqa: S101 - asked for after a protection alone
         return {"the released model": self.protected.model, **self.stage.innocents()}
@@ -100,7 +100,7 @@ class DefenseTrial:
             self._heard[asked] = self._hear(model, self.protected.key, stream, asked[2])
         return self._heard[asked]
 
-    def _hear(self, model: Classifier, key: Key, stream: int, grants: Output) -> Hearing:
+    def _hear(self, model: Model, key: Key, stream: int, grants: Output) -> Hearing:
         suspect = Suspect.plain(model.copy(), self.stage.task.compute, grants)
         before, watch = _state(suspect), Watch()
         verdict, error = None, None

@@ -27,7 +27,7 @@ from arena.world import layers
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
 from arena.world.json_values import Json, canonical
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe, Trainer
@@ -76,9 +76,9 @@ class Stage:
     """Everything that trials share. Models are trained when they are first asked for."""
 
     task: Task
-    _models: dict[str, Classifier] = field(default_factory=dict)
+    _models: dict[str, Model] = field(default_factory=dict)
 
-    def model(self, name: str, half: str = "owner", card: ModelCard | None = None) -> Classifier:
+    def model(self, name: str, half: str = "owner", card: ModelCard | None = None) -> Model:
         """Return a copy of an independent model, trained on the owner's data or the other half."""
         if name not in self._models:
             data = self.task.splits.owner if half == "owner" else self.task.splits.other
@@ -89,11 +89,11 @@ class Stage:
             trainer.train(model, Examples.of(data), self.task.spec.recipe, rng)
         return self._models[name].copy()
 
-    def victim(self) -> Classifier:
+    def victim(self) -> Model:
         """Return a copy of the owner's unprotected model."""
         return self.model("victim")
 
-    def innocents(self) -> dict[str, Classifier]:
+    def innocents(self) -> dict[str, Model]:
         """Return models that are nobody's copy: other seed, other data, other architecture."""
         mlp = self.task.card_for("mlp")
         return {
@@ -102,12 +102,12 @@ class Stage:
             "an innocent of another architecture": self.model("innocent/mlp", card=mlp),
         }
 
-    def nulls(self) -> tuple[Classifier, ...]:
+    def nulls(self) -> tuple[Model, ...]:
         """Return the innocents that schemes calibrate on: none of them is in `innocents`."""
         same = [self.model(f"null/seed/{i}") for i in range(3)]
         return (*same, *(self.model(f"null/half/{i}", "other") for i in range(3)))
 
-    def strangers(self) -> dict[str, Classifier]:
+    def strangers(self) -> dict[str, Model]:
         """Return suspects that a key need not be able to read."""
         card, rng = self.task.card, ROOT.child("strangers")
         bigger = {"input_shape": (1, 12, 12)}
@@ -201,7 +201,7 @@ class Stage:
             _nulls=self.nulls,
         )
 
-    def utility(self, model: Classifier) -> float:
+    def utility(self, model: Model) -> float:
         """Return the accuracy in [0, 1] on the test split."""
         test = self.task.splits.test
         return self.task.compute.accuracy(model, test.images, test.labels)

@@ -23,7 +23,7 @@ from arena.game.sides.defense import Defense, Protocol
 from arena.game.sides.deliverable import Claim
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 
 Check = Literal["timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage"]
@@ -46,7 +46,7 @@ class Party:
 
     defense: Defense
     key: Key
-    earlier: Classifier | None = None
+    earlier: Model | None = None
 
 
 @dataclass(frozen=True)

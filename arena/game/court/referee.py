@@ -20,7 +20,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
 from arena.world.json_values import Json
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 
@@ -37,7 +37,7 @@ class Evidence:
 
     defense: Defense
     key: Key
-    victim: Classifier
+    victim: Model
     register: Register
     serving: tuple[Wrapper, ...] = ()
 
@@ -86,7 +86,7 @@ class Referee:
     verification: Output = "weights"
     transfer: Dataset | None = None
 
-    def judge(self, deliverable: Deliverable, nulls: Sequence[Classifier], rng: Rng) -> Judgement:
+    def judge(self, deliverable: Deliverable, nulls: Sequence[Model], rng: Rng) -> Judgement:
         """Judge a deliverable; `nulls` are the referee's own independent models, for disputes.
 
         Raises:
@@ -129,7 +129,7 @@ class Referee:
         if deliverable.model is not None:
             self._admit_model(deliverable.model)
 
-    def _admit_model(self, model: Classifier) -> None:
+    def _admit_model(self, model: Model) -> None:
         n_classes, shape = self.task.card.n_classes, self.task.card.input_shape
         allowed = {n_classes} | ({self.transfer.n_classes} if self.transfer else set())
         if model.card.n_classes not in allowed:
@@ -184,7 +184,7 @@ class Referee:
         return float(same.double().mean())
 
     def _dispute(
-        self, deliverable: Deliverable, suspect: Suspect, nulls: Sequence[Classifier], rng: Rng
+        self, deliverable: Deliverable, suspect: Suspect, nulls: Sequence[Model], rng: Rng
     ) -> Ruling | None:
         claim = deliverable.claim
         if claim is None:

@@ -18,7 +18,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version
 from arena.world.json_values import Json
-from arena.world.models import Classifier, pack, unpack
+from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
 from arena.world.task import load_task
 
@@ -63,7 +63,7 @@ class ProtectStep(Step):
         scheme, base = defenses.make(self.defense), unpack(inputs(self.base, "model"))
         meters = Meters()
 
-        def nulls() -> Sequence[Classifier]:
+        def nulls() -> Sequence[Model]:
             return [unpack(inputs(null, "model")) for null in self.nulls]
 
         owner = OwnerTask(

@@ -8,20 +8,18 @@ from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 
 
-def accuracy_on_test(task: Task, model: Classifier) -> float:
+def accuracy_on_test(task: Task, model: Model) -> float:
     """Return the accuracy in [0, 1] of a bare model on the test split."""
     test = task.splits.test
     return task.compute.accuracy(model, test.images, test.labels)
 
 
-def accuracy_as_served(
-    task: Task, model: Classifier, serving: Sequence[Wrapper], client: Rng
-) -> float:
+def accuracy_as_served(task: Task, model: Model, serving: Sequence[Wrapper], client: Rng) -> float:
     """Return the accuracy in [0, 1] on the test split that a client finds behind the wrappers."""
     if not serving:
         return accuracy_on_test(task, model)

@@ -36,7 +36,7 @@ class QueryLog:
 
     def bundle(self) -> Bundle:
         """Return the log as plain data and tensors."""
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for i, query in enumerate(self._queries):
             tensors |= {f"{i}/inputs": query.inputs, f"{i}/answers": query.answers}
         return Bundle({"clients": [query.client for query in self._queries]}, tensors)

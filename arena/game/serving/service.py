@@ -31,7 +31,8 @@ class Service:
 
         Args:
             model: what answers behind the innermost wrapper.
-            serving: the wrappers. rng: the randomness of this client's service.
+            serving: the wrappers.
+            rng: the randomness of this client's service.
             earlier: the state that `bundle` returned, to go on from.
         """
         self._model, self._serving, self._rng = model, tuple(serving), rng

@@ -19,7 +19,7 @@ from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
 from arena.world.json_values import Json
-from arena.world.models import Classifier, ModelCard, unpack
+from arena.world.models import Model, ModelCard, unpack
 from arena.world.rng import Rng
 from arena.world.training import Progress
 
@@ -87,7 +87,7 @@ class Access:
             return torch.nn.functional.one_hot(answers, self.n_classes).float()
         return (answers.softmax(1) if self.grants.output == "logits" else answers).float()
 
-    def model(self) -> Classifier:
+    def model(self) -> Model:
         """Return a copy of the thief's current suspect: its last round's model, else the victim."""
         return unpack(self._channel("model", Bundle()))
 
@@ -116,7 +116,7 @@ class Access:
         """Return the exposed part of the owner's key: test cases, or a passport."""
         return self._channel("exposed", Bundle())
 
-    def base(self) -> Classifier:
+    def base(self) -> Model:
         """Return a copy of the public model that the victim was made from."""
         return unpack(self._channel("base", Bundle()))
 

@@ -21,7 +21,7 @@ from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
-from arena.world.models import Classifier, ModelCard
+from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook, Recipe
 
@@ -50,11 +50,11 @@ class OwnerTask:
     recipe: Recipe
     lab: Lab
     train_rng: Rng
-    _base: Classifier
-    _nulls: Callable[[], Sequence[Classifier]] = field(default=tuple)
+    _base: Model
+    _nulls: Callable[[], Sequence[Model]] = field(default=tuple)
     marks_base: bool = False
 
-    def base(self) -> Classifier:
+    def base(self) -> Model:
         """Return a copy of the unprotected twin of the victim."""
         return self._base.copy()
 
@@ -67,7 +67,7 @@ class OwnerTask:
         hooks: Sequence[Hook] = (),
         recipe: Recipe | None = None,
         examples: Examples | None = None,
-    ) -> Classifier:
+    ) -> Model:
         """Return a model trained with these hooks: what embeds a mark.
 
         An owner trains from scratch with the base model's own randomness, so that base and victim
@@ -84,13 +84,13 @@ class OwnerTask:
 
 @dataclass(frozen=True)
 class Protected:
-    """The victim that is released, the key that stays, and the wrappers that answer for the victim.
+    """The victim that is released, the key that stays, and the wrappers that serve the victim.
 
-    The first wrapper is the innermost. Whoever asks meets the victim behind them; whoever is granted
-    weights has the bare model.
+    The first wrapper is the innermost. Whoever asks meets the victim behind them; whoever is
+    granted weights has the bare model.
     """
 
-    model: Classifier
+    model: Model
     key: Key
     serving: tuple[Wrapper, ...] = ()
 
@@ -136,7 +136,7 @@ class Defense(Player):
             return Verdict.unreadable(str(error), *self.statistic)
 
     def evidence(self, key: Key, log: QueryLog) -> Key:
-        """Return the key with what its owner finds in the log of its interface; as it is by default.
+        """Return the key with what its owner finds in the log of its interface; here, nothing.
 
         Called before every verification, and never shown the suspect. A scheme that overrides it
         finds its mark in answers, so its interface is logged.

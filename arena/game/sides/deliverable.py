@@ -10,7 +10,7 @@ from arena.game.serving.wrapper import Wrapper, pack_wrappers, unpack_wrappers
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
-from arena.world.models import Classifier, pack, unpack
+from arena.world.models import Model, pack, unpack
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Claim:
 
     defense: PlayerSpec
     key: Key
-    earlier: Classifier | None = None
+    earlier: Model | None = None
 
 
 @dataclass(frozen=True)
 class Deliverable:
     """A model behind wrappers (the first is the innermost), a claim, or both."""
 
-    model: Classifier | None = None
+    model: Model | None = None
     serving: tuple[Wrapper, ...] = ()
     claim: Claim | None = None
 

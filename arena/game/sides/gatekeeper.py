@@ -23,7 +23,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.models import Classifier, ModelCard, pack
+from arena.world.models import Model, ModelCard, pack
 from arena.world.rng import Rng
 
 
@@ -42,7 +42,7 @@ class Gatekeeper:
     """
 
     grants: ThreatModel
-    victim: Classifier
+    victim: Model
     meters: Meters
     compute: Compute
     register: Register = field(default_factory=Register)
@@ -51,14 +51,14 @@ class Gatekeeper:
     pool: Dataset | None = None
     transfer: Dataset | None = None
     exposed: Bundle = field(default_factory=Bundle)
-    base: Classifier | None = None
+    base: Model | None = None
     serving: tuple[Wrapper, ...] = ()
     client: Rng = field(default_factory=lambda: Rng(0))
     served: Bundle | None = None
     log: QueryLog | None = None
     verifier: Callable[[Deliverable], bool] | None = None
     _touched: bool = False  # the thief has seen something of the victim
-    _exact: Classifier | None = None  # the victim in float64, made once
+    _exact: Model | None = None  # the victim in float64, made once
 
     def __post_init__(self) -> None:
         self.service = Service(self._bare, self.serving, self.client, self.served)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from arena.world.compute import Compute, Objective
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.training import Examples, Free, History, Hook, Meter, Progress, Recipe, Trainer
 
@@ -21,14 +21,14 @@ class Lab:
     meter: Meter = field(default_factory=Free)
     progress: Progress = lambda done, total: None
 
-    def build(self, card: ModelCard, rng: Rng) -> Classifier:
+    def build(self, card: ModelCard, rng: Rng) -> Model:
         """Return a fresh model; counts as one more model."""
         self.meter.charge({"models": 1})
         return build(card, rng)
 
     def train(
         self,
-        model: Classifier,
+        model: Model,
         examples: Examples,
         recipe: Recipe,
         rng: Rng,

@@ -12,7 +12,7 @@ from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Answer
 from arena.game.sides.deliverable import Deliverable
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 
 
@@ -34,7 +34,7 @@ class Suspect:
     n_classes: int
     compute: Compute = field(default_factory=Compute)
     n_queries: int = 0
-    _model: Classifier | None = None
+    _model: Model | None = None
 
     @classmethod
     def of(cls, deliverable: Deliverable, grants: Output, compute: Compute, rng: Rng) -> Suspect:
@@ -55,7 +55,7 @@ class Suspect:
         return cls(answer, grants, card.input_shape, card.n_classes, compute, 0, model)
 
     @classmethod
-    def plain(cls, model: Classifier, compute: Compute, grants: Output = "weights") -> Suspect:
+    def plain(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
         """Return an unwrapped model as a suspect."""
         return cls.of(Deliverable(model), grants, compute, Rng(0))
 
@@ -90,7 +90,7 @@ class Suspect:
         self.n_queries += len(images)
         return self.answer(images)
 
-    def model(self) -> Classifier:
+    def model(self) -> Model:
         """Return a copy of the suspect's model, in eval mode.
 
         Raises:

@@ -34,7 +34,7 @@ from arena.runs.store import Store
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version, core_version
 from arena.world.json_values import Json, digest
-from arena.world.models import Classifier, unpack
+from arena.world.models import Model, unpack
 from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import Wanted
@@ -138,7 +138,7 @@ class Hearing:
         )
         return load_task(spec, self.setting.cache)
 
-    def _victim(self) -> tuple[Classifier, Task]:
+    def _victim(self) -> tuple[Model, Task]:
         """Return the victim, and its task: the data, and innocents of its architecture."""
         data = self._task("softmax", {})
         victim = load_exhibit(self.trial.victim, data)
@@ -147,7 +147,7 @@ class Hearing:
         self.findings.victim = _described(victim, task)
         return victim, task
 
-    def _suspect(self, victim: Classifier, task: Task) -> Suspect:
+    def _suspect(self, victim: Model, task: Task) -> Suspect:
         """Return the suspect; an endpoint is asked one image, so that faults are found early."""
         trial, card = self.trial, victim.card
         if isinstance(trial.suspect, ModelFile):
@@ -162,7 +162,7 @@ class Hearing:
         remote(task.splits.probe.images[:1].float() / 255)
         return Suspect(remote, trial.access, card.input_shape, card.n_classes, task.compute)
 
-    def _innocents(self, victim: Classifier, task: Task) -> Sequence[Classifier]:
+    def _innocents(self, victim: Model, task: Task) -> Sequence[Model]:
         wanted = self.trial.innocents
         if isinstance(wanted, Path):
             models = given_innocents(wanted, victim, FEWEST)
@@ -171,7 +171,7 @@ class Hearing:
             return models
         return [self._trained(i, task) for i in range(wanted)]
 
-    def _trained(self, i: int, task: Task) -> Classifier:
+    def _trained(self, i: int, task: Task) -> Model:
         """Return an innocent; every other one learns from the half that the owner does not use."""
         self._begin(f"train innocent {i + 1} of {self.trial.innocents}")
         half = _HALVES[i % 2]
@@ -181,7 +181,7 @@ class Hearing:
         self.findings.innocents.append(_described(model, task) | {"kind": _KINDS[half]})
         return model
 
-    def _key(self, victim: Classifier, task: Task, innocents: Sequence[Classifier]) -> Key:
+    def _key(self, victim: Model, task: Task, innocents: Sequence[Model]) -> Key:
         """Return the scheme's key, from the store where this trial made it before."""
         named = [victim.digest(), *(model.digest() for model in innocents)]
         code = [core_version(), class_version(type(self.scheme))]
@@ -198,7 +198,7 @@ class Hearing:
         self.findings.tests = {"commitment": key.commitment(), "seconds": seconds}
         return key
 
-    def _owner(self, victim: Classifier, task: Task, innocents: Sequence[Classifier]) -> OwnerTask:
+    def _owner(self, victim: Model, task: Task, innocents: Sequence[Model]) -> OwnerTask:
         return OwnerTask(
             data=task.splits.owner,
             probe=task.splits.probe,
@@ -244,7 +244,7 @@ def _check(trial: Trial) -> None:
         )
 
 
-def _described(model: Classifier, task: Task) -> dict[str, Json]:
+def _described(model: Model, task: Task) -> dict[str, Json]:
     """Return what a model is, and its accuracy on the test split if it has the data's classes."""
     card, test = model.card, task.splits.test
     told: dict[str, Json] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from arena.errors import ModelError
 from arena.world.json_values import Json
-from arena.world.models import Classifier, ModelCard, load_model, load_state_dict_file
+from arena.world.models import Model, ModelCard, load_model, load_state_dict_file
 from arena.world.models.formats import CHECKPOINT, foreign_format, read_header
 from arena.world.models.registry import fit_of
 from arena.world.task import Task
@@ -67,7 +67,7 @@ def card_in_words(words: str, task: Task) -> ModelCard:
     return ModelCard.read(fields | {"arguments": arguments})
 
 
-def load_exhibit(file: ModelFile, task: Task) -> Classifier:
+def load_exhibit(file: ModelFile, task: Task) -> Model:
     """Return the model in a file.
 
     Raises:
@@ -91,7 +91,7 @@ def load_exhibit(file: ModelFile, task: Task) -> Classifier:
     return load_model(path)
 
 
-def check_victim(victim: Classifier, task: Task) -> None:
+def check_victim(victim: Model, task: Task) -> None:
     """Refuse a victim that is not a model for the data, or that tests cannot be grown on.
 
     Raises:
@@ -112,7 +112,7 @@ def check_victim(victim: Classifier, task: Task) -> None:
         )
 
 
-def check_suspect(suspect: Classifier, victim: Classifier, *, outputs_only: bool) -> None:
+def check_suspect(suspect: Model, victim: Model, *, outputs_only: bool) -> None:
     """Refuse a suspect that no test of the victim can be shown to.
 
     Args:
@@ -136,7 +136,7 @@ def check_suspect(suspect: Classifier, victim: Classifier, *, outputs_only: bool
         )
 
 
-def given_innocents(folder: Path, victim: Classifier, least: int) -> Sequence[Classifier]:
+def given_innocents(folder: Path, victim: Model, least: int) -> Sequence[Model]:
     """Return the models in a folder, in the order of their names.
 
     Raises:
@@ -151,7 +151,7 @@ def given_innocents(folder: Path, victim: Classifier, least: int) -> Sequence[Cl
     return [_innocent(path, victim) for path in paths]
 
 
-def _innocent(path: Path, victim: Classifier) -> Classifier:
+def _innocent(path: Path, victim: Model) -> Model:
     model = load_model(path)
     theirs, mine = model.card, victim.card
     if (theirs.input_shape, theirs.n_classes) != (mine.input_shape, mine.n_classes):

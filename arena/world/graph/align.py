@@ -27,7 +27,7 @@ from arena.world.graph.groups import Group
 from arena.world.graph.matching import Match, Portrait, match
 from arena.world.graph.probe import watch
 from arena.world.graph.trace import LayerGraph
-from arena.world.models import Classifier, restore
+from arena.world.models import Model, restore
 
 _SURE = 0.8  # likeness from which on a unit counts as matched
 _CHANCE = 3.0  # standard deviations of the cosine of unrelated weights: below, no sign is undone
@@ -84,8 +84,8 @@ class AlignmentReport:
 
 
 def align(
-    suspect: Classifier, reference: Classifier, probes: Tensor, compute: Compute
-) -> tuple[Classifier, AlignmentReport]:
+    suspect: Model, reference: Model, probes: Tensor, compute: Compute
+) -> tuple[Model, AlignmentReport]:
     """Bring a suspect back to the reference's widths, kernel sizes, channel order, scales, signs.
 
     Args:
@@ -126,7 +126,7 @@ def align(
     return aligned, AlignmentReport(groups, difference, n_cropped)
 
 
-def _check_cards(suspect: Classifier, reference: Classifier, probes: Tensor) -> None:
+def _check_cards(suspect: Model, reference: Model, probes: Tensor) -> None:
     """Refuse another architecture; the number of classes may differ."""
     for field in ("architecture", "arguments", "input_shape"):
         expected, found = getattr(reference.card, field), getattr(suspect.card, field)
@@ -142,7 +142,7 @@ def _check_cards(suspect: Classifier, reference: Classifier, probes: Tensor) -> 
         )
 
 
-def _graphs(suspect: Classifier, reference: Classifier) -> tuple[LayerGraph, LayerGraph]:
+def _graphs(suspect: Model, reference: Model) -> tuple[LayerGraph, LayerGraph]:
     """Return the layer graphs of the reference and of the suspect, which must be alike."""
     ours, theirs = LayerGraph.of(reference), LayerGraph.of(suspect)
     if not ours.groups:
@@ -164,14 +164,14 @@ def _outline(graph: LayerGraph) -> list[tuple[str, list[tuple[str, str, int]]]]:
     ]
 
 
-def _doubles(model: Classifier) -> State:
+def _doubles(model: Model) -> State:
     return {
         name: tensor.detach().cpu().double() if tensor.is_floating_point() else tensor.cpu()
         for name, tensor in model.state_dict().items()
     }
 
 
-def _epsilons(model: Classifier) -> dict[str, float]:
+def _epsilons(model: Model) -> dict[str, float]:
     norms = (nn.BatchNorm1d, nn.BatchNorm2d)
     return {name: module.eps for name, module in model.named_modules() if isinstance(module, norms)}
 
@@ -237,7 +237,7 @@ def _undo_in_norms(state: State, fixed: State, group: Group, eps: Mapping[str, f
     return n_flipped
 
 
-def _restored(state: State, suspect: Classifier, reference: Classifier) -> Classifier:
+def _restored(state: State, suspect: Model, reference: Model) -> Model:
     """Return the suspect with the aligned tensors, in the reference's shapes."""
     types = {name: tensor.dtype for name, tensor in reference.state_dict().items()}
     card = suspect.card.model_copy(update={"resized": reference.card.resized})

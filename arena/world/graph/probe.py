@@ -11,14 +11,14 @@ from torch import Tensor, fx
 
 from arena.world.compute import Compute
 from arena.world.graph.groups import Group
-from arena.world.models import Classifier
+from arena.world.models import Model
 
 _N_PLACES = 16  # of a feature map, for each probe
 _GOLDEN = 0.6180339887498949
 
 
 def watch(
-    model: Classifier, groups: Sequence[Group], probes: Tensor, compute: Compute
+    model: Model, groups: Sequence[Group], probes: Tensor, compute: Compute
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Run a model on probes in float32 and return what its units show, and its logits.
 

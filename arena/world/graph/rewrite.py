@@ -18,10 +18,10 @@ from arena.world.graph.edit import State
 from arena.world.graph.groups import Group
 from arena.world.graph.plan import Plan
 from arena.world.graph.trace import LayerGraph
-from arena.world.models import Classifier, restore
+from arena.world.models import Model, restore
 
 
-def permute(model: Classifier, orders: Mapping[Group, Tensor]) -> Classifier:
+def permute(model: Model, orders: Mapping[Group, Tensor]) -> Model:
     """Return the model with units in another order; the same function.
 
     Args:
@@ -40,7 +40,7 @@ def permute(model: Classifier, orders: Mapping[Group, Tensor]) -> Classifier:
     return _rewritten(model, orders, edit.permute)
 
 
-def scale(model: Classifier, factors: Mapping[Group, Tensor]) -> Classifier:
+def scale(model: Model, factors: Mapping[Group, Tensor]) -> Model:
     """Return the model with the outputs of units multiplied, undone by their consumers.
 
     The factors enter behind the normalisation, where there is one, so that its epsilon does not
@@ -61,7 +61,7 @@ def scale(model: Classifier, factors: Mapping[Group, Tensor]) -> Classifier:
     return _rewritten(model, factors, edit.scale)
 
 
-def flip(model: Classifier, signs: Mapping[Group, Tensor]) -> Classifier:
+def flip(model: Model, signs: Mapping[Group, Tensor]) -> Model:
     """Return the model with the signs of units' incoming weights reversed.
 
     Producers with a normalisation directly behind them are flipped, and the normalisation undoes
@@ -82,7 +82,7 @@ def flip(model: Classifier, signs: Mapping[Group, Tensor]) -> Classifier:
     return _rewritten(model, signs, edit.flip)
 
 
-def rebuild(model: Classifier, plans: Mapping[Group, Plan]) -> Classifier:
+def rebuild(model: Model, plans: Mapping[Group, Plan]) -> Model:
     """Return the model with the units that the plans list; its card says `resized` if need be.
 
     Args:
@@ -106,7 +106,7 @@ def rebuild(model: Classifier, plans: Mapping[Group, Plan]) -> Classifier:
     return _restored(model, state)
 
 
-def expand_kernel(model: Classifier, layers: Iterable[str], rim: int = 1) -> Classifier:
+def expand_kernel(model: Model, layers: Iterable[str], rim: int = 1) -> Model:
     """Return the model with a rim of zeros around the kernels of convolutions: k -> k + 2 rim.
 
     Args:
@@ -130,24 +130,24 @@ def expand_kernel(model: Classifier, layers: Iterable[str], rim: int = 1) -> Cla
 
 
 def _rewritten(
-    model: Classifier,
+    model: Model,
     values: Mapping[Group, Tensor],
     change: Callable[[State, Group, Tensor], None],
-) -> Classifier:
+) -> Model:
     state = _state(model)
     for group, value in values.items():
         change(state, group, value)
     return _restored(model, state)
 
 
-def _restored(model: Classifier, state: State) -> Classifier:
+def _restored(model: Model, state: State) -> Model:
     """Return a model like `model` with other tensors; its card says whether shapes differ."""
     resized = any(state[name].shape != tensor.shape for name, tensor in model.state_dict().items())
     card = model.card.model_copy(update={"resized": model.card.resized or resized})
     return restore(card, state)
 
 
-def _state(model: Classifier) -> State:
+def _state(model: Model) -> State:
     return {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
 
 

@@ -16,7 +16,7 @@ from arena.errors import NotComparable, did_you_mean
 from arena.world.graph.assemble import groups_of
 from arena.world.graph.groups import Group, Slot
 from arena.world.graph.tie_channels import Walk
-from arena.world.models import Classifier
+from arena.world.models import Model
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LayerGraph:
     groups: tuple[Group, ...]
 
     @classmethod
-    def of(cls, model: Classifier) -> LayerGraph:
+    def of(cls, model: Model) -> LayerGraph:
         """Trace a model; it is only read.
 
         The graph of a model that `torch.fx` cannot trace has no groups.

@@ -2,7 +2,7 @@
 
 from arena.world.models.card import ModelCard
 from arena.world.models.files import load_model, load_state_dict_file, pack, save_model, unpack
-from arena.world.models.model import Classifier, build, restore
+from arena.world.models.model import Model, build, restore
 from arena.world.models.nets import (  # noqa: F401 - they register
     resnet,
     small_nets,
@@ -14,7 +14,7 @@ from arena.world.models.registry import ArchitectureInfo, architecture, architec
 
 __all__ = [
     "ArchitectureInfo",
-    "Classifier",
+    "Model",
     "ModelCard",
     "architecture",
     "architectures",

@@ -17,19 +17,19 @@ from arena.world.bundle import Bundle
 from arena.world.json_values import Json
 from arena.world.models.card import ModelCard
 from arena.world.models.formats import CHECKPOINT, foreign_format, read_header
-from arena.world.models.model import Classifier, restore
+from arena.world.models.model import Model, restore
 from arena.world.models.tensors import check_plain
 
 _SUFFIX = ".safetensors"
 
 
-def pack(model: Classifier) -> Bundle:
+def pack(model: Model) -> Bundle:
     """Return the model as plain data and tensors that share no memory with it."""
     tensors = {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
     return Bundle(data={"card": model.card.plain()}, tensors=tensors)
 
 
-def unpack(bundle: Bundle) -> Classifier:
+def unpack(bundle: Bundle) -> Model:
     """Return the model in a bundle, rebuilt from the registry.
 
     Raises:
@@ -40,7 +40,7 @@ def unpack(bundle: Bundle) -> Classifier:
     return restore(ModelCard.read(bundle.data["card"]), bundle.tensors)
 
 
-def save_model(model: Classifier, path: Path) -> None:
+def save_model(model: Model, path: Path) -> None:
     """Write `<stem>.safetensors`, which also holds the card, and a readable `<stem>.card.json`.
 
     Each file is complete or absent at any time. The old card goes first and the new one comes
@@ -65,7 +65,7 @@ def save_model(model: Classifier, path: Path) -> None:
         ) from error
 
 
-def load_model(path: Path) -> Classifier:
+def load_model(path: Path) -> Model:
     """Return the model of a file that `save_model` wrote.
 
     Raises:
@@ -90,7 +90,7 @@ def load_model(path: Path) -> Classifier:
     return unpack(bundle)
 
 
-def load_state_dict_file(path: Path, card: ModelCard) -> Classifier:
+def load_state_dict_file(path: Path, card: ModelCard) -> Model:
     """Return the model that a plain state dict (.pt, .pth or .safetensors) and a card describe.
 
     The names are those of the architecture, with or without the prefix `body.`.

@@ -19,7 +19,7 @@ from arena.world.models.resize import resize
 from arena.world.models.tensors import check_match, check_plain
 from arena.world.rng import Rng
 
-__all__ = ["Classifier", "ModelCard", "Normalise", "build", "restore"]
+__all__ = ["Model", "ModelCard", "Normalise", "build", "restore"]
 
 _BODY = "body."  # prefix of every name in a classifier's state dict
 _ONE_BUILD = threading.Lock()
@@ -42,7 +42,7 @@ class Normalise(nn.Module):
         return (x - self.mean) / self.std
 
 
-class Classifier(nn.Module):
+class Model(nn.Module):
     """A network from inputs in [0, 1] to logits, and the card to build it again.
 
     `build` and `restore` return it on the CPU, in evaluation mode.
@@ -64,7 +64,7 @@ class Classifier(nn.Module):
         """Number of trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
-    def copy(self) -> Classifier:
+    def copy(self) -> Model:
         """Return a copy that shares no memory with this model."""
         return copy.deepcopy(self)
 
@@ -78,7 +78,7 @@ class Classifier(nn.Module):
         return hashed.hexdigest()
 
 
-def build(card: ModelCard, rng: Rng) -> Classifier:
+def build(card: ModelCard, rng: Rng) -> Model:
     """Return a new model whose initial weights depend on the card and the rng alone.
 
     Raises:
@@ -86,10 +86,10 @@ def build(card: ModelCard, rng: Rng) -> Classifier:
     """
     if card.resized:
         raise ModelError("a resized model is rebuilt from its tensors; use restore, not build")
-    return Classifier(card, _drawn_body(card, rng)).eval()
+    return Model(card, _drawn_body(card, rng)).eval()
 
 
-def restore(card: ModelCard, tensors: Mapping[str, Tensor]) -> Classifier:
+def restore(card: ModelCard, tensors: Mapping[str, Tensor]) -> Model:
     """Return the model that a card and the tensors of a state dict describe.
 
     The tensors are copied once; no other weights are allocated. If `card.resized`, layers take the
@@ -97,7 +97,7 @@ def restore(card: ModelCard, tensors: Mapping[str, Tensor]) -> Classifier:
 
     Args:
         card: what to build.
-        tensors: the state dict of a `Classifier`, on any device.
+        tensors: the state dict of a `Model`, on any device.
 
     Raises:
         ModelError: the architecture is not known, tensors are missing, superfluous, too large, of
@@ -108,7 +108,7 @@ def restore(card: ModelCard, tensors: Mapping[str, Tensor]) -> Classifier:
     if card.resized:
         with torch.device("meta"):
             resize(body, {name.removeprefix(_BODY): t.shape for name, t in tensors.items()})
-    model = Classifier(card, body)
+    model = Model(card, body)
     check_match(card.title, model.state_dict(), tensors)
     own = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
     model.load_state_dict({k: v.contiguous() for k, v in own.items()}, assign=True)
@@ -153,7 +153,7 @@ def _skeleton(card: ModelCard) -> nn.Module:
     return _drawn_body(card, Rng(0))  # all that is drawn is replaced by the caller's tensors
 
 
-def _check_fit(model: Classifier) -> None:
+def _check_fit(model: Model) -> None:
     """Refuse resized layers that do not fit together."""
     card = model.card
     try:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from arena.errors import EndpointError
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.remote.http_format import (
     MAX_BYTES,
     TYPES,
@@ -33,7 +33,7 @@ class ModelServer(ThreadingHTTPServer):
 
     def __init__(
         self,
-        model: Classifier,
+        model: Model,
         answers: Wanted = "probabilities",
         port: int = 0,
         compute: Compute | None = None,

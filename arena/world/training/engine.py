@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from arena.errors import ArenaError
 from arena.world import layers
 from arena.world.compute import Compute, captured
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.models.registry import fit_of
 from arena.world.rng import Rng
 from arena.world.training.augment import augmented
@@ -42,7 +42,7 @@ class Trainer:
 
     def train(
         self,
-        model: Classifier,
+        model: Model,
         examples: Examples,
         recipe: Recipe,
         rng: Rng,
@@ -90,7 +90,7 @@ class _Run:
     def __init__(
         self,
         trainer: Trainer,
-        model: Classifier,
+        model: Model,
         examples: Examples,
         recipe: Recipe,
         rng: Rng,
@@ -196,7 +196,7 @@ def _held_out(examples: Examples, recipe: Recipe, rng: Rng) -> tuple[Examples, E
     return examples.select(order[n_held:]), examples.select(order[:n_held])
 
 
-def _trained(model: Classifier, recipe: Recipe) -> list[nn.Parameter]:
+def _trained(model: Model, recipe: Recipe) -> list[nn.Parameter]:
     if recipe.train == "all":
         chosen = list(model.parameters())
     else:

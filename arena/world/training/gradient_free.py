@@ -8,7 +8,7 @@ import torch
 
 from arena.errors import ArenaError
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.models.registry import Fit
 from arena.world.rng import Rng
 from arena.world.training.hooks import Hook
@@ -17,7 +17,7 @@ from arena.world.training.recipe import Examples, Recipe, soft
 
 def fit_whole(
     fit: Fit,
-    model: Classifier,
+    model: Model,
     examples: Examples,
     recipe: Recipe,
     rng: Rng,

@@ -17,7 +17,7 @@ from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from arena.errors import ArenaError
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training.augment import augmented
 from arena.world.training.engine import dropout_from, learning_rate_factor, make_optimiser
@@ -30,7 +30,7 @@ Gradients = Callable[[State, State, Tensor, Tensor], State]
 
 
 def train_pool(
-    models: Sequence[Classifier],
+    models: Sequence[Model],
     examples: Examples,
     recipe: Recipe,
     rngs: Sequence[Rng],
@@ -60,7 +60,7 @@ class _Pool:
 
     def __init__(
         self,
-        models: Sequence[Classifier],
+        models: Sequence[Model],
         examples: Examples,
         recipe: Recipe,
         rngs: Sequence[Rng],
@@ -108,7 +108,7 @@ class _Pool:
         self.optimiser.step()
 
 
-def _check(models: Sequence[Classifier], recipe: Recipe) -> None:
+def _check(models: Sequence[Model], recipe: Recipe) -> None:
     if len({model.card.model_dump_json() for model in models}) != 1:
         raise ArenaError("expected a pool of models with one card, found several; train them apart")
     if recipe.clip is not None or recipe.patience or recipe.train != "all":
@@ -121,7 +121,7 @@ def _check(models: Sequence[Classifier], recipe: Recipe) -> None:
         )
 
 
-def _vectorised(model: Classifier, recipe: Recipe, compute: Compute) -> Gradients:
+def _vectorised(model: Model, recipe: Recipe, compute: Compute) -> Gradients:
     """Return the function that computes every model's gradients in one call."""
 
     def loss(parameters: State, buffers: State, images: Tensor, targets: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def _vectorised(model: Classifier, recipe: Recipe, compute: Compute) -> Gradient
     return gradients
 
 
-def _unstack(models: Sequence[Classifier], parameters: State, buffers: State) -> None:
+def _unstack(models: Sequence[Model], parameters: State, buffers: State) -> None:
     with torch.no_grad():
         for i, model in enumerate(models):
             for name, parameter in model.named_parameters():

@@ -9,11 +9,11 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from arena.world.frozen_conv import is_plain
-from arena.world.models import Classifier
+from arena.world.models import Model
 from defenders.deepjudge.growth.batch_last_conv import Stage
 
 
-def stages_to(model: Classifier, layer: str) -> list[Stage]:
+def stages_to(model: Model, layer: str) -> list[Stage]:
     """Return the convolutions up to a layer, which is a ReLU; none if there is anything else."""
     modules = _chain(model, layer)
     if not modules or not isinstance(modules[-1], nn.ReLU):
@@ -25,7 +25,7 @@ def stages_to(model: Classifier, layer: str) -> list[Stage]:
     return [] if stages[-1].pool else stages
 
 
-def _chain(model: Classifier, layer: str) -> Sequence[nn.Module]:
+def _chain(model: Model, layer: str) -> Sequence[nn.Module]:
     """Return the modules of a flat chain up to a layer; none if the model is no such chain."""
     if not isinstance(model.body, nn.Sequential):
         return []

@@ -8,7 +8,7 @@ from arena.game.rules.keys import expand
 from arena.game.sides.lab import Lab
 from arena.world import layers
 from arena.world.json_values import Frozen
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.training import Examples
 from defenders.deepjudge.case import Case, Tests
 from defenders.deepjudge.growth.blackbox_tests import Generator, adversarial
@@ -33,13 +33,13 @@ class Plan(Frozen):
         return self.model_copy(update=changes)
 
 
-def default_layer(victim: Classifier) -> str:
+def default_layer(victim: Model) -> str:
     """Return the second hidden activation (the only one, or "" for none): a shallow layer."""
     hidden = layers.activations(victim, victim.card.input_shape)
     return hidden[min(1, len(hidden) - 1)] if hidden else ""
 
 
-def seed_images(seed: str, victim: Classifier, pool: Examples, plan: Plan, lab: Lab) -> Examples:
+def seed_images(seed: str, victim: Model, pool: Examples, plan: Plan, lab: Lab) -> Examples:
     """Return the seeds: of a share of the pool that the committed seed draws, the most certain.
 
     Args:
@@ -56,9 +56,7 @@ def seed_images(seed: str, victim: Classifier, pool: Examples, plan: Plan, lab: 
     return Examples(floats(chosen.images), chosen.targets)
 
 
-def blackbox_tests(
-    seed: str, victim: Classifier, seeds: Examples, how: Generator, lab: Lab
-) -> Tests:
+def blackbox_tests(seed: str, victim: Model, seeds: Examples, how: Generator, lab: Lab) -> Tests:
     """Return the adversarial examples that the victim misclassifies: Rob of the victim is 0."""
     rng = expand(seed, f"deepjudge {how.title}")
     images = adversarial(lab.frozen(victim), seeds.images, seeds.targets, how, rng)
@@ -67,9 +65,7 @@ def blackbox_tests(
     return Tests(images, seeds.targets, number, number[:0]).select(fooled)
 
 
-def whitebox_tests(
-    victim: Classifier, seeds: Examples, pool: Examples, plan: Plan, lab: Lab
-) -> Tests:
+def whitebox_tests(victim: Model, seeds: Examples, pool: Examples, plan: Plan, lab: Lab) -> Tests:
     """Return the tests grown from the seeds for every neuron of the layer."""
     none = torch.zeros(0, dtype=torch.int64)
     if not plan.layer:
@@ -83,7 +79,7 @@ def whitebox_tests(
     return Tests(grown.images, seeds.targets[grown.seed], grown.seed, grown.neuron)
 
 
-def make_case(seed: str, victim: Classifier, pool: Examples, plan: Plan, lab: Lab) -> Case:
+def make_case(seed: str, victim: Model, pool: Examples, plan: Plan, lab: Lab) -> Case:
     """Return the case that a seed expands to."""
     seeds = seed_images(seed, victim, pool, plan, lab)
     few = Examples(seeds.images[: plan.n_whitebox], seeds.targets[: plan.n_whitebox])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from arena.errors import NotComparable
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from defenders.deepjudge.growth.batch_last_conv import Stage
 from defenders.deepjudge.growth.fusible import stages_to
 from defenders.deepjudge.metrics import neurons
@@ -27,7 +27,7 @@ class Path(Protocol):
         ...
 
 
-def path_to(model: Classifier, layer: str, compute: Compute) -> Path:
+def path_to(model: Model, layer: str, compute: Compute) -> Path:
     """Return the fastest path to the neurons of a layer.
 
     Raises:

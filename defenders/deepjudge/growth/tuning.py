@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.training import Examples
 from defenders.deepjudge.case import Tests
 from defenders.deepjudge.growth.blackbox_tests import Generator
@@ -28,7 +28,7 @@ class Zoo:
 def gaps(
     candidates: Sequence[Generator],
     seed: str,
-    victim: Classifier,
+    victim: Model,
     seeds: Examples,
     zoo: Zoo,
     lab: Lab,

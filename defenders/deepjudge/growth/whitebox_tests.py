@@ -10,7 +10,7 @@ from torch import Tensor
 
 from arena.world.compute import Compute
 from arena.world.json_values import Frozen
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.training import Progress
 from defenders.deepjudge.growth.neuron_function import Path
 from defenders.deepjudge.metrics import neurons
@@ -54,7 +54,7 @@ class Grown:
 
 
 def reference_bounds(
-    model: Classifier, layer: str, references: Tensor, factor: float, compute: Compute
+    model: Model, layer: str, references: Tensor, factor: float, compute: Compute
 ) -> Tensor:
     """Return the bounds (N,): `factor` times each neuron's largest output on the references."""
     outputs = compute.activations(model, references, [layer], neurons)[layer]  # (R, N)

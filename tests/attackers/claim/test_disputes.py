@@ -23,7 +23,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.json_values import Json
-from arena.world.models import Classifier, unpack
+from arena.world.models import Model, unpack
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Recipe
@@ -65,7 +65,7 @@ class Docket:
             pools=POOLS,
         )
 
-    def nulls(self, match: MatchSpec) -> list[Classifier]:
+    def nulls(self, match: MatchSpec) -> list[Model]:
         steps = match.calibration()
         return [unpack(resolve(step, "model", self.memo, Setting())) for step in steps]
 

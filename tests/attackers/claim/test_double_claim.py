@@ -15,7 +15,7 @@ from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Claim
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.claim.double_claim import CommitThenBuy, SecondOwner
 from tests.attackers.conftest import COMPUTE, Thief, World
@@ -42,7 +42,7 @@ def claimed(world: World, attack: CommitThenBuy | SecondOwner) -> tuple[Claim, E
     return claim, entry
 
 
-def read(claim: Claim, model: Classifier) -> Verdict:
+def read(claim: Claim, model: Model) -> Verdict:
     scheme = defenses.make(claim.defense)
     return scheme.verify(claim.key, Suspect.plain(model, COMPUTE), Rng(0))
 

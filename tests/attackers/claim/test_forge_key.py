@@ -20,7 +20,7 @@ from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.json_values import Json
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from attackers.claim.forge_key import ForgeKey, flipped, nearest
 from tests.attackers.conftest import COMPUTE, Thief, World
@@ -54,7 +54,7 @@ def claimed(world: World, attack: ForgeKey) -> Key:
     return claim.key
 
 
-def examined(world: World, attack: ForgeKey, model: Classifier | None = None) -> Verdict:
+def examined(world: World, attack: ForgeKey, model: Model | None = None) -> Verdict:
     suspect = Suspect.plain(model or world.victim.copy(), COMPUTE)
     return defenses.make(attack.scheme).verify(claimed(world, attack), suspect, Rng(0))
 
@@ -123,7 +123,7 @@ def test_a_forged_key_passes_the_published_verification_without_an_error(
 
 
 @pytest.mark.parametrize("index", range(5))
-def test_any_layer_will_do(thief: Thief, trained: Classifier, index: int) -> None:
+def test_any_layer_will_do(thief: Thief, trained: Model, index: int) -> None:
     layer = layers.weighted(trained, trained.card.input_shape)[index]
     scheme = spec("uchida", layer=layer, n_bits=16)
     assert examined(thief(GRANTS), ForgeKey(scheme=scheme)).statistic == 0
@@ -243,7 +243,7 @@ def test_only_the_projection_of_the_honest_key_is_changed(thief: Thief, scheme: 
     assert all(forged[name].shape == honest[name].shape for name in honest)
 
 
-def test_the_attack_reads_and_neither_asks_nor_trains(thief: Thief, trained: Classifier) -> None:
+def test_the_attack_reads_and_neither_asks_nor_trains(thief: Thief, trained: Model) -> None:
     world = thief(GRANTS)
     assert world.deliver(ForgeKey()).kinds() == {"claim"}
     spent = world.gate.meters.reading()

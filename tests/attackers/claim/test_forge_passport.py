@@ -22,7 +22,7 @@ from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Recipe, StepView
@@ -82,8 +82,8 @@ class Board:
     """Marked victims and what was forged against them; each is made once."""
 
     task: Task
-    base: Classifier
-    nulls: list[Classifier]
+    base: Model
+    nulls: list[Model]
     _victims: dict[str, Protected] = field(default_factory=dict)
     _forged: dict[str, Forgery] = field(default_factory=dict)
 
@@ -158,7 +158,7 @@ class Board:
         return judged.ruling
 
 
-def _trained(task: Task, data: Examples, recipe: Recipe, rng: Rng) -> Classifier:
+def _trained(task: Task, data: Examples, recipe: Recipe, rng: Rng) -> Model:
     model = LAB.build(task.card, rng.child("initial"))
     LAB.train(model, data, recipe, rng.child("training"))
     return model

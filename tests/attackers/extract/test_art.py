@@ -9,7 +9,7 @@ import torch
 from arena.errors import BudgetExceeded, PlayerError
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.world.data import Dataset
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Recipe, Trainer
@@ -195,6 +195,6 @@ def test_weights_for_raw_inputs_are_absorbed_by_the_normalisation() -> None:
     assigned(model, found)
     raw = random.normal(size=(9, 4))
     wanted = np.maximum(raw @ found.w_0 + found.b_0.T, 0) @ found.w_1 + found.b_1.T
-    answered: Classifier = model.double()
+    answered: Model = model.double()
     found_logits = answered(torch.from_numpy(raw).reshape(9, 2, 1, 2))
     np.testing.assert_allclose(found_logits.detach().numpy(), wanted, atol=1e-5)

@@ -9,7 +9,7 @@ import torch
 
 from arena.errors import BudgetExceeded
 from arena.game.rules.threat import Budget, ThreatModel
-from arena.world.models import Classifier
+from arena.world.models import Model
 from attackers.extract.distill import Distill, logits_of
 from tests.attackers.conftest import COMPUTE, Thief
 
@@ -17,7 +17,7 @@ OWN = ThreatModel(output="probabilities", data=1)
 SHORT = Distill(epochs=2)
 
 
-def test_probabilities_give_the_logits_up_to_a_constant(trained: Classifier) -> None:
+def test_probabilities_give_the_logits_up_to_a_constant(trained: Model) -> None:
     logits = torch.randn(20, 10, generator=torch.Generator().manual_seed(0)) * 3
     found = logits_of(logits.softmax(1), "probabilities")
     shift = found - logits

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.game.rules.threat import Budget, ThreatModel
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Recipe, Trainer
@@ -18,29 +18,29 @@ from tests.attackers.conftest import COMPUTE, Thief, World
 EXACT = ThreatModel(output="probabilities", double=True)
 
 
-def victim(task: Task, card: ModelCard, epochs: int) -> Classifier:
+def victim(task: Task, card: ModelCard, epochs: int) -> Model:
     model = build(card, Rng(3))
     Trainer(COMPUTE).train(model, Examples.of(task.splits.owner), Recipe(epochs=epochs), Rng(4))
     return model
 
 
 @pytest.fixture(scope="module")
-def linear(task: Task) -> Classifier:
+def linear(task: Task) -> Model:
     return victim(task, task.card_for("softmax"), 30)
 
 
 @pytest.fixture(scope="module")
-def perceptron(task: Task) -> Classifier:
+def perceptron(task: Task) -> Model:
     return victim(task, task.card_for("mlp", {"hidden": [5]}), 30)
 
 
-def world_of(thief: Thief, grants: ThreatModel, model: Classifier) -> World:
+def world_of(thief: Thief, grants: ThreatModel, model: Model) -> World:
     world = thief(grants)
     world.gate.victim = model.copy()
     return world
 
 
-def agreement(world: World, copy: Classifier, n: int = 4000) -> float:
+def agreement(world: World, copy: Model, n: int = 4000) -> float:
     """Return the share of uniform inputs on which both answer the same, in float64."""
     images = torch.rand(n, 1, 8, 8, generator=Rng(8).torch(), dtype=torch.float64)
     ours, theirs = (COMPUTE.logits(m, images, double=True) for m in (copy, world.victim))
@@ -48,7 +48,7 @@ def agreement(world: World, copy: Classifier, n: int = 4000) -> float:
 
 
 def test_softmax_regression_is_copied_exactly_with_d_plus_1_queries(
-    thief: Thief, linear: Classifier
+    thief: Thief, linear: Model
 ) -> None:
     world = world_of(thief, EXACT, linear)
     copy = world.play(EquationSoftmax())
@@ -74,7 +74,7 @@ def test_784_inputs_take_785_queries(thief: Thief) -> None:
     assert float((ours.argmax(1) == theirs.argmax(1)).double().mean()) > 0.999
 
 
-def test_agreement_falls_with_two_decimals(thief: Thief, linear: Classifier) -> None:
+def test_agreement_falls_with_two_decimals(thief: Thief, linear: Model) -> None:
     found = {}
     for decimals in (None, 5, 2):
         grants = EXACT.model_copy(update={"decimals": decimals})
@@ -85,7 +85,7 @@ def test_agreement_falls_with_two_decimals(thief: Thief, linear: Classifier) -> 
     assert found[2] < 0.8
 
 
-def test_more_queries_help_against_rounding(thief: Thief, linear: Classifier) -> None:
+def test_more_queries_help_against_rounding(thief: Thief, linear: Model) -> None:
     rounded = EXACT.model_copy(update={"decimals": 2})
     once, tenfold = world_of(thief, rounded, linear), world_of(thief, rounded, linear)
     few, many = once.play(EquationSoftmax()), tenfold.play(EquationSoftmax(factor=10))
@@ -95,14 +95,14 @@ def test_more_queries_help_against_rounding(thief: Thief, linear: Classifier) ->
 
 @pytest.mark.parametrize("fields", [{"real_inputs": True}, {"output": "logits"}])
 def test_a_richer_interface_gives_the_same_copy(
-    thief: Thief, linear: Classifier, fields: dict[str, object]
+    thief: Thief, linear: Model, fields: dict[str, object]
 ) -> None:
     world = world_of(thief, EXACT.model_copy(update=fields), linear)
     assert agreement(world, world.play(EquationSoftmax())) > 0.999
 
 
 def test_where_the_budget_ends_the_answered_equations_are_solved(
-    thief: Thief, linear: Classifier
+    thief: Thief, linear: Model
 ) -> None:
     grants = EXACT.model_copy(update={"budget": Budget(images_queried=40)})
     world = world_of(thief, grants, linear)
@@ -144,7 +144,7 @@ def test_of_another_victim_it_is_the_linear_model_that_fits(thief: Thief) -> Non
 
 @pytest.mark.slow
 def test_a_perceptron_is_copied_closely_with_five_queries_a_weight(
-    thief: Thief, perceptron: Classifier
+    thief: Thief, perceptron: Model
 ) -> None:
     grants = ThreatModel(output="probabilities", architecture=True)
     world = world_of(thief, grants, perceptron)
@@ -163,7 +163,7 @@ def test_queries_are_counted_in_unknown_weights(thief: Thief, alpha: float, n: i
     assert (world.spent("models"), copy.card.arguments) == (2, {"hidden": [5]})
 
 
-def test_the_start_with_the_lowest_loss_is_delivered(thief: Thief, perceptron: Classifier) -> None:
+def test_the_start_with_the_lowest_loss_is_delivered(thief: Thief, perceptron: Model) -> None:
     settings = {"alpha": 1.0, "hidden": (5,), "epochs": 20}
     found = []
     for starts in (1, 4):

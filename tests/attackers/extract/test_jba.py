@@ -10,7 +10,7 @@ import torch
 from arena.errors import BudgetExceeded
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.sides.lab import Lab
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.training import Examples
 from attackers.extract.jba import JacobianAugmentation, moved
 from tests.attackers.conftest import Thief
@@ -19,7 +19,7 @@ LABELS = ThreatModel(output="labels", data=1)
 SMALL = JacobianAugmentation(n_seeds=10, rounds=4, epochs=2)
 
 
-def known(model: Classifier, n: int = 40) -> Examples:
+def known(model: Model, n: int = 40) -> Examples:
     images = torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     return Examples(images, torch.nn.functional.one_hot(Lab().labels(model, images), 10).float())
 
@@ -46,7 +46,7 @@ def test_a_reservoir_bounds_the_growth(thief: Thief) -> None:
     assert world.spent("images_queried") == 10 * 2**3 + 7 * 2
 
 
-def test_the_gradient_is_that_of_the_chosen_logit(trained: Classifier) -> None:
+def test_the_gradient_is_that_of_the_chosen_logit(trained: Model) -> None:
     examples = known(trained)
     images = examples.images.clone().requires_grad_(True)
     chosen = trained(images).gather(1, examples.targets.argmax(1)[:, None]).sum()
@@ -55,7 +55,7 @@ def test_the_gradient_is_that_of_the_chosen_logit(trained: Classifier) -> None:
     torch.testing.assert_close(moved(Lab(), trained, examples, 0.1), wanted)
 
 
-def test_the_gradient_is_not_the_noise_of_a_constant(trained: Classifier) -> None:
+def test_the_gradient_is_not_the_noise_of_a_constant(trained: Model) -> None:
     """The sum over a softmax is constant: whoever differentiates that follows rounding errors."""
     examples = known(trained)
     before = Lab().logits(trained, examples.images)
@@ -67,7 +67,7 @@ def test_the_gradient_is_not_the_noise_of_a_constant(trained: Classifier) -> Non
     assert float((against.gather(1, chosen) < before.gather(1, chosen)).float().mean()) > 0.9
 
 
-def test_images_stay_in_the_box_and_move_by_the_step(trained: Classifier) -> None:
+def test_images_stay_in_the_box_and_move_by_the_step(trained: Model) -> None:
     examples = known(trained)
     found = moved(Lab(), trained, examples, 0.3)
     assert 0 <= float(found.min()) <= float(found.max()) <= 1

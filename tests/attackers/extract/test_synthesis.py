@@ -15,7 +15,7 @@ from arena.game.sides.access import Access
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
 from arena.world.compute import Compute
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from attackers.extract import generator as generator_module
 from attackers.extract.generator import (
@@ -52,7 +52,7 @@ VARIANTS = [
     ids=lambda attack: attack.name,
 )
 def test_the_default_asks_200000_times_in_ten_rounds(
-    attack: Synthesis, tiny: Classifier, monkeypatch: pytest.MonkeyPatch
+    attack: Synthesis, tiny: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generator_module, "_WIDTH", 1)
     grants = PROBABILITIES.model_copy(update={"budget": Budget(images_queried=200_000)})
@@ -129,7 +129,7 @@ def test_better_images_teach_more_than_noise(thief: Thief) -> None:
     )
 
 
-def test_optimised_images_are_answered_nearer_to_their_targets(trained: Classifier) -> None:
+def test_optimised_images_are_answered_nearer_to_their_targets(trained: Model) -> None:
     targets = dirichlet(torch.full((50, 10), 0.1, dtype=torch.float64), Rng(0))
     start = torch.rand(50, 1, 8, 8, generator=Rng(1).torch())
     before = start.clone()
@@ -182,7 +182,7 @@ def test_a_generator_starts_from_its_stream_and_leaves_the_global_one_alone() ->
     assert not torch.equal(first[0], first[2])
 
 
-def recognised(model: Classifier, generator: Generator) -> float:
+def recognised(model: Model, generator: Generator) -> float:
     labels = torch.arange(10).repeat(20)
     noise = torch.randn(200, generator.latent, generator=Rng(5).torch())
     with torch.no_grad():
@@ -190,7 +190,7 @@ def recognised(model: Classifier, generator: Generator) -> float:
     return Lab().accuracy(model, type("E", (), {"images": images, "targets": labels}))
 
 
-def test_a_taught_generator_makes_what_the_copy_recognises(trained: Classifier) -> None:
+def test_a_taught_generator_makes_what_the_copy_recognises(trained: Model) -> None:
     generator = new_generator(Lab(), trained.card, 10, Rng(0))
     untaught = recognised(trained, generator)
     train_generator(Lab(), generator, trained, Teaching(1e-3, 40, 32, 0.1), Rng(1))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from arena.errors import BudgetExceeded
 from arena.game.rules.threat import Budget, ThreatModel
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.models.nets.tree import DecisionTree, Node
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -140,7 +140,7 @@ def stolen(thief: Thief, task: Task, leaves: int, grants: ThreatModel = EXACT) -
     return world
 
 
-def agreement(world: World, copy: Classifier) -> float:
+def agreement(world: World, copy: Model) -> float:
     images = torch.rand(3000, 1, 8, 8, generator=Rng(8).torch())
     same = COMPUTE.labels(copy, images) == world.answers(images)
     return float(same.double().mean())

@@ -12,7 +12,7 @@ from arena.errors import NotComparable, RuleViolation
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.lab import Lab
 from arena.world.bundle import Bundle
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
 from attackers.modify.adaptive import AdaptBlackbox, AdaptWhitebox, Mixed, exposed_tests, neurons
@@ -31,15 +31,15 @@ class Exposure:
     exposed: Examples
     held_out: Examples
 
-    def robustness(self, model: Classifier, tests: Examples) -> float:
+    def robustness(self, model: Model, tests: Examples) -> float:
         return Lab().accuracy(model, tests)
 
-    def movement(self, model: Classifier, tests: Examples) -> float:
+    def movement(self, model: Model, tests: Examples) -> float:
         """Return how far the tested layer's neurons moved, in multiples of their mean output."""
         before, after = (self.outputs(m, tests) for m in (self.world.victim.copy(), model))
         return float((after - before).abs().mean() / before.abs().mean())
 
-    def outputs(self, model: Classifier, tests: Examples) -> Tensor:
+    def outputs(self, model: Model, tests: Examples) -> Tensor:
         return neurons(COMPUTE.activations(model, tests.images, [LAYER])[LAYER])
 
 

@@ -12,7 +12,7 @@ from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.sides.lab import Lab
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
@@ -28,13 +28,13 @@ def clean(task: Task, n: int = 60) -> Examples:
     return Examples.of(task.splits.probe).select(torch.arange(n))
 
 
-def robustness(model: Classifier, task: Task) -> float:
+def robustness(model: Model, task: Task) -> float:
     """Return the accuracy in [0, 1] on adversarial versions of the probe split."""
     hard = attacked(Lab(), model, clean(task, 150), PGD, Rng(9))
     return Lab().accuracy(model, hard)
 
 
-def test_examples_stay_within_the_radius_and_the_box(trained: Classifier, task: Task) -> None:
+def test_examples_stay_within_the_radius_and_the_box(trained: Model, task: Task) -> None:
     own = clean(task)
     hard = attacked(Lab(), trained, own, PGD, Rng(0))
     moved = hard.images - own.images.float() / 255
@@ -43,14 +43,14 @@ def test_examples_stay_within_the_radius_and_the_box(trained: Classifier, task: 
     assert torch.equal(hard.targets, own.targets)
 
 
-def test_examples_fool_the_model_and_leave_it_alone(trained: Classifier, task: Task) -> None:
+def test_examples_fool_the_model_and_leave_it_alone(trained: Model, task: Task) -> None:
     before = trained.digest()
     assert robustness(trained, task) < Lab().accuracy(trained, clean(task, 150)) - 0.3
     assert trained.digest() == before
 
 
 def test_examples_follow_the_stream_and_not_the_global_generator(
-    trained: Classifier, task: Task
+    trained: Model, task: Task
 ) -> None:
     before = torch.get_rng_state()
     one, again, other = (
@@ -61,7 +61,7 @@ def test_examples_follow_the_stream_and_not_the_global_generator(
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_rows_are_attacked_as_their_greatest_class(trained: Classifier, task: Task) -> None:
+def test_rows_are_attacked_as_their_greatest_class(trained: Model, task: Task) -> None:
     own = clean(task)
     rows = Examples(own.images, torch.nn.functional.one_hot(own.targets, 10).float())
     hard, soft = (attacked(Lab(), trained, e, PGD, Rng(0)) for e in (own, rows))
@@ -69,7 +69,7 @@ def test_rows_are_attacked_as_their_greatest_class(trained: Classifier, task: Ta
     assert soft.targets.shape == (60, 10)
 
 
-def test_each_iteration_is_on_the_meter(trained: Classifier, task: Task) -> None:
+def test_each_iteration_is_on_the_meter(trained: Model, task: Task) -> None:
     meters = Meters()
     attacked(Lab(Compute(), meters), trained, clean(task), PGD, Rng(0))
     read = meters.reading()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from arena.errors import PlayerError
 from arena.game.rules.threat import ThreatModel, preset
 from arena.world import layers
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from attackers.modify.fine_prune import FinePrune, channel_masks, late_group, sleepy
@@ -36,7 +36,7 @@ def test_the_sleepy_are_the_least_active_and_one_stays_awake(
         assert float(activity[found].max()) <= float(activity[awake].min())
 
 
-def test_the_channels_are_those_of_the_last_convolution(trained: Classifier) -> None:
+def test_the_channels_are_those_of_the_last_convolution(trained: Model) -> None:
     last = layers.convolutions(trained, trained.card.input_shape)[-1]
     assert [p.slot.layer for p in late_group(trained).producers] == [last]
     named = late_group(trained, "body.conv1")
@@ -79,7 +79,7 @@ def test_without_a_step_all_else_is_as_it_was(thief: Thief) -> None:
     assert world.spent("steps") == 0
 
 
-def test_masks_cover_what_writes_and_what_reads_a_channel(trained: Classifier) -> None:
+def test_masks_cover_what_writes_and_what_reads_a_channel(trained: Model) -> None:
     group = late_group(trained)
     masks = channel_masks(trained, group, torch.tensor([0, 2]))
     written, read = masks["body.conv3.weight"], masks["body.fc1.weight"]
@@ -104,7 +104,7 @@ def test_labels_are_the_models_own_answers_or_the_truth(thief: Thief) -> None:
     assert unlabelled.play(SHORT).digest() == own.digest()
 
 
-def test_the_cost_is_that_of_fine_tuning_and_no_query(thief: Thief, trained: Classifier) -> None:
+def test_the_cost_is_that_of_fine_tuning_and_no_query(thief: Thief, trained: Model) -> None:
     world = thief(GRANTS)
     world.play(replace(SHORT, labels="truth"))
     n = len(world.task.splits.thief)

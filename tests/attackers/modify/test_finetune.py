@@ -11,7 +11,7 @@ import torch
 from arena.errors import BudgetExceeded, RuleViolation
 from arena.game.rules.threat import Budget, ThreatModel, preset
 from arena.world import layers
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.modify.finetune import (
     FineTune,
@@ -29,7 +29,7 @@ SHORT = {"epochs": 2}
 FAMILY = [FineTuneLast(**SHORT), FineTuneAll(**SHORT), RetrainLast(**SHORT), RetrainAll(**SHORT)]
 
 
-def changed(one: Classifier, two: Classifier) -> set[str]:
+def changed(one: Model, two: Model) -> set[str]:
     """Return the names of the tensors that differ."""
     theirs = two.state_dict()
     return {name for name, mine in one.state_dict().items() if not torch.equal(mine, theirs[name])}
@@ -37,14 +37,14 @@ def changed(one: Classifier, two: Classifier) -> set[str]:
 
 @pytest.mark.parametrize("attack", [FineTuneLast(**SHORT), RetrainLast(**SHORT)])
 def test_only_the_last_layer_moves_and_no_running_statistic(
-    thief: Thief, trained: Classifier, attack: FineTune
+    thief: Thief, trained: Model, attack: FineTune
 ) -> None:
     head = layers.head(trained, trained.card.input_shape)
     assert changed(thief(GRANTS).play(attack), trained) == {f"{head}.weight", f"{head}.bias"}
 
 
 @pytest.mark.parametrize("attack", [FineTuneAll(**SHORT), RetrainAll(**SHORT)])
-def test_everything_moves(thief: Thief, trained: Classifier, attack: FineTune) -> None:
+def test_everything_moves(thief: Thief, trained: Model, attack: FineTune) -> None:
     moved = changed(thief(GRANTS).play(attack), trained)
     assert moved == {
         name for name in trained.state_dict() if name.split(".")[-1] not in ("mean", "std")
@@ -62,9 +62,7 @@ def test_the_cost_is_steps_and_no_query(thief: Thief, attack: FineTune) -> None:
 
 
 @pytest.mark.parametrize("attack", FAMILY, ids=lambda attack: attack.name)
-def test_the_owners_victim_is_never_touched(
-    thief: Thief, trained: Classifier, attack: FineTune
-) -> None:
+def test_the_owners_victim_is_never_touched(thief: Thief, trained: Model, attack: FineTune) -> None:
     world = thief(GRANTS)
     world.play(attack)
     assert world.victim.digest() == trained.digest()
@@ -85,7 +83,7 @@ def test_fine_tuning_keeps_the_model_useful_and_a_new_last_layer_learns(thief: T
     assert world.accuracy(world.play(RetrainAll())) > before - 0.15
 
 
-def test_a_new_last_layer_is_he_normal_with_zero_bias(trained: Classifier) -> None:
+def test_a_new_last_layer_is_he_normal_with_zero_bias(trained: Model) -> None:
     reset_head(trained, Rng(0))
     head = trained.get_submodule(layers.head(trained, trained.card.input_shape))
     assert isinstance(head, torch.nn.Linear)
@@ -93,7 +91,7 @@ def test_a_new_last_layer_is_he_normal_with_zero_bias(trained: Classifier) -> No
     assert head.bias.abs().sum().item() == 0
 
 
-def test_a_new_last_layer_leaves_the_trunk_alone(trained: Classifier) -> None:
+def test_a_new_last_layer_leaves_the_trunk_alone(trained: Model) -> None:
     before = trained.copy()
     reset_head(trained, Rng(0))
     assert {name.rpartition(".")[0] for name in changed(before, trained)} == {
@@ -118,7 +116,7 @@ def test_true_labels_are_the_data_sets(thief: Thief) -> None:
     assert torch.equal(examples.targets, world.task.splits.thief.labels)
 
 
-def test_the_next_round_goes_on_from_the_last_one(thief: Thief, trained: Classifier) -> None:
+def test_the_next_round_goes_on_from_the_last_one(thief: Thief, trained: Model) -> None:
     first = thief(GRANTS).play(FineTuneAll(**SHORT))
     second = thief(GRANTS, first).play(FineTuneLast(**SHORT))
     head = layers.head(trained, trained.card.input_shape)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from arena.game.rules.threat import ThreatModel, preset
 from arena.game.sides.attack import Attack
 from arena.world import layers
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from attackers.modify.perturb import Noise, Quantise, WeightShift, rounded, shifted
 from attackers.modify.prune import prunable
@@ -25,7 +25,7 @@ SHIFT = WeightShift(noise=0.0, epochs=0)
 PLAIN = Quantise(finetune_after=0)
 
 
-def spared(before: Classifier, after: Classifier, changed: set[str]) -> bool:
+def spared(before: Model, after: Model, changed: set[str]) -> bool:
     """Say whether everything but the weights of the named layers is as it was."""
     theirs = after.state_dict()
     names = {name for name in theirs if name.removesuffix(".weight") not in changed}
@@ -53,7 +53,7 @@ def test_rounding_a_constant_changes_nothing() -> None:
 @pytest.mark.parametrize("bits", [2, 5, 8])
 @pytest.mark.parametrize("finetune_after", [0, 1])
 def test_the_delivered_weights_are_few_values_in_each_tensor(
-    thief: Thief, trained: Classifier, bits: int, finetune_after: int
+    thief: Thief, trained: Model, bits: int, finetune_after: int
 ) -> None:
     model = thief(GRANTS).play(Quantise(bits=bits, finetune_after=finetune_after))
     for weight in prunable(model).values():
@@ -75,7 +75,7 @@ def test_five_bits_keep_the_model_useful_and_two_do_not(thief: Thief) -> None:
     assert two < five
 
 
-def test_a_shift_of_one_takes_uchidas_carrier_away(thief: Thief, trained: Classifier) -> None:
+def test_a_shift_of_one_takes_uchidas_carrier_away(thief: Thief, trained: Model) -> None:
     model = thief(GRANTS).play(replace(SHIFT, shift=1.0))
     names = layers.convolutions(trained, trained.card.input_shape)
     for name in names:
@@ -114,7 +114,7 @@ def test_a_model_without_convolutions_is_fine_tuned_only(thief: Thief) -> None:
     assert thief(GRANTS, mlp).play(WeightShift(epochs=1)).digest() != mlp.digest()
 
 
-def test_noise_spares_biases_and_norms_and_needs_no_data(thief: Thief, trained: Classifier) -> None:
+def test_noise_spares_biases_and_norms_and_needs_no_data(thief: Thief, trained: Model) -> None:
     world = thief(preset("weights_only_nodata"))
     model = world.play(Noise())
     assert model.digest() != trained.digest()
@@ -126,7 +126,7 @@ def test_noise_spares_biases_and_norms_and_needs_no_data(thief: Thief, trained: 
     ("attack", "epochs"), [(WeightShift(epochs=2), 2), (Quantise(), 1), (PLAIN, 0), (Noise(), 0)]
 )
 def test_the_cost_is_that_of_fine_tuning_and_no_query(
-    thief: Thief, trained: Classifier, attack: Attack, epochs: int
+    thief: Thief, trained: Model, attack: Attack, epochs: int
 ) -> None:
     world = thief(GRANTS)
     world.play(attack)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.game.rules.threat import preset
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.modify.prune import Prune, Scope, cubic, masks, prunable, smallest, sparsity
 from tests.attackers.conftest import Thief
@@ -68,14 +68,14 @@ def test_the_cubic_schedule_rises_from_0_to_the_rate(rate: float, one: float, tw
     assert cubic(rate, low) <= cubic(rate, high) + 1e-12
 
 
-def test_convolutions_and_linear_layers_alone_are_prunable(trained: Classifier) -> None:
+def test_convolutions_and_linear_layers_alone_are_prunable(trained: Model) -> None:
     names = set(prunable(trained))
     assert names == {f"body.{name}" for name in ("conv1", "conv2", "conv3", "fc1", "fc2")}
 
 
 @pytest.mark.parametrize("scope", ["layer", "global"])
 def test_one_stroke_zeroes_weights_and_changes_nothing_else(
-    thief: Thief, trained: Classifier, scope: Scope
+    thief: Thief, trained: Model, scope: Scope
 ) -> None:
     world = thief(GRANTS)
     pruned = world.play(replace(ONE_STROKE, scope=scope))
@@ -139,7 +139,7 @@ def test_the_cost_is_that_of_fine_tuning(thief: Thief) -> None:
     assert world.spent("images_queried") == 0
 
 
-def test_the_victim_is_not_touched_and_the_rng_decides(thief: Thief, trained: Classifier) -> None:
+def test_the_victim_is_not_touched_and_the_rng_decides(thief: Thief, trained: Model) -> None:
     world = thief(GRANTS)
     one, again, other = (world.play(SHORT, seed) for seed in (1, 1, 2))
     assert one.digest() == again.digest() != other.digest()

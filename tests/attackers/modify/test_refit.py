@@ -11,7 +11,7 @@ import torch
 from arena.errors import PlayerError
 from arena.game.rules.threat import ThreatModel, preset
 from arena.world.data import Dataset
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 from attackers.modify.refit import Elastic, Foreign, Refit, RefitAugmented, fisher
@@ -73,7 +73,7 @@ def test_what_decides_is_held_out_own_data_and_nothing_else(
     lab = type(world.access.lab)
     real = lab.accuracy
 
-    def accuracy(this, model: Classifier, examples: Examples) -> float:  # type: ignore[no-untyped-def]
+    def accuracy(this, model: Model, examples: Examples) -> float:  # type: ignore[no-untyped-def]
         seen.extend(bytes(image.numpy()) for image in examples.images)
         return real(this, model, examples)
 
@@ -109,7 +109,7 @@ def test_fisher_information_is_the_mean_squared_gradient(thief: Thief) -> None:
     assert world.spent("images_backward") == 40
 
 
-def test_elasticity_is_zero_at_the_start_and_capped(trained: Classifier) -> None:
+def test_elasticity_is_zero_at_the_start_and_capped(trained: Model) -> None:
     information = {name: torch.full_like(p, 100.0) for name, p in trained.named_parameters()}
     elastic = Elastic(information, k=10.0, lr=0.5)
     assert all(float(rows.max()) == pytest.approx(0.2) for rows in elastic.weights.values())
@@ -152,7 +152,7 @@ def task_pool(thief: Thief) -> Dataset:
     return Dataset("negatives", 255 - data.images, data.labels, data.classes)
 
 
-def test_the_victim_is_not_touched_and_the_rng_decides(thief: Thief, trained: Classifier) -> None:
+def test_the_victim_is_not_touched_and_the_rng_decides(thief: Thief, trained: Model) -> None:
     world = thief(GRANTS)
     one, again, other = (world.play(SHORT, seed) for seed in (1, 1, 2))
     assert one.digest() == again.digest() != other.digest()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.attack import Attack
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, History, Hook, Recipe
 from attackers.modify.regularise import (
@@ -119,7 +119,7 @@ def test_the_penalty_is_what_its_formula_says(norm: str) -> None:
     assert float(penalty.loss(view)) == pytest.approx(0.5 * 3 * each)  # type: ignore[arg-type]
 
 
-def test_coefficients_are_drawn_for_each_class_in_the_unit_interval(trained: Classifier) -> None:
+def test_coefficients_are_drawn_for_each_class_in_the_unit_interval(trained: Model) -> None:
     penalty = FeaturePenalty(["a"], 1.0, "mean", 10)
     penalty.start(trained, Rng(0), "cpu")
     maps = torch.ones(10, 4)
@@ -188,7 +188,7 @@ FAMILY: list[Attack] = [
 
 @pytest.mark.parametrize("attack", FAMILY, ids=repr)
 def test_the_rng_decides_and_the_victim_is_not_touched(
-    thief: Thief, trained: Classifier, attack: Attack
+    thief: Thief, trained: Model, attack: Attack
 ) -> None:
     world = thief(GRANTS)
     one, again, other = (world.play(attack, seed) for seed in (1, 1, 2))

@@ -11,7 +11,7 @@ from arena.game.rules.threat import ThreatModel
 from arena.game.sides.deliverable import Deliverable
 from arena.world import layers
 from arena.world.data import Dataset, load
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.modify.transfer import Transfer, with_new_head
 from tests.attackers.conftest import COMPUTE, Thief, World
@@ -38,7 +38,7 @@ def test_it_learns_the_other_task(thief: Thief) -> None:
     assert COMPUTE.accuracy(model, test.images, test.labels) > 0.9
 
 
-def test_a_new_head_leaves_the_trunk_as_it_was(trained: Classifier) -> None:
+def test_a_new_head_leaves_the_trunk_as_it_was(trained: Model) -> None:
     head = layers.head(trained, trained.card.input_shape)
     moved = with_new_head(trained, 3, Rng(0))
     old, new = trained.state_dict(), moved.state_dict()

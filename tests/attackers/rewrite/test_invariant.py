@@ -11,7 +11,7 @@ from arena.game.rules.threat import preset
 from arena.game.sides.defense import Defense, Protected
 from arena.game.sides.suspect import Suspect
 from arena.world.graph import LayerGraph
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from attackers.claim.as_owner import answered, posed
@@ -26,7 +26,7 @@ MARKS: list[Defense] = [Uchida(strength=2.0), Greedy()]
 Marked = dict[str, Protected]
 
 
-def difference(task: Task, one: Classifier, two: Classifier) -> float:
+def difference(task: Task, one: Model, two: Model) -> float:
     images = task.splits.test.images
     gap = COMPUTE.logits(one.copy(), images) - COMPUTE.logits(two.copy(), images)
     return float(gap.abs().max())
@@ -60,7 +60,7 @@ def test_what_does_not_undo_a_sign_keeps_it(task: Task) -> None:
 
 
 @pytest.mark.parametrize("attack", FAMILY, ids=repr)
-def test_it_costs_nothing(thief: Thief, trained: Classifier, attack: Invariant) -> None:
+def test_it_costs_nothing(thief: Thief, trained: Model, attack: Invariant) -> None:
     world = thief(GRANTS)
     world.play(attack)
     assert {meter for meter, value in world.gate.meters.reading().items() if value} <= {"wall_s"}
@@ -92,7 +92,7 @@ def test_literal_reading_falls_to_chance_but_for_scales(
     """specs/whitebox.md 12.5: shuffling and flipping break both marks, scaling hardly does."""
     protected = marked[scheme.name]
 
-    def error(model: Classifier) -> float:
+    def error(model: Model) -> float:
         return scheme.verify(protected.key, Suspect.plain(model, COMPUTE), Rng(0)).statistic
 
     assert error(protected.model) <= 0.05
@@ -101,7 +101,7 @@ def test_literal_reading_falls_to_chance_but_for_scales(
     assert mean < 0.2 if isinstance(attack, Scale) else 0.3 < mean < 0.7
 
 
-def test_factors_are_log_uniform_within_the_spread(trained: Classifier) -> None:
+def test_factors_are_log_uniform_within_the_spread(trained: Model) -> None:
     group = LayerGraph.of(trained).groups[-1]
     drawn = torch.cat([factors(group, 5.0, Rng(i)) for i in range(50)])
     assert float(drawn.min()) >= 0.2
@@ -109,7 +109,7 @@ def test_factors_are_log_uniform_within_the_spread(trained: Classifier) -> None:
     assert abs(float(drawn.log().mean())) < 0.1
 
 
-def test_exactly_half_of_the_signs_are_reversed(trained: Classifier) -> None:
+def test_exactly_half_of_the_signs_are_reversed(trained: Model) -> None:
     """A surplus of one sign would leave as much of the mean filter, and Uchida's mark with it."""
     for group in LayerGraph.of(trained).groups:
         drawn = [signs(group, Rng(i)) for i in range(20)]

@@ -13,7 +13,7 @@ from arena.game.rules.threat import preset
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.graph import LayerGraph
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from attackers.claim.as_owner import answered, posed
@@ -38,13 +38,13 @@ FAMILY: list[Obfuscation] = [
 ]
 
 
-def difference(task: Task, one: Classifier, two: Classifier) -> float:
+def difference(task: Task, one: Model, two: Model) -> float:
     images = task.splits.test.images
     gap = COMPUTE.logits(one.copy(), images) - COMPUTE.logits(two.copy(), images)
     return float(gap.abs().max())
 
 
-def sizes(model: Classifier) -> list[int]:
+def sizes(model: Model) -> list[int]:
     return [group.n_units for group in LayerGraph.of(model).groups if group.may_resize]
 
 
@@ -139,7 +139,7 @@ def test_mixtures_are_as_large_as_a_unit() -> None:
     assert float(rows.norm(dim=1).mean()) == pytest.approx(1, abs=0.05)
 
 
-def test_it_costs_nothing_and_the_rng_decides(thief: Thief, trained: Classifier) -> None:
+def test_it_costs_nothing_and_the_rng_decides(thief: Thief, trained: Model) -> None:
     world = thief(GRANTS)
     one, again, other = (world.play(Splits(), seed) for seed in (1, 1, 2))
     assert one.digest() == again.digest() != other.digest()

@@ -13,7 +13,7 @@ from arena.game.sides.attack import Attack
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
@@ -32,11 +32,11 @@ PLAN = Plan(
     n_whitebox=6,
     share=0.75,
 )
-Thieves = Callable[[Attack], Classifier]
+Thieves = Callable[[Attack], Model]
 
 
 @pytest.fixture(scope="session")
-def victim(owner_task: OwnerTask) -> Classifier:
+def victim(owner_task: OwnerTask) -> Model:
     return owner_task.base()
 
 
@@ -46,22 +46,22 @@ def pool(owner_task: OwnerTask) -> Examples:
 
 
 @pytest.fixture(scope="session")
-def seeds(victim: Classifier, pool: Examples) -> Examples:
+def seeds(victim: Model, pool: Examples) -> Examples:
     """The seeds of the case: images that the victim is certain and right about."""
     return seed_images(SEED, victim, pool, PLAN, LAB)
 
 
 @pytest.fixture(scope="session")
-def case(victim: Classifier, pool: Examples) -> Case:
+def case(victim: Model, pool: Examples) -> Case:
     return make_case(SEED, victim, pool, PLAN, LAB)
 
 
 @pytest.fixture(scope="session")
-def stolen(task: Task, victim: Classifier) -> Thieves:
+def stolen(task: Task, victim: Model) -> Thieves:
     """Lets a thief move who has the weights and the thief's split; each attack is made once."""
-    made: dict[str, Classifier] = {}
+    made: dict[str, Model] = {}
 
-    def model(attack: Attack) -> Classifier:
+    def model(attack: Attack) -> Model:
         if repr(attack) not in made:
             gate = Gatekeeper(
                 grants=attack.needs,

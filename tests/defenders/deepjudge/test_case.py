@@ -15,7 +15,7 @@ from arena.errors import NotComparable
 from arena.game.rules.threat import Output
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from attackers.modify.finetune import FineTuneAll, FineTuneLast
@@ -27,34 +27,32 @@ from tests.defenders.conftest import COMPUTE
 from tests.defenders.deepjudge.conftest import Thieves
 from tests.defenders.weights.rewritings import permuted, scaled
 
-Show = Callable[[Classifier], Suspect]
+Show = Callable[[Model], Suspect]
 BEFORE_THE_LAST = ["body.relu1", "body.relu2", "body.relu3", "body.relu4"]
 
 
-def measured(case: Case, model: Classifier, access: Output = "weights") -> dict[str, float]:
+def measured(case: Case, model: Model, access: Output = "weights") -> dict[str, float]:
     return dict(case.measure(Suspect.plain(model, COMPUTE), access).values["all"])
 
 
-def test_the_victim_is_at_distance_0_in_every_metric(case: Case, victim: Classifier) -> None:
+def test_the_victim_is_at_distance_0_in_every_metric(case: Case, victim: Model) -> None:
     assert measured(case, victim) == dict.fromkeys(METRICS, 0.0)
 
 
-def test_under_autocast_the_victim_is_still_at_distance_0(case: Case, victim: Classifier) -> None:
+def test_under_autocast_the_victim_is_still_at_distance_0(case: Case, victim: Model) -> None:
     """Both models answer with the same rounding, and hidden layers are read in float32."""
     shown = Suspect.plain(victim, Compute(precision="bfloat16"))
     assert dict(case.measure(shown, "weights").values["all"]) == dict.fromkeys(METRICS, 0.0)
 
 
 @pytest.mark.parametrize("part", ["exposed", "held-out"])
-def test_the_victim_is_at_distance_0_on_every_part(
-    case: Case, victim: Classifier, part: str
-) -> None:
+def test_the_victim_is_at_distance_0_on_every_part(case: Case, victim: Model, part: str) -> None:
     found = case.measure(Suspect.plain(victim, COMPUTE), "weights").values
     assert dict(found[part]) == dict.fromkeys(METRICS, 0.0)  # type: ignore[index]
 
 
 def test_distances_are_symmetric_in_the_two_models_for_fixed_tests(
-    case: Case, victim: Classifier, innocent: Classifier
+    case: Case, victim: Model, innocent: Model
 ) -> None:
     swapped = replace(case, victim=innocent)
     forth, back = measured(case, innocent), measured(swapped, victim)
@@ -64,7 +62,7 @@ def test_distances_are_symmetric_in_the_two_models_for_fixed_tests(
 
 
 def test_ft_ll_leaves_layers_before_the_last_at_exactly_0(
-    case: Case, victim: Classifier, stolen: Thieves
+    case: Case, victim: Model, stolen: Thieves
 ) -> None:
     """With BatchNorm in eval mode; the last layer did move, so the answers did."""
     tuned = stolen(FineTuneLast())
@@ -76,7 +74,7 @@ def test_ft_ll_leaves_layers_before_the_last_at_exactly_0(
     assert not torch.equal(tuned.get_submodule("body.fc2").weight, victim.body.fc2.weight)
 
 
-def test_statistics_of_batchnorm_that_move_are_seen(case: Case, victim: Classifier) -> None:
+def test_statistics_of_batchnorm_that_move_are_seen(case: Case, victim: Model) -> None:
     """What the invariant above guards against: FT-LL with BatchNorm in train mode."""
     moved = victim.copy()
     with torch.no_grad():
@@ -87,7 +85,7 @@ def test_statistics_of_batchnorm_that_move_are_seen(case: Case, victim: Classifi
 
 @pytest.mark.parametrize("rewriting", [permuted, scaled])
 def test_rewriting_neurons_moves_only_what_reads_them(
-    case: Case, victim: Classifier, rewriting: Callable[[Classifier, Rng], Classifier]
+    case: Case, victim: Model, rewriting: Callable[[Model, Rng], Model]
 ) -> None:
     """Permuting channels consistently: RobD and JSD unchanged, NOD and LOD above 0."""
     found = measured(case, rewriting(victim, Rng(3)))
@@ -120,7 +118,7 @@ def test_fine_tuning_at_a_higher_rate_moves_the_answers_more(case: Case, stolen:
     ],
 )
 def test_each_access_level_measures_what_it_allows_and_says_why_not_more(
-    case: Case, innocent: Classifier, access: Output, applies: set[str]
+    case: Case, innocent: Model, access: Output, applies: set[str]
 ) -> None:
     shown = Suspect.plain(innocent, COMPUTE, access)  # asking for more than is granted raises
     found = case.measure(shown, access)
@@ -130,12 +128,12 @@ def test_each_access_level_measures_what_it_allows_and_says_why_not_more(
 
 
 @pytest.mark.parametrize("access", ["labels", "probabilities"])
-def test_less_access_changes_no_value(case: Case, innocent: Classifier, access: Output) -> None:
+def test_less_access_changes_no_value(case: Case, innocent: Model, access: Output) -> None:
     whole = measured(case, innocent)
     assert measured(case, innocent, access).items() <= whole.items()
 
 
-def test_labels_are_all_that_the_lowest_level_asks_for(case: Case, innocent: Classifier) -> None:
+def test_labels_are_all_that_the_lowest_level_asks_for(case: Case, innocent: Model) -> None:
     """Answers that hold nothing but the class give the same RobD."""
 
     def hard(images: Tensor) -> Tensor:
@@ -146,7 +144,7 @@ def test_labels_are_all_that_the_lowest_level_asks_for(case: Case, innocent: Cla
     assert case.measure(shown, "labels").values["all"] == {"RobD": measured(case, innocent)["RobD"]}
 
 
-def test_queries_are_counted(case: Case, innocent: Classifier) -> None:
+def test_queries_are_counted(case: Case, innocent: Model) -> None:
     shown = Suspect.plain(innocent, COMPUTE)
     case.measure(shown, "labels")
     assert shown.n_queries == len(case.blackbox)
@@ -154,7 +152,7 @@ def test_queries_are_counted(case: Case, innocent: Classifier) -> None:
     assert shown.n_queries == 2 * len(case.blackbox) + len(case.whitebox)
 
 
-def test_other_classes_leave_the_hidden_layers(case: Case, task: Task, victim: Classifier) -> None:
+def test_other_classes_leave_the_hidden_layers(case: Case, task: Task, victim: Model) -> None:
     """VTL: the trunk of the victim under another head."""
     suspect = build(task.card.model_copy(update={"n_classes": 5}), Rng(0))
     trunk = {k: v for k, v in victim.state_dict().items() if "fc2" not in k}
@@ -180,7 +178,7 @@ def test_another_architecture_leaves_the_answers(
     assert "no layer 'body.relu2' of the victim's width" in found.notes["NOD"]
 
 
-def test_an_interface_leaves_the_answers(case: Case, innocent: Classifier) -> None:
+def test_an_interface_leaves_the_answers(case: Case, innocent: Model) -> None:
     def answer(images: Tensor) -> Tensor:
         return COMPUTE.probabilities(innocent, images)
 
@@ -189,7 +187,7 @@ def test_an_interface_leaves_the_answers(case: Case, innocent: Classifier) -> No
     assert "weights cannot be read" in found.notes["LAD"]
 
 
-def test_a_suspect_of_other_images_cannot_be_compared(case: Case, tiny: Classifier) -> None:
+def test_a_suspect_of_other_images_cannot_be_compared(case: Case, tiny: Model) -> None:
     with pytest.raises(
         NotComparable, match=r"takes images of \(8,\), the tests are of \(1, 8, 8\)"
     ):
@@ -202,7 +200,7 @@ def none_of(tests: Cases) -> Cases:
 
 @pytest.mark.parametrize(("group", "absent"), [("blackbox", BLACKBOX), ("whitebox", WHITEBOX)])
 def test_metrics_without_tests_do_not_apply(
-    case: Case, victim: Classifier, group: str, absent: tuple[str, ...]
+    case: Case, victim: Model, group: str, absent: tuple[str, ...]
 ) -> None:
     empty = dataclasses.replace(case, **{group: none_of(getattr(case, group))})
     found = empty.measure(Suspect.plain(victim, COMPUTE), "weights")
@@ -211,13 +209,13 @@ def test_metrics_without_tests_do_not_apply(
     assert f"no {group.replace('box', '-box')} tests" in found.notes[absent[0]]
 
 
-def test_neither_model_is_changed(case: Case, innocent: Classifier) -> None:
+def test_neither_model_is_changed(case: Case, innocent: Model) -> None:
     before = innocent.digest(), case.victim.digest()
     case.measure(Suspect.plain(innocent, COMPUTE), "weights")
     assert (innocent.digest(), case.victim.digest()) == before
 
 
-def test_values_are_the_metrics_of_both_models_outputs(case: Case, innocent: Classifier) -> None:
+def test_values_are_the_metrics_of_both_models_outputs(case: Case, innocent: Model) -> None:
     """By hand, from the definitions: own tests for NOD, every test for LOD."""
     both = [
         COMPUTE.activations(model, case.whitebox.images, [case.layer], neurons)[case.layer]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
@@ -18,20 +18,20 @@ from tests.defenders.conftest import COMPUTE
 from tests.defenders.deepjudge.conftest import Thieves
 from tests.defenders.weights.rewritings import OTHER_SHAPE, SAME_SHAPE
 
-Compare = Callable[[Classifier], Consistency]
+Compare = Callable[[Model], Consistency]
 
 
 @pytest.fixture
-def compare(victim: Classifier, pool: Examples) -> Compare:
+def compare(victim: Model, pool: Examples) -> Compare:
     return lambda model: consistency(victim, model, pool.images, COMPUTE)
 
 
-def test_the_victim_is_exactly_itself(compare: Compare, victim: Classifier) -> None:
+def test_the_victim_is_exactly_itself(compare: Compare, victim: Model) -> None:
     assert compare(victim.copy()) == Consistency("exact", 0.0)
 
 
 def test_how_many_batches_normalisation_has_seen_is_no_difference(
-    compare: Compare, victim: Classifier
+    compare: Compare, victim: Model
 ) -> None:
     saved = victim.copy()
     for name, tensor in saved.state_dict().items():
@@ -41,9 +41,7 @@ def test_how_many_batches_normalisation_has_seen_is_no_difference(
 
 
 @pytest.mark.parametrize("name", SAME_SHAPE)
-def test_the_victim_rewritten_is_equivalent(
-    compare: Compare, victim: Classifier, name: str
-) -> None:
+def test_the_victim_rewritten_is_equivalent(compare: Compare, victim: Model, name: str) -> None:
     found = compare(SAME_SHAPE[name](victim, Rng(5)))
     assert found.kind == "equivalent"
     assert found.difference <= 1e-3
@@ -51,7 +49,7 @@ def test_the_victim_rewritten_is_equivalent(
 
 @pytest.mark.parametrize("name", OTHER_SHAPE)
 def test_the_victim_with_neurons_added_is_brought_back(
-    compare: Compare, victim: Classifier, name: str
+    compare: Compare, victim: Model, name: str
 ) -> None:
     assert compare(OTHER_SHAPE[name](victim, Rng(5))).kind == "equivalent"
 
@@ -71,7 +69,7 @@ def test_the_same_answers_from_another_architecture_are_the_same_function(
 
 
 def test_a_changed_neuron_that_no_probe_excites_is_not_the_same_weights(
-    victim: Classifier, pool: Examples
+    victim: Model, pool: Examples
 ) -> None:
     """A channel that is silent before and after: the answers agree, the weights do not."""
     silent = victim.copy()
@@ -86,7 +84,7 @@ def test_a_changed_neuron_that_no_probe_excites_is_not_the_same_weights(
 
 
 def test_the_same_weights_behind_another_normalisation_are_another_model(
-    compare: Compare, victim: Classifier
+    compare: Compare, victim: Model
 ) -> None:
     card = victim.card.model_copy(update={"mean": (0.9,)})
     other = build(card, Rng(0))
@@ -101,11 +99,11 @@ def test_a_model_that_was_trained_on_is_different(compare: Compare, stolen: Thie
     assert 1e-3 < found.difference < 2
 
 
-def test_an_independent_model_is_different(compare: Compare, innocent: Classifier) -> None:
+def test_an_independent_model_is_different(compare: Compare, innocent: Model) -> None:
     assert compare(innocent).kind == "different"
 
 
-def test_a_model_that_answers_nothing_is_different(compare: Compare, victim: Classifier) -> None:
+def test_a_model_that_answers_nothing_is_different(compare: Compare, victim: Model) -> None:
     broken = victim.copy()
     with torch.no_grad():
         broken.get_submodule("body.fc2").bias.fill_(torch.nan)
@@ -114,14 +112,12 @@ def test_a_model_that_answers_nothing_is_different(compare: Compare, victim: Cla
     json.dumps(found.plain(), allow_nan=False)
 
 
-def test_other_classes_or_inputs_are_different(
-    compare: Compare, task: Task, tiny: Classifier
-) -> None:
+def test_other_classes_or_inputs_are_different(compare: Compare, task: Task, tiny: Model) -> None:
     few = build(task.card.model_copy(update={"n_classes": 5}), Rng(0))
     assert compare(few).kind == compare(tiny).kind == "different"
 
 
-def test_both_are_only_read(compare: Compare, victim: Classifier, innocent: Classifier) -> None:
+def test_both_are_only_read(compare: Compare, victim: Model, innocent: Model) -> None:
     rewritten = SAME_SHAPE["all"](victim, Rng(5))
     before = victim.digest(), rewritten.digest()
     compare(rewritten)

@@ -19,7 +19,7 @@ from arena.game.rules.threat import Output
 from arena.game.sides.attack import Attack
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
@@ -33,7 +33,7 @@ from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.deepjudge.conftest import Thieves
 from tests.defenders.weights.rewritings import permuted
 
-Show = Callable[[Classifier], Suspect]
+Show = Callable[[Model], Suspect]
 SCHEME = DeepJudge(method="pgd", eps=0.15, n_seeds=60, n_whitebox=6, growth_steps=200)
 QUICK = replace(SCHEME, n_whitebox=1, growth_steps=90)
 TUNED = replace(QUICK, eps=0.0, strengths=(0.1, 0.15))
@@ -45,7 +45,7 @@ COPIES: dict[str, Attack] = {
 
 
 @pytest.fixture(scope="session")
-def strangers(task: Task) -> list[Classifier]:
+def strangers(task: Task) -> list[Model]:
     """Innocents that nothing was calibrated on: half of either kind."""
     models = []
     for i, data in enumerate([task.splits.owner] * 2 + [task.splits.other] * 2):
@@ -91,7 +91,7 @@ def test_the_model_is_released_as_it_is(mark: Marking, owner_task: OwnerTask) ->
 
 @pytest.mark.parametrize("access", ["labels", "probabilities", "weights"])
 def test_unseen_innocents_are_not_copies(
-    mark: Marking, strangers: list[Classifier], access: Output
+    mark: Marking, strangers: list[Model], access: Output
 ) -> None:
     for stranger in strangers:
         shown = Suspect.plain(stranger, COMPUTE, access)
@@ -147,7 +147,7 @@ def test_another_label_space_is_judged_by_hidden_layers_alone(
 
 
 def test_what_no_metric_reads_is_not_verified_with_the_reason(
-    mark: Marking, suspect: Show, task: Task, tiny: Classifier
+    mark: Marking, suspect: Show, task: Task, tiny: Model
 ) -> None:
     card = task.card.model_copy(
         update={"n_classes": 5, "architecture": "mlp", "arguments": {"hidden": (4,)}}
@@ -184,7 +184,7 @@ def test_broken_answers_are_not_evidence(mark: Marking) -> None:
 
 
 def test_the_evidence_holds_value_tau_margin_and_vote_of_each_metric_and_part(
-    mark: Marking, suspect: Show, innocent: Classifier
+    mark: Marking, suspect: Show, innocent: Model
 ) -> None:
     verdict = SCHEME.verify(mark(SCHEME).key, suspect(innocent), Rng(0))
     contents = Contents.of(mark(SCHEME).key)
@@ -216,7 +216,7 @@ def test_the_gap_rule_chooses_on_innocents_that_set_no_threshold(mark: Marking) 
 
 
 def test_the_innocents_that_choose_and_those_that_judge_are_disjoint(
-    nulls: list[Classifier],
+    nulls: list[Model],
 ) -> None:
     shown = [Suspect.plain(model, COMPUTE) for model in nulls]
     chosen_on, judged_on = _shared(shown, choose=True)
@@ -226,12 +226,12 @@ def test_the_innocents_that_choose_and_those_that_judge_are_disjoint(
 
 
 def test_no_model_that_is_reported_takes_part_in_protection(
-    owner_task: OwnerTask, nulls: list[Classifier]
+    owner_task: OwnerTask, nulls: list[Model]
 ) -> None:
     """What an owner's task can hand out are the calibration innocents and its own model."""
     asked: list[int] = []
 
-    def calibration() -> list[Classifier]:
+    def calibration() -> list[Model]:
         asked.append(len(nulls))
         return nulls
 
@@ -241,9 +241,7 @@ def test_no_model_that_is_reported_takes_part_in_protection(
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_too_few_innocents_bound_nothing(
-    owner_task: OwnerTask, nulls: list[Classifier], n: int
-) -> None:
+def test_too_few_innocents_bound_nothing(owner_task: OwnerTask, nulls: list[Model], n: int) -> None:
     with pytest.raises(PlayerError, match=f"at least 2 calibration innocents .* found {n}"):
         SCHEME.protect(replace(owner_task, _nulls=lambda: nulls[:n]), Rng(4))
 
@@ -263,7 +261,7 @@ def test_an_accuser_cannot_choose_its_tests(mark: Marking, name: str) -> None:
     assert torch.equal(again.tensors[name], key.tensors[name])
 
 
-def court(suspect: Classifier, nulls: list[Classifier]) -> Court:
+def court(suspect: Model, nulls: list[Model]) -> Court:
     """A judge that compares with models of its own."""
     own = [Suspect.plain(model, COMPUTE) for model in nulls]
     shown = Suspect.plain(suspect, COMPUTE)
@@ -271,7 +269,7 @@ def court(suspect: Classifier, nulls: list[Classifier]) -> Court:
 
 
 def test_an_accuser_cannot_choose_its_negatives(
-    mark: Marking, innocent: Classifier, strangers: list[Classifier]
+    mark: Marking, innocent: Model, strangers: list[Model]
 ) -> None:
     """specs/attacks.md A5: negatives that raise tau make innocents copies, the judge's own do not.
 
@@ -289,7 +287,7 @@ def test_an_accuser_cannot_choose_its_negatives(
 
 
 def test_an_honest_claim_stands_before_the_judges_negatives(
-    mark: Marking, stolen: Thieves, strangers: list[Classifier]
+    mark: Marking, stolen: Thieves, strangers: list[Model]
 ) -> None:
     key = mark(QUICK).key
     copy = stolen(FineTuneLast())
@@ -343,7 +341,7 @@ def test_the_verdict_follows_the_wanted_combination(
 
 
 def test_a_verdict_depends_on_nothing_but_key_and_suspect(
-    mark: Marking, suspect: Show, innocent: Classifier
+    mark: Marking, suspect: Show, innocent: Model
 ) -> None:
     key = mark(SCHEME).key
     first, second = (

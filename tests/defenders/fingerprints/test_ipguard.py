@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from arena.errors import PlayerError
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
@@ -32,7 +32,7 @@ from defenders.triggers.trigger_sets import null_hits_p_value
 from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.weights.rewritings import permuted
 
-Show = Callable[[Classifier], Suspect]
+Show = Callable[[Model], Suspect]
 SCHEME = IPGuard(n_points=60, lr=0.01, n_steps=200, margin=2.0)
 seeds = st.integers(0, 10**6)
 rates = st.lists(st.floats(0, 1, width=16), min_size=1, max_size=8)
@@ -220,7 +220,7 @@ def test_a_fine_tuned_copy_is_recognised(
     assert verdict.statistic >= verdict.threshold
 
 
-def test_an_unseen_innocent_is_spared(mark: Marking, suspect: Show, innocent: Classifier) -> None:
+def test_an_unseen_innocent_is_spared(mark: Marking, suspect: Show, innocent: Model) -> None:
     verdict = SCHEME.verify(mark(SCHEME).key, suspect(innocent), Rng(0))
     assert not verdict.is_copy
     assert verdict.statistic < verdict.threshold
@@ -290,7 +290,7 @@ def test_a_margin_that_nothing_reaches_is_said(owner_task: OwnerTask) -> None:
 
 
 def test_a_suspect_of_other_classes_or_images_is_not_verified(
-    mark: Marking, suspect: Show, task: Task, tiny: Classifier
+    mark: Marking, suspect: Show, task: Task, tiny: Model
 ) -> None:
     few = build(task.card.model_copy(update={"n_classes": 5}), Rng(0))
     for model, reason in ((few, "5 classes apart"), (tiny, "classes apart")):

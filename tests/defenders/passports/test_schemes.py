@@ -19,7 +19,7 @@ from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.compute import captured
 from arena.world.json_values import Json
-from arena.world.models import Classifier, ModelCard, build, pack, unpack
+from arena.world.models import Model, ModelCard, build, pack, unpack
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, History, Hook, Recipe, StepView
@@ -31,7 +31,7 @@ from defenders.passports.training import PrivateBranch
 from tests.defenders.conftest import COMPUTE, LAB
 from tests.world.graph.networks import network, own
 
-Show = Callable[[Classifier], Suspect]
+Show = Callable[[Model], Suspect]
 
 RECIPE = Recipe(epochs=30)
 SEEDS = (0, 1, 2)
@@ -55,7 +55,7 @@ class Witness(Hook):
 
     def after_step(self, view: StepView) -> None:
         if view.step == view.n_steps - 1:
-            assert isinstance(view.model, Classifier)
+            assert isinstance(view.model, Model)
             self.said = COMPUTE.logits(view.model.copy(), self.images)
 
 
@@ -67,7 +67,7 @@ class Watched(Lab):
 
     def train(
         self,
-        model: Classifier,
+        model: Model,
         examples: Examples,
         recipe: Recipe,
         rng: Rng,
@@ -229,7 +229,7 @@ class Entangled(nn.Module):
     ids=["entangled", "residual", "twice-read", "resnet8"],
 )
 def test_a_normalisation_is_that_of_the_convolution_it_reads(
-    model: Classifier, wanted: dict[str, str]
+    model: Model, wanted: dict[str, str]
 ) -> None:
     found = layers.normalised(model, model.card.input_shape)
     assert found == {f"body.{conv}": f"body.{norm}" for conv, norm in wanted.items()}
@@ -267,7 +267,7 @@ def test_protection_costs_as_little_as_promised(owners: list[Owner], task: Task,
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_independent_models_read_like_coins_and_are_spared(
-    owner: Owner, suspect: Show, innocent: Classifier, nulls: list[Classifier], name: str
+    owner: Owner, suspect: Show, innocent: Model, nulls: list[Model], name: str
 ) -> None:
     key = owner.mark(name).key
     verdicts = [SCHEMES[name].verify(key, suspect(m), Rng(0)) for m in (innocent, *nulls)]

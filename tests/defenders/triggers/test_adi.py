@@ -14,14 +14,14 @@ from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.bundle import Bundle
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from attackers.modify.finetune import reset_head
 from defenders.triggers.adi import Adi, head_of, key_material, with_head
 from tests.defenders.conftest import COMPUTE, Marking
 
-Show = Callable[[Classifier], Suspect]
+Show = Callable[[Model], Suspect]
 STRONG = Adi(n_triggers=40, per_batch=12)  # seen often: the task here trains for 88 steps
 SETTINGS = {"n_triggers": 500, "shape": [1, 8, 8], "n_classes": 10}
 
@@ -56,7 +56,7 @@ def test_labels_are_all_that_verification_asks_for(mark: Marking) -> None:
 
 
 def test_innocents_are_near_chance(
-    mark: Marking, suspect: Show, innocent: Classifier, owner_task: OwnerTask
+    mark: Marking, suspect: Show, innocent: Model, owner_task: OwnerTask
 ) -> None:
     for model in (innocent, owner_task.base()):
         verdict = STRONG.verify(mark(STRONG).key, suspect(model), Rng(0))
@@ -94,7 +94,7 @@ def test_the_triggers_are_shown_to_the_referee(mark: Marking) -> None:
 
 
 def test_chance_is_what_the_suspect_makes_it_not_what_the_key_claims(
-    mark: Marking, suspect: Show, innocent: Classifier
+    mark: Marking, suspect: Show, innocent: Model
 ) -> None:
     key = mark(STRONG).key
     boasting = replace(key, settings={**key.settings, "n_classes": 10_000})

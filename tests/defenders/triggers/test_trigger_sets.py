@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.game.court.statistics import binomial_tail
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from defenders.triggers.trigger_sets import (
     TriggerFeed,
@@ -68,7 +68,7 @@ def test_images_keep_their_labels() -> None:
     assert batch.images[:, 0].tolist() == batch.targets.tolist()
 
 
-def test_an_empty_trigger_set_feeds_nothing(tiny: Classifier) -> None:
+def test_an_empty_trigger_set_feeds_nothing(tiny: Model) -> None:
     feed = TriggerFeed(torch.zeros(0, 8), torch.zeros(0, dtype=torch.int64), 2)
     feed.start(tiny, Rng(0), "cpu")
     assert feed.examples(0) is None

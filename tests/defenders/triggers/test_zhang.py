@@ -14,13 +14,13 @@ from arena.errors import PlayerError
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from defenders.triggers.zhang import Zhang, classes_from, pasted, pattern_from
 from tests.defenders.conftest import COMPUTE, Marking
 
-Show = Callable[[Classifier], Suspect]
+Show = Callable[[Model], Suspect]
 SCHEME = Zhang(per_batch=6)
 seeds = st.integers(0, 10**6).map(str)
 
@@ -96,7 +96,7 @@ def test_the_mark_generalises_to_images_that_were_never_shown_with_it(
 
 
 def test_innocents_do_not_know_the_mark(
-    mark: Marking, suspect: Show, innocent: Classifier, owner_task: OwnerTask
+    mark: Marking, suspect: Show, innocent: Model, owner_task: OwnerTask
 ) -> None:
     for model in (innocent, owner_task.base()):
         verdict = SCHEME.verify(mark(SCHEME).key, suspect(model), Rng(0))
@@ -104,7 +104,7 @@ def test_innocents_do_not_know_the_mark(
 
 
 def test_the_key_holds_the_hits_of_the_null_models(
-    mark: Marking, suspect: Show, nulls: list[Classifier]
+    mark: Marking, suspect: Show, nulls: list[Model]
 ) -> None:
     key = mark(SCHEME).key
     target, triggers = key.settings["target"], SCHEME.trigger_images(key)
@@ -138,7 +138,7 @@ def test_without_a_protocol_the_seed_is_thrown_away(owner_task: OwnerTask) -> No
     assert replace(SCHEME, protocol="none").protect(owner_task, Rng(4)).key.seed == ""
 
 
-def test_rows_of_a_table_have_no_corner(owner_task: OwnerTask, tiny: Classifier) -> None:
+def test_rows_of_a_table_have_no_corner(owner_task: OwnerTask, tiny: Model) -> None:
     with pytest.raises(PlayerError, match=r"expected images for a pattern.*try adi"):
         SCHEME.protect(replace(owner_task, card=tiny.card), Rng(4))
 

@@ -8,26 +8,26 @@ import torch
 from torch import Tensor
 
 from arena.world.graph import Group, LayerGraph, Plan, flip, permute, rebuild, scale
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 
 N_DUMMIES = 4
 
 
-def permuted(model: Classifier, rng: Rng) -> Classifier:
+def permuted(model: Model, rng: Rng) -> Model:
     """Every group's units in a random order."""
     g = rng.torch()
     return permute(model, {x: torch.randperm(x.n_units, generator=g) for x in _groups(model)})
 
 
-def scaled(model: Classifier, rng: Rng) -> Classifier:
+def scaled(model: Model, rng: Rng) -> Model:
     """Every unit multiplied by 2 ** U(-2, 2), its consumers divided."""
     g = rng.torch()
     factors = {x: 2 ** (4 * torch.rand(x.n_units, generator=g) - 2) for x in _groups(model)}
     return scale(model, factors)
 
 
-def flipped(model: Classifier, rng: Rng) -> Classifier:
+def flipped(model: Model, rng: Rng) -> Model:
     """A random half of each group's units with reversed signs.
 
     Exactly half: as many signs as are left over in a mean over filters, so much of it survives.
@@ -37,12 +37,12 @@ def flipped(model: Classifier, rng: Rng) -> Classifier:
     return flip(model, {x: _half(x.n_units, g) for x in groups})
 
 
-def all_three(model: Classifier, rng: Rng) -> Classifier:
+def all_three(model: Model, rng: Rng) -> Model:
     """Flipped, scaled, then permuted."""
     return permuted(scaled(flipped(model, rng), rng), rng)
 
 
-def clique(model: Classifier, rng: Rng) -> Classifier:
+def clique(model: Model, rng: Rng) -> Model:
     """Four units more in each group, alike and cancelling, at random places."""
     g = rng.torch()
 
@@ -55,7 +55,7 @@ def clique(model: Classifier, rng: Rng) -> Classifier:
     return _rebuilt(model, plan, g)
 
 
-def split(model: Classifier, rng: Rng) -> Classifier:
+def split(model: Model, rng: Rng) -> Model:
     """Four units of each group in two copies that share its outputs, at random places."""
     g = rng.torch()
 
@@ -69,7 +69,7 @@ def split(model: Classifier, rng: Rng) -> Classifier:
     return _rebuilt(model, plan, g)
 
 
-Rewriting = Callable[[Classifier, Rng], Classifier]
+Rewriting = Callable[[Model, Rng], Model]
 SAME_SHAPE: dict[str, Rewriting] = {
     "permute": permuted,
     "scale": scaled,
@@ -79,7 +79,7 @@ SAME_SHAPE: dict[str, Rewriting] = {
 OTHER_SHAPE: dict[str, Rewriting] = {"clique": clique, "split": split}
 
 
-def _groups(model: Classifier) -> tuple[Group, ...]:
+def _groups(model: Model) -> tuple[Group, ...]:
     return LayerGraph.of(model).groups
 
 
@@ -89,9 +89,7 @@ def _half(n: int, generator: torch.Generator) -> Tensor:
     return signs
 
 
-def _rebuilt(
-    model: Classifier, plan: Callable[[Group], Plan], generator: torch.Generator
-) -> Classifier:
+def _rebuilt(model: Model, plan: Callable[[Group], Plan], generator: torch.Generator) -> Model:
     plans = {}
     for group in _groups(model):
         made = plan(group)

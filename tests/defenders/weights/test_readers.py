@@ -19,7 +19,7 @@ from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
 from arena.world.json_values import Json
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Recipe
@@ -32,7 +32,7 @@ from defenders.weights.uchida import Uchida
 from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.weights.rewritings import OTHER_SHAPE, SAME_SHAPE
 
-Show = Callable[[Classifier], Suspect]
+Show = Callable[[Model], Suspect]
 
 SCHEMES: dict[str, WhiteBox] = {
     "uchida": Uchida(strength=0.6, verifier="aligned"),  # the task here trains for 88 steps
@@ -71,11 +71,11 @@ def literal(name: str) -> WhiteBox:
     return replace(SCHEMES[name], verifier="literal")
 
 
-def read(scheme: WhiteBox, key: Key, model: Classifier) -> Verdict:
+def read(scheme: WhiteBox, key: Key, model: Model) -> Verdict:
     return scheme.verify(key, Suspect.plain(model, COMPUTE), Rng(0))
 
 
-def rewritten(name: str, move: str, mark: Marking, seed: int = 0) -> tuple[Key, Classifier]:
+def rewritten(name: str, move: str, mark: Marking, seed: int = 0) -> tuple[Key, Model]:
     protected = mark(SCHEMES[name])
     return protected.key, (SAME_SHAPE | OTHER_SHAPE)[move](protected.model, Rng(seed).child(move))
 
@@ -138,7 +138,7 @@ def test_by_index_alone_the_victim_has_a_p_value_below_one_in_a_million(
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_independent_models_are_spared_at_both_levels(
-    mark: Marking, innocent: Classifier, owner_task: OwnerTask, name: str
+    mark: Marking, innocent: Model, owner_task: OwnerTask, name: str
 ) -> None:
     for scheme in (SCHEMES[name], literal(name)):
         key = mark(scheme).key
@@ -158,7 +158,7 @@ def test_a_learnt_extractor_takes_the_unmarked_twin_for_the_victim(
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_read_by_index_an_independent_model_is_like_coins(
-    mark: Marking, innocent: Classifier, name: str
+    mark: Marking, innocent: Model, name: str
 ) -> None:
     assert 0.3 < read(literal(name), mark(literal(name)).key, innocent).statistic < 0.7
 
@@ -207,7 +207,7 @@ def test_alignment_brings_every_mark_back(mark: Marking, name: str, move: str) -
 
 @pytest.mark.parametrize("name", ["greedy", "deepsigns"])
 def test_an_independent_model_is_made_similar_by_alignment_so_null_models_must_judge(
-    mark: Marking, nulls: list[Classifier], name: str
+    mark: Marking, nulls: list[Model], name: str
 ) -> None:
     key = mark(SCHEMES[name]).key
     n = len(key.tensors["bits"].flatten()) if name == "deepsigns" else key.settings["n_bits"]

@@ -19,7 +19,7 @@ from arena.game.court.statistics import binomial_tail, least_hits
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import StepView
@@ -35,7 +35,7 @@ from defenders.weights.uchida import (
 )
 from tests.defenders.conftest import COMPUTE, Marking
 
-Show = Callable[[Classifier], Suspect]
+Show = Callable[[Model], Suspect]
 STRONG = Uchida(n_bits=32, strength=0.3)  # fewer bits: the task here trains for 88 steps
 
 
@@ -73,7 +73,7 @@ def test_the_default_layer_is_the_first_inner_one_with_room(task: Task) -> None:
     assert target_layer(model, 100) == names[2]
 
 
-def fresh_matches(models: list[Classifier], n_keys: int) -> Tensor:
+def fresh_matches(models: list[Model], n_keys: int) -> Tensor:
     """Return how many of 64 bits (n_keys, n_models) of fresh keys match in each model."""
     layer = target_layer(models[0], 64)
     carriers = torch.stack([carrier(layers.weight(m, layer).detach()) for m in models], 1)  # (M, n)
@@ -85,7 +85,7 @@ def fresh_matches(models: list[Classifier], n_keys: int) -> Tensor:
     return torch.stack(matches)
 
 
-def test_p_values_are_those_of_a_fair_coin_under_fresh_keys(innocent: Classifier) -> None:
+def test_p_values_are_those_of_a_fair_coin_under_fresh_keys(innocent: Model) -> None:
     """The carrier is that of a trained convolution; its key alone is drawn, 3,000 times."""
     matches = fresh_matches([innocent], 3000)[:, 0].numpy()
     edges = [0, *range(26, 40), 65]  # classes of at least 100 expected
@@ -98,7 +98,7 @@ def test_p_values_are_those_of_a_fair_coin_under_fresh_keys(innocent: Classifier
 
 
 def test_one_key_accuses_two_of_a_dozen_innocents_no_more_often_than_by_chance(
-    nulls: list[Classifier],
+    nulls: list[Model],
 ) -> None:
     """Verdicts of one key could depend on each other through what independent models share."""
     accused = (fresh_matches(nulls, 1500) >= least_hits(64, 0.5, 0.01)).sum(1)  # (n_keys,)
@@ -122,12 +122,12 @@ def test_what_channels_have_in_common_survives_a_shuffle_of_them(mark: Marking) 
     assert 20 < n_caught < 500
 
 
-def test_a_model_with_one_layer_is_marked_there(tiny: Classifier) -> None:
+def test_a_model_with_one_layer_is_marked_there(tiny: Model) -> None:
     assert target_layer(tiny, 12) == layers.head(tiny, tiny.card.input_shape)
 
 
 def test_more_bits_than_any_layer_holds_are_refused_with_the_number_that_fits(
-    tiny: Classifier,
+    tiny: Model,
 ) -> None:
     with pytest.raises(PlayerError, match=r"room for 13 bits.*use at most 12 bits"):
         target_layer(tiny, 13)
@@ -147,7 +147,7 @@ def test_key_material_is_normal_and_fair_and_follows_from_the_seed_alone() -> No
     assert 15 < int(one["bits"].sum()) < 49  # never all ones
 
 
-def test_the_extra_loss_is_the_sum_over_bits_of_the_cross_entropy(tiny: Classifier) -> None:
+def test_the_extra_loss_is_the_sum_over_bits_of_the_cross_entropy(tiny: Model) -> None:
     layer = layers.head(tiny, tiny.card.input_shape)
     material = key_material("a", 5, 24)
     hook = Embedding(layer, material["matrix"], material["bits"], 0.5)
@@ -167,7 +167,7 @@ def test_the_owner_reads_every_bit_from_its_own_model(mark: Marking, suspect: Sh
     assert verdict.p_value == pytest.approx(2**-32)
 
 
-def test_an_innocent_reads_like_coins(mark: Marking, suspect: Show, innocent: Classifier) -> None:
+def test_an_innocent_reads_like_coins(mark: Marking, suspect: Show, innocent: Model) -> None:
     verdict = STRONG.verify(mark(STRONG).key, suspect(innocent), Rng(0))
     assert 0.3 < verdict.statistic < 0.7
     assert not verdict.is_copy

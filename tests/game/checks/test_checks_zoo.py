@@ -29,7 +29,7 @@ ATTACKS = {
     ),
     "Raises": ("delivers: expected the move to deliver, it raised IndexError: no such layer",),
     "DeliversSomethingElse": (
-        "delivers: expected a Deliverable from run, found Classifier; return Deliverable(model)",
+        "delivers: expected a Deliverable from run, found Model; return Deliverable(model)",
     ),
     "NeverStops": (
         "delivers: expected a trial of at most 1000 images_queried, found more; declare smaller "
@@ -207,7 +207,7 @@ DEFENSES = {
     ),
     "Raises": ("protects: expected protect to return, it raised IndexError: no such layer",),
     "ReleasesSomethingElse": (
-        "protects: expected Protected from protect, found Classifier; return Protected(model, key)",
+        "protects: expected Protected from protect, found Model; return Protected(model, key)",
     ),
     "NeverStops": (
         "protects: expected a trial of at most 50 models, found more; declare smaller settings in "

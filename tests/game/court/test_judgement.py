@@ -27,7 +27,7 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Recipe
@@ -53,7 +53,7 @@ def owner(task: Task) -> Protected:
 
 
 @pytest.fixture(scope="module")
-def strangers(task: Task) -> list[Classifier]:
+def strangers(task: Task) -> list[Model]:
     return [build(task.card, Rng(50 + i)) for i in range(6)]
 
 
@@ -72,14 +72,14 @@ def test_the_untouched_victim_is_recognised(task: Task, owner: Protected) -> Non
     assert (found.kept, found.agreement, found.payoff, found.removed) == (1.0, 1.0, 0.0, False)
 
 
-def test_a_stranger_is_not(task: Task, owner: Protected, strangers: list[Classifier]) -> None:
+def test_a_stranger_is_not(task: Task, owner: Protected, strangers: list[Model]) -> None:
     found = referee(task, owner).judge(Deliverable(strangers[0]), [], Rng(0))
     assert not found.verdict.is_copy
     assert found.payoff == found.kept < 0.3
     assert not found.removed  # it lost too much accuracy
 
 
-def _nan(model: Classifier) -> Classifier:
+def _nan(model: Model) -> Model:
     with torch.no_grad():
         model.body.fc1.weight[0, 0] = math.nan
     return model
@@ -90,7 +90,7 @@ def _nan(model: Classifier) -> Classifier:
     [
         (lambda m, t: Deliverable(_nan(m)), InvalidDeliverable, "NaN or infinity in body.fc1"),
         (lambda m, t: Deliverable(), RuleViolation, "expected a deliverable of .*, found nothing"),
-        (lambda m, t: m, PlayerError, "expected a Deliverable from the attack, found Classifier"),
+        (lambda m, t: m, PlayerError, "expected a Deliverable from the attack, found Model"),
         (
             lambda m, t: Deliverable(build(t.card.model_copy(update={"n_classes": 4}), Rng(0))),
             InvalidDeliverable,
@@ -108,7 +108,7 @@ def _nan(model: Classifier) -> Classifier:
 def test_what_cannot_be_judged_is_refused(
     task: Task,
     owner: Protected,
-    spoil: Callable[[Classifier, Task], Deliverable],
+    spoil: Callable[[Model, Task], Deliverable],
     kind: type[Exception],
     match: str,
 ) -> None:
@@ -218,7 +218,7 @@ def forged(owner: Protected, seed: str = "") -> Key:
 
 
 def dispute(
-    owner: Protected, claim: Key, protocol: Protocol, strangers: list[Classifier], time: int
+    owner: Protected, claim: Key, protocol: Protocol, strangers: list[Model], time: int
 ) -> Ruling:
     register = Register()
     if protocol != "none":
@@ -251,7 +251,7 @@ def dispute(
 )
 def test_a_key_forged_after_the_fact_wins_only_where_nothing_dates_or_derives_it(
     owner: Protected,
-    strangers: list[Classifier],
+    strangers: list[Model],
     protocol: Protocol,
     time: int,
     winner: str,
@@ -264,7 +264,7 @@ def test_a_key_forged_after_the_fact_wins_only_where_nothing_dates_or_derives_it
 
 
 def test_a_claim_that_does_not_verify_is_sent_away(
-    owner: Protected, strangers: list[Classifier]
+    owner: Protected, strangers: list[Model]
 ) -> None:
     tensors = {**owner.key.tensors, "bits": 1 - owner.key.tensors["bits"]}
     wrong = Key("uchida", "", owner.key.settings, tensors)
@@ -274,7 +274,7 @@ def test_a_claim_that_does_not_verify_is_sent_away(
 
 
 def test_a_malformed_key_loses_instead_of_breaking_the_court(
-    owner: Protected, strangers: list[Classifier]
+    owner: Protected, strangers: list[Model]
 ) -> None:
     for key in (Key("uchida"), Key("uchida", "", owner.key.settings, {"matrix": torch.zeros(1)})):
         ruling = dispute(owner, key, "none", strangers, 11)
@@ -283,14 +283,14 @@ def test_a_malformed_key_loses_instead_of_breaking_the_court(
 
 
 def test_a_seed_that_expands_to_something_else_is_found(
-    owner: Protected, strangers: list[Classifier]
+    owner: Protected, strangers: list[Model]
 ) -> None:
     ruling = dispute(owner, forged(owner, seed="ab" * 32), "seeded", strangers, 11)
     assert ruling.reasons == ("the claimed key is not what its seed expands to",)
 
 
 def test_a_commitment_must_be_bound_to_a_model_that_can_be_shown(
-    owner: Protected, strangers: list[Classifier]
+    owner: Protected, strangers: list[Model]
 ) -> None:
     claim = forged(owner)
     register = Register()

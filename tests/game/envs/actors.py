@@ -16,13 +16,13 @@ from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 
 LAYER = "body.fc1"
 
 
-def marked(model: Classifier, value: float) -> Classifier:
+def marked(model: Model, value: float) -> Model:
     with torch.no_grad():
         model.get_submodule(LAYER).weight[0, 0] = value
     return model

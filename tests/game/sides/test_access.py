@@ -17,13 +17,13 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Recipe
 
 
-def granted(victim: Classifier, task: Task, **fields: Any) -> tuple[Access, Gatekeeper]:
+def granted(victim: Model, task: Task, **fields: Any) -> tuple[Access, Gatekeeper]:
     grants = ThreatModel(**{"output": "probabilities", **fields})
     gate = Gatekeeper(grants, victim, Meters(grants.budget), Compute(), data=task.splits.thief)
     return Access(gate.answer, grants, task.card, Compute()), gate
@@ -38,7 +38,7 @@ def pictures(n: int) -> torch.Tensor:
     [("labels", (6,)), ("top-k", (6, 10)), ("probabilities", (6, 10)), ("logits", (6, 10))],
 )
 def test_each_level_shows_what_it_says(
-    trained: Classifier, task: Task, output: str, shape: tuple[int, ...]
+    trained: Model, task: Task, output: str, shape: tuple[int, ...]
 ) -> None:
     access, _ = granted(trained, task, output=output, top_k=3)
     answers = access.query(pictures(6))
@@ -52,28 +52,26 @@ def test_each_level_shows_what_it_says(
         torch.testing.assert_close(answers, logits)
 
 
-def test_rounded_answers_have_that_many_decimals(trained: Classifier, task: Task) -> None:
+def test_rounded_answers_have_that_many_decimals(trained: Model, task: Task) -> None:
     access, _ = granted(trained, task, decimals=2)
     answers = access.query(pictures(20)).double() * 100
     torch.testing.assert_close(answers, answers.round(), atol=1e-4, rtol=0)
 
 
-def test_an_answer_without_decimals_reveals_one_bit_a_class(
-    trained: Classifier, task: Task
-) -> None:
+def test_an_answer_without_decimals_reveals_one_bit_a_class(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, decimals=0)
     access.query(pictures(3))
     assert gate.meters.reading()["bits_revealed"] == 3 * 10
 
 
-def test_soft_answers_are_rows_at_every_level(trained: Classifier, task: Task) -> None:
+def test_soft_answers_are_rows_at_every_level(trained: Model, task: Task) -> None:
     for output in ("labels", "probabilities", "logits"):
         access, _ = granted(trained, task, output=output)
         rows = access.soft_answers(pictures(4))
         torch.testing.assert_close(rows.sum(1), torch.ones(4))
 
 
-def test_every_image_is_billed_and_repeats_are_told_apart(trained: Classifier, task: Task) -> None:
+def test_every_image_is_billed_and_repeats_are_told_apart(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, max_batch=4)
     access.query(pictures(6))
     access.query(torch.cat([pictures(6), pictures(2)]))
@@ -83,7 +81,7 @@ def test_every_image_is_billed_and_repeats_are_told_apart(trained: Classifier, t
     assert read["bits_revealed"] == pytest.approx(14 * 10 * 7 * math.log2(10))
 
 
-def test_a_label_reveals_the_logarithm_of_the_classes(trained: Classifier, task: Task) -> None:
+def test_a_label_reveals_the_logarithm_of_the_classes(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, output="labels")
     access.query(pictures(3))
     assert gate.meters.reading()["bits_revealed"] == pytest.approx(3 * math.log2(10))
@@ -93,7 +91,7 @@ def test_a_label_reveals_the_logarithm_of_the_classes(trained: Classifier, task:
     "budget", [{"images_queried": 5}, {"images_unique": 5}, {"calls": 1, "images_queried": 5}]
 )
 def test_a_batch_that_fits_in_part_is_answered_in_part(
-    trained: Classifier, task: Task, budget: dict[str, int]
+    trained: Model, task: Task, budget: dict[str, int]
 ) -> None:
     access, gate = granted(trained, task, budget=Budget(**budget))
     assert len(access.query(pictures(8))) == 5
@@ -102,14 +100,14 @@ def test_a_batch_that_fits_in_part_is_answered_in_part(
     assert gate.meters.reading()["images_queried"] == 5
 
 
-def test_nothing_is_answered_past_the_budget(trained: Classifier, task: Task) -> None:
+def test_nothing_is_answered_past_the_budget(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, budget=Budget(images_queried=0))
     gate.compute = None  # type: ignore[assignment]  # it would fail if the victim were asked
     with pytest.raises(BudgetExceeded, match="the budget of 0 images_queried is spent"):
         access.query(pictures(1))
 
 
-def test_rounds_are_a_budget_too(trained: Classifier, task: Task) -> None:
+def test_rounds_are_a_budget_too(trained: Model, task: Task) -> None:
     access, _ = granted(trained, task, budget=Budget(rounds=1))
     access.query(pictures(2))
     with pytest.raises(BudgetExceeded, match="rounds"):
@@ -126,7 +124,7 @@ def test_rounds_are_a_budget_too(trained: Classifier, task: Task) -> None:
     ],
 )
 def test_strange_inputs_are_refused(
-    trained: Classifier, task: Task, images: torch.Tensor, match: str
+    trained: Model, task: Task, images: torch.Tensor, match: str
 ) -> None:
     access, gate = granted(trained, task)
     with pytest.raises(RuleViolation, match=match):
@@ -134,17 +132,17 @@ def test_strange_inputs_are_refused(
     assert gate.meters.reading()["images_queried"] == 0
 
 
-def test_real_inputs_are_a_grant(trained: Classifier, task: Task) -> None:
+def test_real_inputs_are_a_grant(trained: Model, task: Task) -> None:
     access, _ = granted(trained, task, real_inputs=True)
     assert len(access.query(torch.randn(3, 1, 8, 8, generator=Rng(0).torch()))) == 3
 
 
-def test_float64_answers_are_a_grant(trained: Classifier, task: Task) -> None:
+def test_float64_answers_are_a_grant(trained: Model, task: Task) -> None:
     access, _ = granted(trained, task, double=True)
     assert access.query(pictures(2)).dtype == torch.float64
 
 
-def test_weights_are_handed_over_as_copies(trained: Classifier, task: Task) -> None:
+def test_weights_are_handed_over_as_copies(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, output="weights")
     before = gate.victim.digest()
     stolen = access.model()
@@ -166,27 +164,27 @@ def test_weights_are_handed_over_as_copies(trained: Classifier, task: Task) -> N
     ],
 )
 def test_what_is_not_granted_is_refused(
-    trained: Classifier, task: Task, fields: dict[str, Any], request_: Any, match: str
+    trained: Model, task: Task, fields: dict[str, Any], request_: Any, match: str
 ) -> None:
     access, _ = granted(trained, task, **fields)
     with pytest.raises(RuleViolation, match=match):
         request_(access)
 
 
-def test_no_key_is_within_reach(trained: Classifier, task: Task) -> None:
+def test_no_key_is_within_reach(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, output="weights")
     assert not any("key" in name or "protect" in name for name in dir(gate) if name[0] != "_")
     assert set(vars(access)) == {"_channel", "grants", "card", "lab"}
 
 
-def test_labels_of_own_data_are_a_grant(trained: Classifier, task: Task) -> None:
+def test_labels_of_own_data_are_a_grant(trained: Model, task: Task) -> None:
     blind, _ = granted(trained, task)
     seeing, _ = granted(trained, task, data_labels=True)
     assert int(blind.data().labels.sum()) == 0
     assert torch.equal(seeing.data().labels, task.splits.thief.labels)
 
 
-def test_own_training_is_on_the_meter(trained: Classifier, task: Task) -> None:
+def test_own_training_is_on_the_meter(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, budget=Budget(steps=3))
     model = access.lab.build(access.card, Rng(0))
     with pytest.raises(BudgetExceeded, match="the budget of 3 steps is spent"):
@@ -195,7 +193,7 @@ def test_own_training_is_on_the_meter(trained: Classifier, task: Task) -> None:
     assert (read["steps"], read["images_backward"], read["models"]) == (3, 96, 1)
 
 
-def test_a_toolbox_is_on_the_meter(trained: Classifier, task: Task) -> None:
+def test_a_toolbox_is_on_the_meter(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, output="weights")
     view = access.lab.frozen(access.model())
     view(pictures(5).requires_grad_(True)).sum().backward()
@@ -204,7 +202,7 @@ def test_a_toolbox_is_on_the_meter(trained: Classifier, task: Task) -> None:
     assert (read["images_forward"], read["images_backward"]) == (7, 5)
 
 
-def test_calls_of_the_verifier_are_none_unless_granted(trained: Classifier, task: Task) -> None:
+def test_calls_of_the_verifier_are_none_unless_granted(trained: Model, task: Task) -> None:
     access, _ = granted(trained, task)
     with pytest.raises(BudgetExceeded, match="verifier_calls"):
         access.verify(Deliverable(trained))
@@ -215,14 +213,14 @@ def test_calls_of_the_verifier_are_none_unless_granted(trained: Classifier, task
         granted_access.verify(Deliverable(trained))
 
 
-def test_a_commitment_is_late_once_the_victim_was_touched(trained: Classifier, task: Task) -> None:
+def test_a_commitment_is_late_once_the_victim_was_touched(trained: Model, task: Task) -> None:
     access, _ = granted(trained, task, precommit=True)
     assert access.commit("a" * 64)["time"] == 0
     access.query(pictures(1))
     assert access.commit("b" * 64)["time"] > PUBLICATION
 
 
-def test_without_the_grant_every_commitment_is_late(trained: Classifier, task: Task) -> None:
+def test_without_the_grant_every_commitment_is_late(trained: Model, task: Task) -> None:
     access, _ = granted(trained, task)
     assert access.commit("a" * 64)["time"] > PUBLICATION
 

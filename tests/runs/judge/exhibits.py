@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from arena.game.sides.player import PlayerSpec
-from arena.world.models import Classifier, build, save_model
+from arena.world.models import Model, build, save_model
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Examples, Recipe, Trainer
@@ -23,7 +23,7 @@ def make_exhibits(folder: Path) -> None:
     own, other = Examples.of(task.splits.owner), Examples.of(task.splits.other)
     trainer = Trainer(task.compute)
 
-    def trained(seed: int, examples: Examples) -> Classifier:
+    def trained(seed: int, examples: Examples) -> Model:
         model = build(task.card, Rng(seed))
         trainer.train(model, examples, Recipe(epochs=10), Rng(seed))
         return model

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from arena.world import layers
 from arena.world.graph import Group, LayerGraph, Plan, expand_kernel, flip, permute, rebuild, scale
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.models.registry import Builder, family
 from arena.world.rng import Rng
 
@@ -53,17 +53,15 @@ def network(builder: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
     return builder
 
 
-def own(name: str, seed: int = 1) -> Classifier:
+def own(name: str, seed: int = 1) -> Model:
     return _lively(f"graph-test:{name}", _SHAPE, {}, seed)
 
 
-def zoo(name: str, seed: int = 1) -> Classifier:
+def zoo(name: str, seed: int = 1) -> Model:
     return _lively(*ZOO[name], seed)
 
 
-def _lively(
-    name: str, shape: tuple[int, ...], arguments: dict[str, object], seed: int
-) -> Classifier:
+def _lively(name: str, shape: tuple[int, ...], arguments: dict[str, object], seed: int) -> Model:
     """Build a model with biases, and normalisation that fits its activations but is not idle."""
     card = ModelCard(
         architecture=name,
@@ -86,17 +84,17 @@ def _lively(
     return model.eval()
 
 
-def inputs(model: Classifier, n_inputs: int, seed: int = 2) -> Tensor:
+def inputs(model: Model, n_inputs: int, seed: int = 2) -> Tensor:
     return torch.rand(n_inputs, *model.card.input_shape, generator=Rng(seed).torch())
 
 
-def difference(one: Classifier, other: Classifier, n_inputs: int = 8) -> float:
+def difference(one: Model, other: Model, n_inputs: int = 8) -> float:
     x = inputs(one, n_inputs)
     with torch.no_grad():
         return float((one(x) - other(x)).abs().max())
 
 
-def weight_error(one: Classifier, other: Classifier) -> float:
+def weight_error(one: Model, other: Model) -> float:
     """Return the largest relative difference between tensors of the same name."""
     state = other.state_dict()
     return max(
@@ -106,7 +104,7 @@ def weight_error(one: Classifier, other: Classifier) -> float:
     )
 
 
-def groups(model: Classifier) -> tuple[Group, ...]:
+def groups(model: Model) -> tuple[Group, ...]:
     return LayerGraph.of(model).groups
 
 
@@ -144,39 +142,39 @@ def idle_plan(group: Group, _draw: torch.Generator) -> Plan:
     return Plan.keep(n).split(torch.tensor([0, n - 1]), torch.zeros(2, n))
 
 
-def shuffled(model: Classifier, draw: torch.Generator) -> Classifier:
+def shuffled(model: Model, draw: torch.Generator) -> Model:
     return permute(model, {g: draw_order(g, draw) for g in groups(model)})
 
 
-def scaled(model: Classifier, draw: torch.Generator) -> Classifier:
+def scaled(model: Model, draw: torch.Generator) -> Model:
     return scale(model, {g: draw_factors(g, draw) for g in groups(model) if g.may_scale})
 
 
-def flipped(model: Classifier, draw: torch.Generator) -> Classifier:
+def flipped(model: Model, draw: torch.Generator) -> Model:
     return flip(model, {g: draw_signs(g, draw) for g in groups(model) if g.may_flip})
 
 
-def all_three(model: Classifier, draw: torch.Generator) -> Classifier:
+def all_three(model: Model, draw: torch.Generator) -> Model:
     return flipped(scaled(shuffled(model, draw), draw), draw)
 
 
-def split(model: Classifier, draw: torch.Generator) -> Classifier:
+def split(model: Model, draw: torch.Generator) -> Model:
     return rebuild(model, {g: split_plan(g, draw) for g in groups(model) if g.may_resize})
 
 
-def clique(model: Classifier, draw: torch.Generator) -> Classifier:
+def clique(model: Model, draw: torch.Generator) -> Model:
     return rebuild(model, {g: clique_plan(g, draw) for g in groups(model) if g.may_resize})
 
 
-def idle(model: Classifier, draw: torch.Generator) -> Classifier:
+def idle(model: Model, draw: torch.Generator) -> Model:
     return rebuild(model, {g: idle_plan(g, draw) for g in groups(model) if g.may_resize})
 
 
-def grown(model: Classifier, _draw: torch.Generator) -> Classifier:
+def grown(model: Model, _draw: torch.Generator) -> Model:
     return expand_kernel(model, layers.convolutions(model, model.card.input_shape))
 
 
-def everything(model: Classifier, draw: torch.Generator) -> Classifier:
+def everything(model: Model, draw: torch.Generator) -> Model:
     return grown(all_three(split(clique(model, draw), draw), draw), draw)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from arena.errors import ArenaError, NotComparable
 from arena.world.compute import Compute
 from arena.world.graph import AlignmentReport, LayerGraph, Plan, align, rebuild, scale
-from arena.world.models import Classifier, ModelCard, build, restore
+from arena.world.models import Model, ModelCard, build, restore
 from arena.world.rng import Rng
 from tests.world.graph.networks import (
     NETWORKS,
@@ -24,9 +24,7 @@ from tests.world.graph.networks import (
 ALIGNABLE = sorted({n.__name__ for n in NETWORKS} - {"TiedParameter", "TwoNames", "Branching"})
 
 
-def aligned(
-    suspect: Classifier, reference: Classifier, n_probes: int = 96
-) -> tuple[Classifier, AlignmentReport]:
+def aligned(suspect: Model, reference: Model, n_probes: int = 96) -> tuple[Model, AlignmentReport]:
     return align(suspect, reference, inputs(reference, n_probes, seed=11), Compute())
 
 
@@ -34,11 +32,11 @@ def total(report: AlignmentReport, field: str) -> int:
     return sum(getattr(group, field) for group in report.groups)
 
 
-def edited(model: Classifier, changes: dict[str, Tensor]) -> Classifier:
+def edited(model: Model, changes: dict[str, Tensor]) -> Model:
     return restore(model.card, {**model.state_dict(), **changes})
 
 
-def noisy(model: Classifier, share: float) -> Classifier:
+def noisy(model: Model, share: float) -> Model:
     """Add noise of a share of each tensor's own spread to the weights."""
     draw = Rng(12).torch()
     return edited(
@@ -87,7 +85,7 @@ def test_a_mark_that_is_read_by_index_comes_back() -> None:
     reference = zoo("cnn8")
     key = torch.randn(64, 144, generator=Rng(8).torch())
 
-    def bits(model: Classifier) -> Tensor:
+    def bits(model: Model) -> Tensor:
         carrier = model.state_dict()["body.conv2.weight"].mean(0).flatten()
         return key[:, : len(carrier)] @ carrier > 0
 
@@ -216,7 +214,7 @@ def test_a_suspect_whose_outputs_overflow_is_not_comparable() -> None:
         aligned(edited(reference, huge), reference)
 
 
-def _plain(name: str, shape: tuple[int, ...], **arguments: object) -> Classifier:
+def _plain(name: str, shape: tuple[int, ...], **arguments: object) -> Model:
     card = ModelCard(
         architecture=name,
         arguments=arguments,

@@ -14,7 +14,7 @@ from torch import nn
 from arena.errors import ModelError
 from arena.world.bundle import Bundle
 from arena.world.models import (
-    Classifier,
+    Model,
     ModelCard,
     build,
     load_model,
@@ -36,12 +36,12 @@ CARD = ModelCard(
 
 
 @pytest.fixture
-def model() -> Classifier:
+def model() -> Model:
     return build(CARD, Rng(1))
 
 
 @pytest.fixture
-def saved(model: Classifier, tmp_path: Path) -> Path:
+def saved(model: Model, tmp_path: Path) -> Path:
     save_model(model, tmp_path / "victim.safetensors")
     return tmp_path / "victim.safetensors"
 
@@ -99,7 +99,7 @@ def test_packing_and_unpacking_changes_nothing(
     assert torch.equal(again(x), model(x))
 
 
-def test_a_bundle_shares_no_memory_with_the_model(model: Classifier) -> None:
+def test_a_bundle_shares_no_memory_with_the_model(model: Model) -> None:
     before, bundle = model.digest(), pack(model)
     first = unpack(bundle)
     for tensor in bundle.tensors.values():
@@ -108,12 +108,12 @@ def test_a_bundle_shares_no_memory_with_the_model(model: Classifier) -> None:
 
 
 @pytest.mark.parametrize("data", [{}, {"card": {"architecture": "mlp"}}, {"card": None}, []])
-def test_a_bundle_without_a_valid_card_is_refused(model: Classifier, data: object) -> None:
+def test_a_bundle_without_a_valid_card_is_refused(model: Model, data: object) -> None:
     with pytest.raises(ModelError, match=r"card"):
         unpack(Bundle(data, pack(model).tensors))  # type: ignore[arg-type]
 
 
-def test_an_unknown_architecture_is_refused(model: Classifier) -> None:
+def test_an_unknown_architecture_is_refused(model: Model) -> None:
     plain = {**CARD.plain(), "architecture": "mpl"}
     with pytest.raises(ModelError, match=r"did you mean 'mlp'"):
         unpack(Bundle({"card": plain}, pack(model).tensors))
@@ -122,11 +122,11 @@ def test_an_unknown_architecture_is_refused(model: Classifier) -> None:
 # --- save and load ---
 
 
-def test_a_saved_model_comes_back_the_same(model: Classifier, saved: Path) -> None:
+def test_a_saved_model_comes_back_the_same(model: Model, saved: Path) -> None:
     assert load_model(saved).digest() == model.digest()
 
 
-def test_the_card_beside_the_weights_can_be_read(model: Classifier, saved: Path) -> None:
+def test_the_card_beside_the_weights_can_be_read(model: Model, saved: Path) -> None:
     beside = json.loads(saved.with_name("victim.card.json").read_text())
     assert ModelCard.read(beside["card"]) == CARD
     assert beside["n_parameters"] == model.n_parameters
@@ -138,7 +138,7 @@ def test_nothing_but_the_two_files_is_left(saved: Path) -> None:
     assert names == ["victim.card.json", "victim.safetensors"]
 
 
-def test_the_weights_alone_are_enough(model: Classifier, saved: Path) -> None:
+def test_the_weights_alone_are_enough(model: Model, saved: Path) -> None:
     saved.with_name("victim.card.json").unlink()
     assert load_model(saved).digest() == model.digest()
 
@@ -149,13 +149,13 @@ def test_saving_again_replaces_both_files(saved: Path) -> None:
     assert load_model(saved).digest() == other.digest()
 
 
-def test_folders_are_made(model: Classifier, tmp_path: Path) -> None:
+def test_folders_are_made(model: Model, tmp_path: Path) -> None:
     save_model(model, tmp_path / "a" / "b.safetensors")
     assert load_model(tmp_path / "a" / "b.safetensors").digest() == model.digest()
 
 
 def test_a_failed_save_keeps_the_old_weights(
-    model: Classifier, saved: Path, monkeypatch: pytest.MonkeyPatch
+    model: Model, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_fd: int) -> None:
         raise OSError(28, "No space left on device")
@@ -167,7 +167,7 @@ def test_a_failed_save_keeps_the_old_weights(
     assert [path.name for path in saved.parent.iterdir()] == ["victim.safetensors"]
 
 
-def test_only_safetensors_are_written(model: Classifier, tmp_path: Path) -> None:
+def test_only_safetensors_are_written(model: Model, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"saved as .safetensors files"):
         save_model(model, tmp_path / "victim.pt")
 
@@ -193,7 +193,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
         load_model(tmp_path / "nothing.safetensors")
 
 
-def test_nan_weights_in_a_file_are_refused(model: Classifier, tmp_path: Path) -> None:
+def test_nan_weights_in_a_file_are_refused(model: Model, tmp_path: Path) -> None:
     model.body.get_submodule("fc1").weight.data[0, 0] = float("nan")
     save_model(model, tmp_path / "bad.safetensors")
     with pytest.raises(ModelError, match=r"body.fc1.weight holds NaN"):
@@ -202,7 +202,7 @@ def test_nan_weights_in_a_file_are_refused(model: Classifier, tmp_path: Path) ->
 
 @pytest.mark.parametrize("metadata", [{"data": "no json"}, {"data": "3"}, {"data": "[" * 9000}])
 def test_unreadable_plain_data_are_refused(
-    model: Classifier, tmp_path: Path, metadata: dict[str, str]
+    model: Model, tmp_path: Path, metadata: dict[str, str]
 ) -> None:
     save_file(model.state_dict(), tmp_path / "m.safetensors", metadata)
     with pytest.raises(ModelError):
@@ -294,7 +294,7 @@ def test_a_checkpoint_with_code_is_refused_and_not_run(write, tmp_path: Path) ->
 @pytest.mark.parametrize("with_prefix", [True, False])
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".safetensors"])
 def test_a_plain_state_dict_is_imported(
-    model: Classifier, tmp_path: Path, suffix: str, with_prefix: bool
+    model: Model, tmp_path: Path, suffix: str, with_prefix: bool
 ) -> None:
     path = tmp_path / f"weights{suffix}"
     state = (model if with_prefix else model.body).state_dict()
@@ -305,7 +305,7 @@ def test_a_plain_state_dict_is_imported(
     assert load_state_dict_file(path, CARD).digest() == model.digest()
 
 
-def test_safetensors_without_a_card_say_where_to_turn(model: Classifier, tmp_path: Path) -> None:
+def test_safetensors_without_a_card_say_where_to_turn(model: Model, tmp_path: Path) -> None:
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
     with pytest.raises(ModelError, match=r"no card.*use load_state_dict_file"):
         load_model(tmp_path / "weights.safetensors")

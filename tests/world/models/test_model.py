@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from arena.errors import ModelError
-from arena.world.models import Classifier, ModelCard, build, registry, restore
+from arena.world.models import Model, ModelCard, build, registry, restore
 from arena.world.models.tensors import MAX_BYTES
 from arena.world.rng import Rng
 
@@ -22,12 +22,12 @@ CARD = ModelCard(
 
 
 @pytest.fixture
-def model() -> Classifier:
+def model() -> Model:
     return build(CARD, Rng(1))
 
 
 @pytest.fixture
-def state(model: Classifier) -> dict[str, Tensor]:
+def state(model: Model) -> dict[str, Tensor]:
     return {key: value.clone() for key, value in model.state_dict().items()}
 
 
@@ -46,12 +46,12 @@ def test_build_and_restore_leave_the_global_generator_alone(state: dict[str, Ten
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_the_global_generator_does_not_reach_the_weights(model: Classifier) -> None:
+def test_the_global_generator_does_not_reach_the_weights(model: Model) -> None:
     torch.rand(17)
     assert build(CARD, Rng(1)).digest() == model.digest()
 
 
-def test_threads_that_build_at_once_do_not_disturb_each_other(model: Classifier) -> None:
+def test_threads_that_build_at_once_do_not_disturb_each_other(model: Model) -> None:
     digests: list[str] = []
     threads = [
         threading.Thread(target=lambda: digests.append(build(CARD, Rng(1)).digest()))
@@ -105,7 +105,7 @@ def test_each_channel_or_column_has_its_own_constants(
         assert torch.allclose(found[:, channel], expected)
 
 
-def test_the_constants_follow_the_model_but_are_not_in_its_state(model: Classifier) -> None:
+def test_the_constants_follow_the_model_but_are_not_in_its_state(model: Model) -> None:
     assert all(name.startswith("body.") for name in model.state_dict())
     assert model.double().normalise.mean.dtype == torch.float64
 
@@ -113,7 +113,7 @@ def test_the_constants_follow_the_model_but_are_not_in_its_state(model: Classifi
 # --- copies and digests ---
 
 
-def test_a_copy_shares_no_memory(model: Classifier) -> None:
+def test_a_copy_shares_no_memory(model: Model) -> None:
     before, copy = model.digest(), model.copy()
     assert copy.digest() == before
     with torch.no_grad():
@@ -122,7 +122,7 @@ def test_a_copy_shares_no_memory(model: Classifier) -> None:
     assert copy.digest() != before == model.digest()
 
 
-def test_the_digest_sees_every_tensor(model: Classifier) -> None:
+def test_the_digest_sees_every_tensor(model: Model) -> None:
     seen = {model.digest()}
     for tensor in model.state_dict().values():
         tensor.view(-1)[0] += 1
@@ -130,14 +130,14 @@ def test_the_digest_sees_every_tensor(model: Classifier) -> None:
     assert len(seen) == len(model.state_dict()) + 1
 
 
-def test_the_digest_sees_the_card_but_not_memory_layout_or_mode(model: Classifier) -> None:
+def test_the_digest_sees_the_card_but_not_memory_layout_or_mode(model: Model) -> None:
     before = model.digest()
     assert model.train().to(memory_format=torch.channels_last).digest() == before
     model.card = CARD.model_copy(update={"mean": (0.26,)})
     assert model.digest() != before
 
 
-def test_frozen_parameters_are_not_counted_as_trainable(model: Classifier) -> None:
+def test_frozen_parameters_are_not_counted_as_trainable(model: Model) -> None:
     all_parameters = model.n_parameters
     model.body.get_submodule("fc2").requires_grad_(False)
     assert model.n_parameters == all_parameters - (64 * 3 + 3)
@@ -147,7 +147,7 @@ def test_frozen_parameters_are_not_counted_as_trainable(model: Classifier) -> No
 
 
 def test_a_restored_model_is_the_same_and_shares_no_memory(
-    model: Classifier, state: dict[str, Tensor]
+    model: Model, state: dict[str, Tensor]
 ) -> None:
     restored = restore(CARD, state)
     x = torch.rand(5, 1, 8, 8, generator=Rng(2).torch())
@@ -165,7 +165,7 @@ def test_a_restored_model_can_be_trained(state: dict[str, Tensor]) -> None:
 
 
 def test_non_contiguous_tensors_are_restored_contiguous(
-    model: Classifier, state: dict[str, Tensor]
+    model: Model, state: dict[str, Tensor]
 ) -> None:
     state["body.fc1.weight"] = state["body.fc1.weight"].t().contiguous().t()
     restored = restore(CARD, state)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from arena.errors import ModelError
-from arena.world.models import Classifier, ModelCard, build, pack, restore, unpack
+from arena.world.models import Model, ModelCard, build, pack, restore, unpack
 from arena.world.models.resize import resize
 from arena.world.rng import Rng
 
@@ -26,7 +26,7 @@ def as_resized(plain: ModelCard) -> ModelCard:
     return plain.model_copy(update={"resized": True})
 
 
-def state_of(model: Classifier) -> dict[str, Tensor]:
+def state_of(model: Model) -> dict[str, Tensor]:
     return {key: value.clone() for key, value in model.state_dict().items()}
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from arena.errors import EndpointError
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import Form, write_answers
@@ -26,7 +26,7 @@ GOOD = Reply(write_answers(torch.tensor([[0.2, 0.3, 0.5]]).repeat(10, 1), "json"
 
 
 @pytest.fixture
-def server(tiny: Classifier) -> Iterator[ModelServer]:
+def server(tiny: Model) -> Iterator[ModelServer]:
     """A server of the tiny model; it answers probabilities."""
     served = ModelServer(tiny)
     with running(served):
@@ -61,23 +61,21 @@ class Time:
 
 
 @pytest.mark.parametrize("form", ["json", "npy"])
-def test_it_answers_what_the_model_answers(
-    server: ModelServer, tiny: Classifier, form: Form
-) -> None:
+def test_it_answers_what_the_model_answers(server: ModelServer, tiny: Model, form: Form) -> None:
     remote = RemoteModel(Endpoint(url=server.url, form=form, batch=4), 3)
     assert torch.allclose(remote(IMAGES), Compute().probabilities(tiny, IMAGES), atol=1e-6)
     assert (remote.meter.images, remote.meter.requests, remote.meter.retries) == (10, 3, 0)
     assert remote(IMAGES[:0]).shape == (0, 3)
 
 
-def test_a_suspect_may_be_one(server: ModelServer, tiny: Classifier) -> None:
+def test_a_suspect_may_be_one(server: ModelServer, tiny: Model) -> None:
     remote = RemoteModel(Endpoint(url=server.url), 3)
     suspect = Suspect(remote, "probabilities", (8,), 3)
     assert torch.equal(suspect.labels(IMAGES), Compute().labels(tiny, IMAGES))
     assert suspect.n_queries == remote.meter.images == 10
 
 
-def test_labels_are_enough_where_labels_are_wanted(tiny: Classifier) -> None:
+def test_labels_are_enough_where_labels_are_wanted(tiny: Model) -> None:
     served = ModelServer(tiny, "labels")
     with running(served):
         endpoint = Endpoint(url=served.url)
@@ -221,7 +219,7 @@ def test_the_server_refuses_what_is_no_batch(server: ModelServer) -> None:
             remote._persist(body)
 
 
-def test_a_port_that_is_taken_is_said(server: ModelServer, tiny: Classifier) -> None:
+def test_a_port_that_is_taken_is_said(server: ModelServer, tiny: Model) -> None:
     with pytest.raises(EndpointError, match="expected a free port"):
         ModelServer(tiny, port=server.server_address[1])
     with pytest.raises(EndpointError, match="expected a free port"):

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from arena.errors import ArenaError, BudgetExceeded
 from arena.world import layers
 from arena.world.compute import Compute
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Augment, Examples, Hook, Recipe, StepView, Trainer, soft
 
 
-def fresh(task: Task) -> Classifier:
+def fresh(task: Task) -> Model:
     return build(task.card, Rng(0))
 
 
@@ -33,7 +33,7 @@ def changed(before: Mapping[str, Tensor], model: nn.Module) -> set[str]:
     return {name for name, t in model.state_dict().items() if not torch.equal(before[name], t)}
 
 
-def test_training_teaches(trained: Classifier, task: Task) -> None:
+def test_training_teaches(trained: Model, task: Task) -> None:
     test = task.splits.test
     assert Compute().accuracy(trained, test.images, test.labels) > 0.9
 
@@ -141,7 +141,7 @@ def test_soft_and_hard_labels_of_certainty_train_alike(task: Task) -> None:
         torch.testing.assert_close(rows.state_dict()[name], tensor, atol=1e-4, rtol=1e-3)
 
 
-def test_distillation_pulls_towards_the_teacher(task: Task, trained: Classifier) -> None:
+def test_distillation_pulls_towards_the_teacher(task: Task, trained: Model) -> None:
     data = task.splits.thief
     teacher = Compute().logits(trained, data.images)
     student = build(task.card_for("mlp"), Rng(4))
@@ -216,7 +216,7 @@ def test_a_recipe_is_checked(fields: dict[str, object], match: str) -> None:
         Recipe().but(**fields)
 
 
-def test_the_head_is_found_by_running_the_model(trained: Classifier) -> None:
+def test_the_head_is_found_by_running_the_model(trained: Model) -> None:
     assert layers.head(trained, (1, 8, 8)) == "body.fc2"
     assert layers.weighted(trained, (1, 8, 8))[0] == "body.conv1"
     assert "body.relu1" in layers.activations(trained, (1, 8, 8))

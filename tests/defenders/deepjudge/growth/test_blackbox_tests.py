@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
 from defenders.deepjudge.growth.blackbox_tests import (
@@ -50,7 +50,7 @@ def lead(logits: Tensor, labels: Tensor) -> Tensor:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("steps", ["scaled", "projected", "repository"])
 def test_examples_are_images_of_the_same_shape_and_nothing_else_changes(
-    victim: Classifier, seeds: Examples, method: Method, steps: Steps
+    victim: Model, seeds: Examples, method: Method, steps: Steps
 ) -> None:
     before, state, digest = seeds.images.clone(), torch.get_rng_state(), victim.digest()
     how = Generator(method=method, eps=0.1, steps=steps, n_cw_steps=5)
@@ -64,7 +64,7 @@ def test_examples_are_images_of_the_same_shape_and_nothing_else_changes(
     assert victim.digest() == digest
 
 
-def test_fgsm_is_one_step_of_eps_uphill(victim: Classifier, seeds: Examples) -> None:
+def test_fgsm_is_one_step_of_eps_uphill(victim: Model, seeds: Examples) -> None:
     def loss(logits: Tensor, index: Tensor) -> Tensor:
         return nn.functional.cross_entropy(logits, seeds.targets[index], reduction="none")
 
@@ -93,7 +93,7 @@ def test_unprojected_pgd_starts_at_random_and_takes_all_its_steps(
     assert float(moved.abs().max()) <= start + 10 * step + 1e-6
 
 
-def test_scaled_pgd_moves_by_at_most_twice_eps(victim: Classifier, seeds: Examples) -> None:
+def test_scaled_pgd_moves_by_at_most_twice_eps(victim: Model, seeds: Examples) -> None:
     how = Generator(eps=0.1, steps="scaled")
     moved = adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(0))
     assert 0.15 < float((moved - seeds.images).abs().max()) <= 0.2 + 1e-6
@@ -109,7 +109,7 @@ def test_projected_pgd_stays_in_the_ball_at_every_step() -> None:
     assert float(toward.max()) == pytest.approx(0.1)
 
 
-def test_the_repositorys_steps_do_not_heed_eps(victim: Classifier, seeds: Examples) -> None:
+def test_the_repositorys_steps_do_not_heed_eps(victim: Model, seeds: Examples) -> None:
     how = Generator(eps=0.03, steps="repository")
     moved = adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(0))
     assert 0.3 < float((moved - seeds.images).abs().max()) <= 0.03 + 10 * 0.03 + 1e-6
@@ -117,7 +117,7 @@ def test_the_repositorys_steps_do_not_heed_eps(victim: Classifier, seeds: Exampl
 
 @pytest.mark.parametrize("confidence", [0.5, 2.0, 5.0])
 def test_what_cw_gets_wrong_is_wrong_by_the_confidence(
-    victim: Classifier, seeds: Examples, confidence: float
+    victim: Model, seeds: Examples, confidence: float
 ) -> None:
     how = Generator(method="cw", confidence=confidence)
     moved = adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(0))
@@ -152,7 +152,7 @@ def test_a_lead_keeps_the_order_of_the_wrong_logits() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_stream_makes_the_same_examples(
-    victim: Classifier, seeds: Examples, method: Method
+    victim: Model, seeds: Examples, method: Method
 ) -> None:
     how = Generator(method=method, n_cw_steps=20)
     one, again, other = (

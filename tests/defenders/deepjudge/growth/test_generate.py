@@ -11,7 +11,7 @@ from torch import Tensor
 
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
-from arena.world.models import Classifier, build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Free
@@ -49,7 +49,7 @@ def bytes_of(images: Tensor) -> list[bytes]:
 
 
 def test_seeds_are_the_most_certain_of_the_share_that_the_seed_draws(
-    victim: Classifier, pool: Examples
+    victim: Model, pool: Examples
 ) -> None:
     all_right = seed_images(SEED, victim, pool, PLAN.but(n_seeds=10**6), LAB)
     few = seed_images(SEED, victim, pool, PLAN.but(n_seeds=10), LAB)
@@ -62,9 +62,7 @@ def test_seeds_are_the_most_certain_of_the_share_that_the_seed_draws(
     assert set(bytes_of(all_right.images)) <= shown
 
 
-def test_nobody_who_knows_pool_and_victim_knows_the_seeds(
-    victim: Classifier, pool: Examples
-) -> None:
+def test_nobody_who_knows_pool_and_victim_knows_the_seeds(victim: Model, pool: Examples) -> None:
     """An accuser cannot choose them either: they follow from what it committed to."""
     one, again, other = (
         bytes_of(seed_images(seed, victim, pool, PLAN, LAB).images) for seed in (SEED, SEED, OTHER)
@@ -75,7 +73,7 @@ def test_nobody_who_knows_pool_and_victim_knows_the_seeds(
 
 @pytest.mark.parametrize("how", METHODS, ids=lambda how: f"{how.title} {how.steps}")
 def test_only_successful_examples_are_kept_so_rob_of_the_victim_is_0(
-    victim: Classifier, seeds: Examples, how: Generator
+    victim: Model, seeds: Examples, how: Generator
 ) -> None:
     """specs/blackbox.md A.10."""
     tests = blackbox_tests(SEED, victim, seeds, how, LAB)
@@ -86,13 +84,13 @@ def test_only_successful_examples_are_kept_so_rob_of_the_victim_is_0(
 
 
 def test_a_generator_too_weak_to_turn_anything_makes_no_tests(
-    victim: Classifier, seeds: Examples
+    victim: Model, seeds: Examples
 ) -> None:
     assert len(blackbox_tests(SEED, victim, seeds, Generator(eps=1e-6), LAB)) == 0
 
 
 def test_whitebox_tests_exceed_the_bound_of_their_neuron_on_the_victim(
-    case: Case, victim: Classifier, pool: Examples
+    case: Case, victim: Model, pool: Examples
 ) -> None:
     """specs/blackbox.md A.10: phi > m * the largest output on the pool."""
     largest = COMPUTE.activations(victim, pool.images, [PLAN.layer], neurons)[PLAN.layer].amax(0)
@@ -105,7 +103,7 @@ def test_whitebox_tests_exceed_the_bound_of_their_neuron_on_the_victim(
 
 
 def test_dead_neurons_have_no_tests_and_are_reported(
-    victim: Classifier, seeds: Examples, pool: Examples
+    victim: Model, seeds: Examples, pool: Examples
 ) -> None:
     """A channel that BatchNorm and ReLU hold at 0, and those that no image reached in time."""
     maimed = victim.copy()
@@ -121,7 +119,7 @@ def test_dead_neurons_have_no_tests_and_are_reported(
     assert set(untested) == set(range(32)) - set(tests.neuron.tolist())
 
 
-def test_growth_is_on_the_meter(victim: Classifier, seeds: Examples, pool: Examples) -> None:
+def test_growth_is_on_the_meter(victim: Model, seeds: Examples, pool: Examples) -> None:
     spent: dict[str, float] = {}
 
     class Counting(Free):
@@ -159,7 +157,7 @@ def test_without_a_hidden_layer_there_are_no_whitebox_tests(
 
 
 def test_a_case_derives_from_its_seed_and_no_other(
-    case: Case, victim: Classifier, pool: Examples
+    case: Case, victim: Model, pool: Examples
 ) -> None:
     quick = PLAN.but(n_whitebox=1, growth=Growth(n_steps=60))
     one, again, other = (make_case(seed, victim, pool, quick, LAB) for seed in (SEED, SEED, OTHER))
@@ -184,7 +182,7 @@ def test_rounding_is_forgiven_and_a_swapped_label_or_image_is_not(case: Case, gr
 class Answers:
     """Suspects with a known Rob: the first tests of each batch get the true class, or none does."""
 
-    def __init__(self, victim: Classifier, share: float) -> None:
+    def __init__(self, victim: Model, share: float) -> None:
         self.victim, self.share = victim, share
 
     def suspect(self, tests_of: Cases) -> Suspect:
@@ -199,7 +197,7 @@ class Answers:
 
 
 def test_the_gap_is_the_innocents_mean_robd_minus_the_copies(
-    victim: Classifier, seeds: Examples
+    victim: Model, seeds: Examples
 ) -> None:
     """RobD by definition, against the victim; suspects whose Rob is known beforehand."""
     how = Generator(eps=0.2)
@@ -222,7 +220,7 @@ def test_the_widest_gap_wins_the_first_of_equals() -> None:
 
 
 def test_a_generator_that_turns_few_seeds_is_left_out_unless_all_do(
-    victim: Classifier, seeds: Examples, nulls: list[Classifier]
+    victim: Model, seeds: Examples, nulls: list[Model]
 ) -> None:
     zoo = Zoo([Suspect.plain(nulls[0], COMPUTE)], [Suspect.plain(victim, COMPUTE)])
     weak, strong = Generator(eps=0.03), Generator(eps=0.2)
@@ -232,7 +230,7 @@ def test_a_generator_that_turns_few_seeds_is_left_out_unless_all_do(
 
 
 def test_no_generator_that_makes_no_tests_is_chosen_over_one_that_does(
-    victim: Classifier, seeds: Examples
+    victim: Model, seeds: Examples
 ) -> None:
     """Without a test there is no gap: the empty set must not beat a small or negative one."""
     copies = [Suspect.plain(victim, COMPUTE)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from arena.errors import NotComparable
 from arena.world.compute import Compute
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.training import Examples
 from defenders.deepjudge.growth.neuron_function import ChainPath, Path, WholePath, path_to
@@ -33,7 +33,7 @@ LAYERS = {
 CHAINS = {"first", "second", "behind a pool", "no norms", "lenet", "lenet, norms"}
 
 
-def model_of(architecture: str, arguments: dict[str, object]) -> Classifier:
+def model_of(architecture: str, arguments: dict[str, object]) -> Model:
     """An untrained model whose normalisations have seen something."""
     card = ModelCard(
         architecture=architecture,
@@ -106,7 +106,7 @@ def test_an_own_path_stops_at_the_layer() -> None:
 
 
 def test_bounds_are_a_multiple_of_the_largest_output_on_the_references(
-    victim: Classifier, pool: Examples
+    victim: Model, pool: Examples
 ) -> None:
     outputs = COMPUTE.activations(victim, pool.images, ["body.relu2"])["body.relu2"]
     largest = outputs.double().numpy().mean(axis=(2, 3)).max(axis=0)
@@ -143,7 +143,7 @@ def by_hand(climb: Callable[[Tensor], Tensor], seed: Tensor, bound: float, how: 
 @pytest.mark.parametrize("chunk", [1, 3, 128])
 @pytest.mark.parametrize("layer", ["body.relu1", "body.relu4"])
 def test_tests_are_those_of_a_loop_over_seeds_and_neurons(
-    victim: Classifier, seeds: Examples, layer: str, chunk: int
+    victim: Model, seeds: Examples, layer: str, chunk: int
 ) -> None:
     """Also says that a row that has arrived is frozen, and that neither order nor chunk matters."""
     how = Growth(n_steps=60, chunk=chunk, lr=0.02)
@@ -228,7 +228,7 @@ def test_memory_is_bounded_by_the_chunk_and_progress_ends_at_all_pairs() -> None
     assert all(0 <= done <= 20 for done, _ in told)
 
 
-def test_tests_are_not_clipped_to_pixels(victim: Classifier, seeds: Examples) -> None:
+def test_tests_are_not_clipped_to_pixels(victim: Model, seeds: Examples) -> None:
     bounds = reference_bounds(victim, "body.relu2", seeds.images, 3.0, COMPUTE)
     path = path_to(victim, "body.relu2", Compute())
     found = grow(path, seeds.images[:2].contiguous(), bounds, Growth(n_steps=100, lr=0.03))

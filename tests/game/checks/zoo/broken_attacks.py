@@ -14,7 +14,7 @@ from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
-from arena.world.models import Classifier
+from arena.world.models import Model
 from arena.world.rng import Rng
 
 
@@ -40,7 +40,7 @@ class Honest(Attack):
     def run(self, access: Access, rng: Rng) -> Deliverable:
         return Deliverable(self.shaken(access.model(), rng))
 
-    def shaken(self, model: Classifier, rng: Rng) -> Classifier:
+    def shaken(self, model: Model, rng: Rng) -> Model:
         weight = list(model.parameters())[-2]
         noise = torch.randn(weight.shape, generator=rng.torch())
         with torch.no_grad():

@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 
 from arena.errors import ModelError
-from arena.world.models import Classifier, ModelCard, build
+from arena.world.models import Model, ModelCard, build
 from arena.world.models.nets.blocks import initialise
 from arena.world.rng import Rng
 
@@ -16,7 +16,7 @@ HIDDEN = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.ReLU)
 SILENT = (nn.Flatten, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Identity, nn.Dropout)
 
 
-def make(name: str, shape: tuple[int, ...], n_classes: int = 10, **arguments: object) -> Classifier:
+def make(name: str, shape: tuple[int, ...], n_classes: int = 10, **arguments: object) -> Model:
     card = ModelCard(
         architecture=name,
         arguments=arguments,

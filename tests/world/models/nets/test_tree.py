@@ -11,7 +11,7 @@ from torch import Tensor
 from arena.errors import ArenaError, ModelError
 from arena.game.rules.meters import Meters
 from arena.world.compute import Compute
-from arena.world.models import Classifier, ModelCard, build, pack, unpack
+from arena.world.models import Model, ModelCard, build, pack, unpack
 from arena.world.models.nets.tree import DecisionTree, Node
 from arena.world.models.registry import fit_of
 from arena.world.rng import Rng
@@ -23,7 +23,7 @@ def card(task: Task, leaves: int = 32) -> ModelCard:
     return task.card_for("tree", {"leaves": leaves})
 
 
-def grown(task: Task, leaves: int = 32, targets: Tensor | None = None) -> Classifier:
+def grown(task: Task, leaves: int = 32, targets: Tensor | None = None) -> Model:
     model = build(card(task, leaves), Rng(0))
     own = task.splits.owner
     examples = Examples(own.images, own.labels if targets is None else targets)
