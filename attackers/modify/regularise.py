@@ -118,7 +118,7 @@ class FeaturePenalty(Hook):
     def loss(self, view: StepView) -> Tensor | None:
         """Return the penalty, summed over the layers and averaged over the images."""
         classes = view.targets if view.targets.dim() == 1 else view.targets.argmax(1)
-        total = torch.zeros((), device=view.logits.device)
+        total = torch.zeros((), device=view.outputs.device)
         for name in self.layers:
             maps = view.activations[name].float().flatten(1)  # (B, entries)
             if self.norm == "mean":

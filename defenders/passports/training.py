@@ -190,7 +190,7 @@ class PrivateBranch(Branch):
         for place, (scale, shift) in zip(self.places, pairs, strict=True):
             norm = place.norm.removeprefix(self._prefix)
             given |= {f"{norm}.weight": scale, f"{norm}.bias": shift}
-        shared = view.activations[self.layers[0]] if self.layers else view.images
+        shared = view.activations[self.layers[0]] if self.layers else view.inputs
         logits = functional_call(self._tail, given, (shared,))
         return loss + F.cross_entropy(logits.float(), view.targets)
 

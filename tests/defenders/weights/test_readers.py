@@ -311,7 +311,7 @@ def test_distillation_learns_from_the_twins_answers_and_no_label(owner_task: Own
 
 def spec(name: str, **settings: Json) -> MatchSpec:
     return MatchSpec(
-        task={},  # type: ignore[arg-type]
+        task={},
         owner=name,
         defense=PlayerSpec(name=name, settings=settings),
         thief="none",
