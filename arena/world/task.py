@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 
 from arena.world.compute import Compute, Precision
-from arena.world.data import Dataset, load
+from arena.world.data import Dataset, input_shape, load
 from arena.world.json_values import Frozen, Json
 from arena.world.models import ModelCard
 from arena.world.rng import Rng
@@ -76,6 +76,24 @@ def _loaded(spec_json: str, cache: Path | None) -> Task:
         std=std,
     )
     return Task(spec, splits, card)
+
+
+def outline(spec: TaskSpec) -> ModelCard:
+    """Return the card of a task's models before its data are loaded.
+
+    It tells what can be built: its statistics are none, and two classes stand for any number.
+
+    Raises:
+        DataError: there are no such data. ModelError: the card is not valid.
+    """
+    return ModelCard(
+        architecture=spec.model,
+        arguments=spec.arguments,
+        n_classes=2,
+        input_shape=input_shape(spec.data),
+        mean=(0.0,),
+        std=(1.0,),
+    )
 
 
 def load_task(spec: TaskSpec, cache: Path | None = None) -> Task:

@@ -54,7 +54,7 @@ def _attackers() -> Table:
 
 
 def _needs(player: type[Attack]) -> str:
-    return needs_in_words(player.needs)
+    return needs_in_words(player.needs) + _task_needs(player)
 
 
 def _defenders() -> Table:
@@ -65,8 +65,13 @@ def _defenders() -> Table:
 
 
 def _reads(player: type[Defense]) -> str:
-    task = f"; task: {', '.join(sorted(player.task_needs))}" if player.task_needs else ""
-    return f"{player.reads}{task}"
+    return player.reads + _task_needs(player)
+
+
+def _task_needs(player: type[Player]) -> str:
+    """Return what a player with its default settings needs of a task, as the game reads it."""
+    needs = sorted(player().needs_of_task)
+    return f"; task: {', '.join(needs)}" if needs else ""
 
 
 def _scenarios() -> Table:
