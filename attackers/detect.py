@@ -135,7 +135,7 @@ class Detector:
         for _ in range(_N_STEPS):
             optimiser.zero_grad()
             loss = F.binary_cross_entropy_with_logits(made.net(inputs)[:, 0], truth)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
         return made
 

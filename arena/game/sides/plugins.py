@@ -58,6 +58,12 @@ def _import(path: Path) -> ModuleType:
     sys.modules[path.stem] = module  # dataclasses look their module up by name
     try:
         specification.loader.exec_module(module)
+    except SystemExit as error:
+        del sys.modules[path.stem]
+        raise RegistryError(
+            f"{path.name} ended the program (sys.exit({error.code!r})) while it was imported; "
+            'put what is to run as a program under `if __name__ == "__main__":`'
+        ) from error
     except Exception as error:
         del sys.modules[path.stem]
         raise RegistryError(

@@ -151,7 +151,7 @@ class _Run:
             loss = _loss(view.logits.float(), view.targets, self.recipe)
             for extra in (hook.loss(view) for hook in self.hooks):
                 loss = loss if extra is None else loss + extra
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._each("before_step", view)
         if self.recipe.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -142,7 +143,7 @@ def test_the_rng_decides(thief: Thief, attack: Attack) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"bits": 0}, {"finetune_after": -1}])
-def test_no_bits_and_negative_epochs_are_refused(settings: dict[str, int]) -> None:
+def test_no_bits_and_negative_epochs_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="at least 1 bit and 0 epochs"):
         replace(PLAIN, **settings)
 

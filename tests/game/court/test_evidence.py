@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -172,7 +173,7 @@ def test_removal_is_judged_on_one_side(caught: bool, suspect: float, expected: b
 
 
 def verdict(statistic: float, threshold: float, copies: str) -> Verdict:
-    side = "low" if copies == "low" else "high"
+    side: Literal["low", "high"] = "low" if copies == "low" else "high"
     return Verdict(False, 1.0, statistic, threshold, "x", side, "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -107,9 +108,9 @@ def test_dead_neurons_have_no_tests_and_are_reported(
 ) -> None:
     """A channel that BatchNorm and ReLU hold at 0, and those that no image reached in time."""
     maimed = victim.copy()
-    norm = maimed.get_submodule("body.norm2")
     with torch.no_grad():
-        norm.weight[3], norm.bias[3] = 0.0, -1.0
+        maimed.get_parameter("body.norm2.weight")[3] = 0.0
+        maimed.get_parameter("body.norm2.bias")[3] = -1.0
     few = Examples(seeds.images[:3], seeds.targets[:3])
     tests = whitebox_tests(maimed, few, pool, PLAN, LAB)
     bounds = reference_bounds(maimed, PLAN.layer, pool.images, 3.0, COMPUTE)
@@ -171,7 +172,8 @@ def test_rounding_is_forgiven_and_a_swapped_label_or_image_is_not(case: Case, gr
     tests: Cases = getattr(case, group)
 
     def but(**changes: Tensor) -> Case:
-        return dataclasses.replace(case, **{group: dataclasses.replace(tests, **changes)})
+        part: dict[str, Any] = {group: dataclasses.replace(tests, **changes)}
+        return dataclasses.replace(case, **part)
 
     assert derives(case, but(images=tests.images + 1e-6))
     assert not derives(case, but(images=tests.images.flip(0)))
