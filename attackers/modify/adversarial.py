@@ -51,7 +51,7 @@ def attacked(lab: Lab, model: Model, clean: Examples, how: Pgd, rng: Rng) -> Exa
 @attack("adversarial-training")
 @dataclass(frozen=True, kw_only=True)
 class AdversarialTraining(Attack):
-    """Fine-tunes the stolen model on adversarial examples of itself (M17, Adv-Train D3).
+    """Fine-tunes the stolen model on adversarial examples of itself (Adv-Train).
 
     What: before each epoch fresh adversarial examples of the model as it then is, some for each
     radius, join the own images, with the targets of the images that they come from.
@@ -70,7 +70,7 @@ class AdversarialTraining(Attack):
 
     paper: ClassVar[str] = "Madry et al., ICLR 2018; Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
-    task_needs: ClassVar[frozenset[str]] = frozenset({"gradients"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType(
         {"n_examples": 50, "iterations": 5, "epochs": 2}

@@ -94,7 +94,7 @@ class Asleep(Hook):
 @attack("fine-prune")
 @dataclass(frozen=True, kw_only=True)
 class FinePrune(Attack):
-    """Removes the channels that are least active on clean images, then fine-tunes (M6).
+    """Removes the channels that are least active on clean images, then fine-tunes.
 
     What: whole channels of one late convolution, those with the lowest mean activation on the
     thief's own images (as the next layer sees it, behind pooling), become zero in everything that
@@ -112,7 +112,7 @@ class FinePrune(Attack):
 
     paper: ClassVar[str] = "Liu et al., RAID 2018"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
-    task_needs: ClassVar[frozenset[str]] = frozenset({"hidden"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "hidden"})
     dial: ClassVar[Dial] = Dial("rate", 0.2, 0.96)
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"epochs": 2})
 

@@ -57,7 +57,7 @@ class FineTune(Attack):
 
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018; Chen et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
-    task_needs: ClassVar[frozenset[str]] = frozenset({"gradients"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
     trains: ClassVar[Literal["all", "last"]] = "all"
     resets: ClassVar[bool] = False
@@ -93,7 +93,7 @@ class FineTune(Attack):
 @attack("ft-ll")
 @dataclass(frozen=True, kw_only=True)
 class FineTuneLast(FineTune):
-    """Fine-tunes the last layer only (FT-LL, M1): the mildest attack, a sanity row."""
+    """Fine-tunes the last layer only (FT-LL): the mildest attack, a sanity row."""
 
     trains: ClassVar[Literal["all", "last"]] = "last"
 
@@ -101,13 +101,13 @@ class FineTuneLast(FineTune):
 @attack("ft-al")
 @dataclass(frozen=True, kw_only=True)
 class FineTuneAll(FineTune):
-    """Fine-tunes all layers (FT-AL, M2)."""
+    """Fine-tunes all layers (FT-AL)."""
 
 
 @attack("rt-ll")
 @dataclass(frozen=True, kw_only=True)
 class RetrainLast(FineTune):
-    """Draws the last layer anew and trains it alone (RT-LL, M3)."""
+    """Draws the last layer anew and trains it alone (RT-LL)."""
 
     trains: ClassVar[Literal["all", "last"]] = "last"
     resets: ClassVar[bool] = True
@@ -116,6 +116,6 @@ class RetrainLast(FineTune):
 @attack("rt-al")
 @dataclass(frozen=True, kw_only=True)
 class RetrainAll(FineTune):
-    """Draws the last layer anew and trains all layers (RT-AL, M4)."""
+    """Draws the last layer anew and trains all layers (RT-AL)."""
 
     resets: ClassVar[bool] = True

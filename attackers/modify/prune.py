@@ -102,7 +102,7 @@ class Pruning(Hook):
 @attack("prune")
 @dataclass(frozen=True, kw_only=True)
 class Prune(Attack):
-    """Sets the smallest weights to zero and fine-tunes the rest (P-r %, M5).
+    """Sets the smallest weights to zero and fine-tunes the rest (P-r %).
 
     What: each layer loses the same share of its weights (scope "layer"), or all together lose the
     share below one threshold ("global", which empties wide layers first); at one stroke before
@@ -121,7 +121,7 @@ class Prune(Attack):
 
     paper: ClassVar[str] = "Zhu and Gupta, 2017; Chen et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
-    task_needs: ClassVar[frozenset[str]] = frozenset({"weights"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "weights"})
     dial: ClassVar[Dial] = Dial("rate", 0.2, 0.95)
 
     rate: float = 0.6

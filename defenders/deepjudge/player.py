@@ -66,7 +66,7 @@ class DeepJudge(Defense):
 
     paper: ClassVar[str] = "Chen et al., S&P 2022"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[str]] = frozenset({"gradients", "nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
     invasive: ClassVar[bool] = False
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("similarity", "high")
     quick = MappingProxyType({"n_seeds": 60, "n_whitebox": 8, "growth_steps": 200})

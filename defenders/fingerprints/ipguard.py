@@ -56,7 +56,7 @@ class IPGuard(Defense):
 
     paper: ClassVar[str] = "Cao et al., AsiaCCS 2021"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[str]] = frozenset({"gradients", "nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
     invasive: ClassVar[bool] = False
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("MR", "high")
     dial: ClassVar[Dial] = Dial("margin", 0.1, 10.0, "log")

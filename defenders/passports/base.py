@@ -82,7 +82,7 @@ class Passport(WhiteBox):
     """
 
     dial: ClassVar[Dial] = Dial("strength", 0.01, 1.0, "log")
-    task_needs: ClassVar[frozenset[str]] = frozenset({"norm"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "norm"})
     exposes: ClassVar[Secret] = "passport"
     squeezes: ClassVar[bool] = False
 

@@ -78,7 +78,7 @@ class Zhang(Defense):
 
     paper: ClassVar[str] = "Zhang et al., AsiaCCS 2018"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[str]] = frozenset({"gradients", "images", "nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "images", "nulls"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 1, 16, "log")
 

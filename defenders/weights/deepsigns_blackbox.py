@@ -68,7 +68,7 @@ class DeepSignsBlackBox(Defense):
 
     paper: ClassVar[str] = "Darvish Rouhani et al., ASPLOS 2019"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[str]] = frozenset({"gradients", "nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 2, 32, "log")
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from torch import nn
+
 from arena.errors import RegistryError, did_you_mean
 from arena.game.sides.player import Player
 from arena.world import layers
@@ -40,6 +42,10 @@ class Offer:
         """An untrained model of the card, which shows what its layers are."""
         return build(self.card, Rng(0))
 
+    def has_any(self, types: tuple[type[nn.Module], ...]) -> bool:
+        """Return whether the model has a module of one of these types."""
+        return any(isinstance(module, types) for module in self.model.modules())
+
     def finds(self, search: LayerSearch) -> bool:
         """Return whether a search for layers finds any."""
         return bool(search(self.model, self.card.input_shape))
@@ -68,7 +74,15 @@ class Need:
     advice: str = "choose another model"
 
 
+def _kind(offer: Offer) -> str:
+    return f"a {offer.card.kind}"
+
+
 _NEEDS: dict[str, Need] = {
+    "classes": Need("a classifier", lambda offer: offer.card.kind == "classifier", _kind),
+    "generator": Need("a generator", lambda offer: offer.card.kind == "generator", _kind),
+    "text": Need("a model of language", lambda offer: offer.card.vocabulary > 0, _kind),
+    "recurrent": Need("recurrent layers", lambda offer: offer.has_any(layers.RECURRENT)),
     "images": Need(
         "images (channels x height x width)",
         lambda offer: len(offer.card.input_shape) == 3,

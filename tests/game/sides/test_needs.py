@@ -42,7 +42,7 @@ def lacks(offer: Offer) -> set[str]:
     return {name for name in KNOWN if not find_need(name).met(offer)}
 
 
-KNOWN = ("images", "weights", "convolution", "norm", "hidden", "gradients", "nulls")
+KNOWN = ("classes", "images", "weights", "convolution", "norm", "hidden", "gradients", "nulls")
 
 
 @pytest.mark.parametrize(

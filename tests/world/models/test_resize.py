@@ -137,7 +137,7 @@ def test_layers_that_do_not_fit_are_refused(key: str, shape: tuple[int, ...], wo
 def test_a_model_with_another_number_of_classes_is_refused() -> None:
     state = state_of(build(card(), Rng(1)))
     state |= {"body.fc2.weight": torch.zeros(5, 64), "body.fc2.bias": torch.zeros(5)}
-    with pytest.raises(ModelError, match=r"return \(1, 4\) logits, found \(1, 5\)"):
+    with pytest.raises(ModelError, match=r"return \(1, 4\) outputs, found \(1, 5\)"):
         restore(as_resized(card()), state)
 
 
