@@ -71,7 +71,7 @@ def assigned(model: Model, extraction: Any) -> None:
 @attack("art-functional")
 @dataclass(frozen=True, kw_only=True)
 class ArtFunctional(Attack):
-    """The toolbox's FunctionallyEquivalentExtraction: an exact copy of one hidden ReLU layer (E7).
+    """The toolbox's FunctionallyEquivalentExtraction: an exact copy of one hidden ReLU layer.
 
     What: along a line through the inputs the logits bend where a neuron switches; second
     differences there give its weights, a least-squares problem gives the last layer.

@@ -101,7 +101,7 @@ def test_noise_is_measured_in_the_tensors_own_spread() -> None:
 
 
 def test_a_shift_breaks_the_model_and_fine_tuning_repairs_it(thief: Thief) -> None:
-    """Why accuracy must be reported before and after it: specs/attacks.md M9."""
+    """Why accuracy must be reported before and after it."""
     world = thief(GRANTS)
     full = WeightShift(lr=1e-2)
     broken, repaired = world.play(replace(full, epochs=0)), world.play(full)

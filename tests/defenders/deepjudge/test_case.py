@@ -1,4 +1,4 @@
-"""What a suspect makes of the tests, by access level; the invariants of specs/blackbox.md A.10."""
+"""What a suspect makes of the tests, by access level; what must hold of any suspect."""
 
 from __future__ import annotations
 

@@ -254,7 +254,7 @@ def test_the_tests_follow_from_the_committed_seed(mark: Marking) -> None:
 
 @pytest.mark.parametrize("name", ["blackbox/images", "blackbox/labels", "whitebox/images"])
 def test_an_accuser_cannot_choose_its_tests(mark: Marking, name: str) -> None:
-    """specs/attacks.md A5: saturating or transferable inputs are not what the seed expands to."""
+    """A forged fingerprint: saturating or transferable inputs are not what the seed expands to."""
     key = mark(QUICK).key
     forged = replace(key, tensors={**key.tensors, name: key.tensors[name].flip(0)})
     again = QUICK.rederive(forged)
@@ -272,7 +272,7 @@ def court(suspect: Model, nulls: list[Model]) -> Court:
 def test_an_accuser_cannot_choose_its_negatives(
     mark: Marking, innocent: Model, strangers: list[Model]
 ) -> None:
-    """specs/attacks.md A5: negatives that raise tau make innocents copies, the judge's own do not.
+    """A forged threshold: negatives that raise tau make innocents copies, the judge's own do not.
 
     The forged key verifies on an innocent model, and on every model that the judge trained.
     """

@@ -190,7 +190,7 @@ def test_a_verdict_without_a_probability_is_the_owners_fault(task: Task, owner: 
 
 
 def forged(owner: Protected, seed: str = "") -> Key:
-    """Return a key whose every row is turned so that it reads wished-for bits (attack A1)."""
+    """Return a key whose every row is turned so that it reads wished-for bits."""
     matrix, bits = owner.key.tensors["matrix"], 1 - owner.key.tensors["bits"]
     draw = torch.randn(matrix.shape, generator=Rng(77).torch())
     weight = owner.model.get_parameter(f"{owner.key.settings['layer']}.weight").detach()

@@ -76,7 +76,7 @@ def test_nobody_who_knows_pool_and_victim_knows_the_seeds(victim: Model, pool: E
 def test_only_successful_examples_are_kept_so_rob_of_the_victim_is_0(
     victim: Model, seeds: Examples, how: Generator
 ) -> None:
-    """specs/blackbox.md A.10."""
+    """A test of Chen et al., S&P 2022, fools the model by construction."""
     tests = blackbox_tests(SEED, victim, seeds, how, LAB)
     assert 0 < len(tests) <= len(seeds)
     assert robustness(LAB.labels(victim, tests.images), tests.labels) == 0
@@ -93,7 +93,7 @@ def test_a_generator_too_weak_to_turn_anything_makes_no_tests(
 def test_whitebox_tests_exceed_the_bound_of_their_neuron_on_the_victim(
     case: Case, victim: Model, pool: Examples
 ) -> None:
-    """specs/blackbox.md A.10: phi > m * the largest output on the pool."""
+    """Chen et al., S&P 2022: phi > m * the largest output on the pool."""
     largest = COMPUTE.activations(victim, pool.images, [PLAN.layer], neurons)[PLAN.layer].amax(0)
     tests = case.whitebox
     outputs = COMPUTE.activations(victim, tests.images, [PLAN.layer], neurons)[PLAN.layer]

@@ -169,7 +169,7 @@ def test_tests_are_those_of_a_loop_over_seeds_and_neurons(
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_test_exceeds_its_neurons_bound_on_the_model_itself(name: str) -> None:
-    """specs/blackbox.md A.10: phi(x) > m * the largest reference output, whatever the path adds."""
+    """Chen et al., S&P 2022: phi(x) > m * the largest reference output, whatever the path adds."""
     architecture, arguments, layer = LAYERS[name]
     model = model_of(architecture, arguments)
     bounds = reference_bounds(model, layer, images(30), 3.0, COMPUTE)
