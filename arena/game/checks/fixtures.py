@@ -15,6 +15,7 @@ from arena.game.checks.audit import Watch
 from arena.game.court.referee import Evidence, Referee
 from arena.game.court.verdict import Verdict
 from arena.game.match.grants import granted
+from arena.game.match.utility import bare_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Budget, ThreatModel
@@ -194,9 +195,8 @@ class Stage:
         return replace(owner, data=_copy(owner.data), probe=_copy(owner.probe))
 
     def utility(self, model: Model) -> float:
-        """Return the accuracy in [0, 1] on the test split."""
-        test = self.task.splits.test
-        return self.task.compute.accuracy(model, test.images, test.labels)
+        """Return the utility in [0, 1] of a bare model."""
+        return bare_utility(self.task, self.task.exam(), model)
 
 
 def _copy(data: Dataset) -> Dataset:

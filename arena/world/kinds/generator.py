@@ -140,12 +140,15 @@ class Generator(Kind):
         """Return the shape of an image."""
         return card.output_shape
 
-    def mismatch(self, found: ModelCard, expected: ModelCard) -> str:
+    def form_mismatch(self, found: ModelCard, expected: ModelCard) -> str:
         """Compare the latent and the image."""
-        mine, theirs = ((c.kind, c.input_shape, c.output_shape) for c in (found, expected))
+        mine, theirs = ((c.input_shape, c.output_shape) for c in (found, expected))
         if mine == theirs:
             return ""
-        return f"expected a model from {theirs[1]} to images {theirs[2]}, found {mine}"
+        return (
+            f"expected a model from latents {theirs[0]} to images {theirs[1]}, found one from "
+            f"{mine[0]} to {mine[1]}; deliver a model for the task"
+        )
 
     def batch(self, examples: Examples, card: ModelCard, generator: torch.Generator) -> Examples:
         """Return fresh latents, with the real images as what their images are compared to."""

@@ -24,4 +24,5 @@ class Counting(Wrapper):
         client.tensors["sum"] = client.tensors.get("sum", torch.zeros(rows.shape[1])) + rows.sum(0)
         noise = torch.rand(rows.shape, generator=client.rng.torch())
         bias = self.tensors.get("bias", torch.zeros(1))
-        return rows + self.step * client.numbers["seen"] + client.tensors["sum"] + noise + bias
+        seen: int = client.numbers["seen"]
+        return rows + self.step * seen + client.tensors["sum"] + noise + bias

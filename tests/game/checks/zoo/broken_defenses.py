@@ -11,10 +11,10 @@ import torch
 from arena.game.court.statistics import binomial_tail, least_hits
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
+from arena.world.kinds.interface import Output
 from arena.world.models import build
 from arena.world.rng import Rng
 
