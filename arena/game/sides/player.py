@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from arena.errors import RegistryError, did_you_mean
+from arena.game.sides.plugins import load_players
 from arena.world.json_values import Frozen, Json
 
 
@@ -115,7 +116,7 @@ class Registry(Generic[P]):
             self._found = True
             for group in self._groups:
                 for entry in importlib.metadata.entry_points(group=group):
-                    entry.load()
+                    load_players(entry)
         return dict(sorted(self._classes.items()))
 
     def find(self, name: str) -> type[P]:

@@ -23,6 +23,6 @@ class Counting(Wrapper):
         client.numbers["seen"] = client.numbers.get("seen", 0) + len(inputs)
         client.tensors["sum"] = client.tensors.get("sum", torch.zeros(rows.shape[1])) + rows.sum(0)
         noise = torch.rand(rows.shape, generator=client.rng.torch())
-        bias = self.tensors.get("bias", torch.zeros(1))
-        seen: int = client.numbers["seen"]
+        bias: Tensor = self.tensors.get("bias", torch.zeros(1))
+        seen = float(client.numbers["seen"])
         return rows + self.step * seen + client.tensors["sum"] + noise + bias
