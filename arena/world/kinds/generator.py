@@ -206,13 +206,17 @@ class Generator(Kind):
         changes = {"model": _YARDSTICK, "arguments": {}, "recipe": recipe}
         return spec.model_copy(update=changes)
 
+    def questions(self, data: Dataset, card: ModelCard, rng: Rng) -> Tensor:
+        """Return a latent for each image."""
+        return self.probes(card, len(data), rng)
+
     def exam(self, data: Dataset, card: ModelCard, yardstick: Model | None, rng: Rng) -> Exam:
         """Return the exam of the Frechet score against the data."""
         if yardstick is None:
             raise ArenaError("expected a yardstick to measure a generator with, found none")
         draw = rng.child("noise").torch()
         noise = torch.rand(len(data), *card.output_shape, generator=draw)
-        return FrechetScore(self.probes(card, len(data), rng), data.images, yardstick, noise)
+        return FrechetScore(self.questions(data, card, rng), data.images, yardstick, noise)
 
     def likeness(self, answers: Tensor, others: Tensor) -> float:
         """Return 1 minus the mean distance of pixels in [0, 1]."""

@@ -237,6 +237,10 @@ class Kind(ABC):
         """
         return None
 
+    def questions(self, data: Dataset, card: ModelCard, rng: Rng) -> Tensor:
+        """Return what somebody with such data asks an interface: the data, pixels as uint8."""
+        return data.images
+
     @abstractmethod
     def exam(self, data: Dataset, card: ModelCard, yardstick: Model | None, rng: Rng) -> Exam:
         """Return how models are measured on some data."""
