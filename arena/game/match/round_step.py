@@ -14,16 +14,15 @@ from arena.game.match.utility import own_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Output, ThreatModel
+from arena.game.sandbox.admit import apart
 from arena.game.sides.access import Access, thief_rng
 from arena.game.sides.attack import Attack, attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
-from arena.game.sides.isolation import run_isolated
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
-from arena.world.code_version import class_version
 from arena.world.json_values import Json
 from arena.world.models import unpack
 from arena.world.rng import Rng
@@ -63,7 +62,7 @@ class RoundStep(Step):
         fields: dict[str, Json] = {
             "grants": self.grants.plain(),
             "move": self.move.plain(),
-            "code": class_version(attacks.find(self.move.name)),
+            "code": attacks.find(self.move.name).version(),
             "seed": self.seed,
             "stream": list(self.stream),
         }
@@ -82,10 +81,9 @@ class RoundStep(Step):
             card = task.card_for(self.grants.own_architecture)
         started = time.perf_counter()
         if setting.cell is not None:
-            deliverable = run_isolated(self.move, gate, card, thief_rng(rng), setting.cell)
-        else:
-            access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
-            deliverable = self._run(attack, access, rng)
+            attack = apart(attack, setting.cell)
+        access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
+        deliverable = self._run(attack, access, rng)
         report = {
             "own_utility": own_utility(task, gate, deliverable),
             "move_s": time.perf_counter() - started,

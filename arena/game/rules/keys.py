@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arena.errors import RuleViolation
+from arena.errors import PlayerError, RuleViolation
 from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen, Json, digest
 from arena.world.rng import Rng
@@ -37,9 +37,17 @@ class Key:
 
     @classmethod
     def of(cls, bundle: Bundle) -> Key:
-        """Read a key back."""
-        data = bundle.data
-        return cls(data["scheme"], data["seed"], data["settings"], bundle.tensors)
+        """Return the key in a bundle, which shares no memory with it.
+
+        Raises:
+            PlayerError: it is not of the form of a key.
+        """
+        scheme, seed, settings = (bundle.data.get(n) for n in ("scheme", "seed", "settings"))
+        named = isinstance(scheme, str) and isinstance(seed, str)
+        if not named or not isinstance(settings, Mapping):
+            raise PlayerError("expected a key with a scheme, a seed and settings")
+        tensors = {name: tensor.clone() for name, tensor in bundle.tensors.items()}
+        return cls(str(scheme), str(seed), settings, tensors)
 
     def commitment(self) -> str:
         """Return the hash that is published: over everything in the key; the seed is the salt."""

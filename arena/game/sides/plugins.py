@@ -58,6 +58,12 @@ def _import(path: Path) -> ModuleType:
     sys.modules[path.stem] = module  # dataclasses look their module up by name
     try:
         specification.loader.exec_module(module)
+    except SystemExit as error:
+        del sys.modules[path.stem]
+        raise RegistryError(
+            f"{path.name} cannot be imported: it ended the program (sys.exit); "
+            'call main() below `if __name__ == "__main__":`'
+        ) from error
     except Exception as error:
         del sys.modules[path.stem]
         raise RegistryError(

@@ -33,6 +33,7 @@ def carry_out(order: Order, *, dry_run: bool) -> int:
         ArenaError: it cannot be played. Ended: it was stopped, or ended unexpectedly.
     """
     game = prepare(order)
+    _say_trusted(game)
     if dry_run:
         show_plan(game, as_json=order.as_json)
         return 0
@@ -100,6 +101,17 @@ class Watch:
         self.board.standings(lambda: live_standings(report))
         self._next = time.monotonic() + _PATIENCE * (time.monotonic() - now)
         refresh_matches(report, self.out)
+
+
+def _say_trusted(game: Game) -> None:
+    """Say what it means that a players' file is trusted."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    for players in game.players:
+        if not players.walled:
+            console.print(
+                f"{players.name} is trusted: it runs with all your rights, and could read keys, "
+                "change results and use the network"
+            )
 
 
 def _say_next(out: Path, n_made: int) -> None:
