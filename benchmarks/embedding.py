@@ -76,8 +76,8 @@ def hooks_of(scheme: Defense, data: Dataset) -> Sequence[Hook]:
         recipe=RECIPE,
         lab=spy,
         train_rng=Rng(1),
-        _base=build(CARD, Rng(0)),
-        _nulls=lambda: nulls,
+        unprotected=build(CARD, Rng(0)),
+        null_models=lambda: nulls,
     )
     scheme.protect(task, Rng(2))
     return spy.seen[-1]
@@ -125,7 +125,8 @@ def main() -> None:
 
 def interleaved(work: dict[str, Callable[[], float]], n_turns: int) -> dict[str, list[float]]:
     """Return the seconds a step of each piece of work in each turn, after one to warm up."""
-    names, times = list(work), {name: [] for name in work}
+    names = list(work)
+    times: dict[str, list[float]] = {name: [] for name in work}
     for turn in range(n_turns + 1):
         for i in range(len(names)):
             name = names[(i + turn) % len(names)]

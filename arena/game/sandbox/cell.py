@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import signal
 from dataclasses import dataclass
 
@@ -32,16 +31,18 @@ def confine(cell: Cell) -> None:
     A GPU's driver maps more address space than there is memory: with GPUs in view only the data
     segment is limited.
     """
+    import resource  # not there on every system
+
     memory = resource.RLIMIT_DATA if cell.gpu else resource.RLIMIT_AS
-    _limit(memory, cell.memory_mb << 20)
-    _limit(resource.RLIMIT_CPU, cell.cpu_s)
-    _limit(resource.RLIMIT_FSIZE, cell.file_mb << 20)
-    _limit(resource.RLIMIT_NOFILE, cell.files)
-    _limit(resource.RLIMIT_CORE, 0)
+    limits = {
+        memory: cell.memory_mb << 20,
+        resource.RLIMIT_CPU: cell.cpu_s,
+        resource.RLIMIT_FSIZE: cell.file_mb << 20,
+        resource.RLIMIT_NOFILE: cell.files,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, value in limits.items():
+        _, hard = resource.getrlimit(kind)
+        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (most, most))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that is too large: an OSError
-
-
-def _limit(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (most, most))

@@ -59,8 +59,8 @@ def protect(given: Bundle, channel: Channel) -> Bundle:
         recipe=Recipe.model_validate(data["recipe"]),
         lab=Lab(Compute(*data["compute"]), ChannelMeter(channel), progress),
         train_rng=_rng(data["train_rng"]),
-        _base=unpack(part(given, "base")),
-        _nulls=nulls,
+        unprotected=unpack(part(given, "base")),
+        null_models=nulls,
         marks_base=data["marks_base"],
     )
     protected = scheme.protect(task, _rng(data["rng"]))

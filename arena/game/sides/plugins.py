@@ -61,8 +61,8 @@ def _import(path: Path) -> ModuleType:
     except SystemExit as error:
         del sys.modules[path.stem]
         raise RegistryError(
-            f"{path.name} cannot be imported: it ended the program (sys.exit); "
-            'call main() below `if __name__ == "__main__":`'
+            f"{path.name} ended the program (sys.exit({error.code!r})) while it was imported; "
+            'put what is to run as a program under `if __name__ == "__main__":`'
         ) from error
     except Exception as error:
         del sys.modules[path.stem]

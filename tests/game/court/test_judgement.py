@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from arena import testing
 from arena.errors import InvalidDeliverable, NotComparable, PlayerError, RuleViolation
 from arena.game.court.dispute import CHECKS, Court, Party, Ruling
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import Referee
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import Output, ThreatModel
-from arena.game.sides.defense import OwnerTask, Protected, Protocol, defenses
+from arena.game.sides.defense import Protected, Protocol, defenses
 from arena.game.sides.deliverable import (
     Claim,
     Deliverable,
@@ -23,7 +24,6 @@ from arena.game.sides.deliverable import (
     InputNoise,
     OutputLabels,
 )
-from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
@@ -39,17 +39,8 @@ COMPUTE = Compute()
 @pytest.fixture(scope="module")
 def owner(task: Task) -> Protected:
     """A marked model and its key."""
-    base = build(task.card, Rng(0))
-    workshop = OwnerTask(
-        data=task.splits.owner,
-        probe=task.splits.probe,
-        card=task.card,
-        recipe=Recipe(epochs=4),
-        lab=Lab(COMPUTE),
-        train_rng=Rng(3),
-        _base=base,
-    )
-    return Uchida(strength=0.3).protect(workshop, Rng(4))
+    workshop = testing.owner_task(task, build(task.card, Rng(0)))
+    return Uchida(strength=0.3).protect(replace(workshop, recipe=Recipe(epochs=4)), Rng(4))
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +49,8 @@ def strangers(task: Task) -> list[Model]:
 
 
 def referee(task: Task, owner: Protected, scheme: Uchida | None = None) -> Referee:
-    register = Register()
-    register.enter("owner", owner.key.commitment(), 1, owner.model.digest())
-    evidence = Evidence(scheme or Uchida(), owner.key, owner.model, register)
-    kinds = frozenset({"model", "api", "claim"})
-    return Referee(task, evidence, ThreatModel(output="weights", deliverables=kinds))
+    grants = ThreatModel(output="weights", deliverables=frozenset({"model", "api", "claim"}))
+    return testing.referee(task, owner, scheme or Uchida(), grants)
 
 
 def test_the_untouched_victim_is_recognised(task: Task, owner: Protected) -> None:
@@ -81,7 +69,7 @@ def test_a_stranger_is_not(task: Task, owner: Protected, strangers: list[Model])
 
 def _nan(model: Model) -> Model:
     with torch.no_grad():
-        model.body.fc1.weight[0, 0] = math.nan
+        model.get_parameter("body.fc1.weight")[0, 0] = math.nan
     return model
 
 
@@ -185,7 +173,7 @@ def test_a_suspect_is_read_by_value(owner: Protected) -> None:
     before = owner.model.digest()
     suspect = Suspect.plain(owner.model, COMPUTE)
     with torch.no_grad():
-        suspect.model().body.conv1.weight.zero_()
+        suspect.model().get_parameter("body.conv1.weight").zero_()
         suspect.weights("body.conv1").zero_()
     assert owner.model.digest() == before
 
@@ -207,10 +195,10 @@ def test_a_verdict_without_a_probability_is_the_owners_fault(task: Task, owner: 
 
 
 def forged(owner: Protected, seed: str = "") -> Key:
-    """Return a key whose every row is turned so that it reads wished-for bits (attack A1)."""
+    """Return a key whose every row is turned so that it reads wished-for bits."""
     matrix, bits = owner.key.tensors["matrix"], 1 - owner.key.tensors["bits"]
     draw = torch.randn(matrix.shape, generator=Rng(77).torch())
-    weight = owner.model.get_submodule(owner.key.settings["layer"]).weight.detach()
+    weight = owner.model.get_parameter(f"{owner.key.settings['layer']}.weight").detach()
     found = project(draw.double(), weight.double()).sign()
     wanted = 2 * bits.double() - 1
     turned = (draw.double() * (found * wanted)[:, None]).float()

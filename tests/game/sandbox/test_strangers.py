@@ -113,7 +113,7 @@ def test_an_owner_works_elsewhere_and_every_suspect_has_a_fresh_process(
         recipe=Recipe(epochs=1, batch=10),
         lab=Lab(Compute(), meters),
         train_rng=Rng(3, ("victim",)),
-        _base=victim,
+        unprotected=victim,
     )
     protected = scheme.protect(task, Rng(3, ("owner",)))
     assert torch.equal(
