@@ -12,6 +12,8 @@ from arena.errors import PlayerError
 from arena.game.rules.keys import Key
 from arena.game.sandbox.messages import part, prefixed
 from arena.game.sandbox.verdicts import verdict_bundle
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.wrapper import pack_wrappers
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
@@ -66,7 +68,11 @@ def protect(given: Bundle, channel: Channel) -> Bundle:
     protected = scheme.protect(task, _rng(data["rng"]))
     if not isinstance(protected, Protected) or not isinstance(protected.key, Key):
         raise PlayerError(f"expected Protected(model, key), found {type(protected).__name__}")
-    parts = {"model": pack(protected.model), "key": protected.key.bundle()}
+    parts = {
+        "model": pack(protected.model),
+        "key": protected.key.bundle(),
+        "serving": pack_wrappers(protected.serving),
+    }
     tensors: dict[str, Tensor] = {}
     for name, bundle in parts.items():
         tensors |= prefixed(name, bundle)
@@ -107,6 +113,11 @@ def projection(given: Bundle, channel: Channel) -> Bundle:
 def reprojected(given: Bundle, _channel: Channel) -> Bundle:
     """Return the key with other rows in its projection."""
     return _scheme(given).reprojected(_key(given), given.tensors["rows"]).bundle()
+
+
+def evidence(given: Bundle, _channel: Channel) -> Bundle:
+    """Return the key with what its owner finds in a log."""
+    return _scheme(given).evidence(_key(given), QueryLog.of(part(given, "log"))).bundle()
 
 
 def _scheme(given: Bundle) -> Defense:
@@ -150,7 +161,7 @@ OWNER_TASKS: Mapping[str, Callable[[Bundle, Channel], Bundle]] = MappingProxyTyp
         task.__name__: task
         for task in (
             *(protect, examine, rederive, exposed, trigger_images),
-            *(projection, reprojected),
+            *(projection, reprojected, evidence),
         )
     }
 )

@@ -21,6 +21,8 @@ from arena.game.rules.threat import level
 from arena.game.sandbox.messages import check_finite, part, prefixed, spoken
 from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sandbox.verdicts import verdict_of
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.wrapper import Wrapper, unpack_wrappers
 from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.projection import Projection
@@ -94,7 +96,8 @@ class StrangerDefense(Defense):
         for name, data in (("data", task.data), ("probe", task.probe)):
             tensors |= {f"{name}/images": data.images, f"{name}/labels": data.labels}
         found = self._do("protect", Bundle(given, tensors), _owner_answers(task))
-        return Protected(self._model(found), self._key(part(found, "key")))
+        serving = self._wrappers(part(found, "serving"))
+        return Protected(self._model(found), self._key(part(found, "key")), serving)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Let a fresh process look at one suspect."""
@@ -137,6 +140,19 @@ class StrangerDefense(Defense):
         given = Bundle({"key": dict(key.bundle().data)}, tensors)
         return self._key(self._do("reprojected", given))
 
+    @property
+    def reads_log(self) -> bool:
+        """Return whether its own class finds its mark in answers."""
+        return "evidence" in self.has
+
+    def evidence(self, key: Key, log: QueryLog) -> Key:
+        """Return the key with what its owner finds in the log of its interface."""
+        if not self.reads_log:
+            return key
+        tensors = {**prefixed("key", key.bundle()), **prefixed("log", log.bundle())}
+        given = Bundle({"key": dict(key.bundle().data), "log": dict(log.bundle().data)}, tensors)
+        return self._key(self._do("evidence", given))
+
     def _ask(self, method: str, key: Key) -> Bundle | None:
         """Return what a method makes of a key; None for a method that the scheme has not."""
         if method not in self.has:
@@ -155,6 +171,14 @@ class StrangerDefense(Defense):
             return unpack(part(bundle, "model"))
         except ModelError as error:
             raise PlayerError(f"{self.name} released no model: {spoken(str(error))}") from error
+
+    def _wrappers(self, bundle: Bundle) -> tuple[Wrapper, ...]:
+        try:
+            return unpack_wrappers(check_finite(bundle, "a wrapper"))
+        except PlayerError:
+            raise
+        except Exception as error:  # a stranger's data can break a reader in any way
+            raise PlayerError(f"{self.name} serves no wrapper: {spoken(str(error))}") from error
 
     def _key(self, bundle: Bundle) -> Key:
         try:

@@ -16,7 +16,7 @@ from arena.game.sides.player import Dial, Player
 from arena.world.json_values import Frozen, Json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-OPTIONAL = ("rederive", "exposed", "trigger_images", "projection", "reprojected")
+OPTIONAL = (*("rederive", "exposed", "trigger_images", "projection", "reprojected", "evidence"),)
 """Methods that a scheme may have; a scheme that has none is not asked."""
 
 
