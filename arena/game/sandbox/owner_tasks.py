@@ -143,14 +143,13 @@ def _suspect(given: Bundle, channel: Channel) -> Suspect:
     """Return the suspect: it answers through the channel; its weights are here if granted."""
     data = given.data
 
-    def answer(images: Tensor) -> Tensor:
-        return channel("answer", Bundle(tensors={"images": images})).tensors["rows"]
+    def answer(inputs: Tensor) -> Tensor:
+        return channel("answer", Bundle(tensors={"inputs": inputs})).tensors["rows"]
 
     return Suspect(
         answer=answer,
         grants=data["grants"],
-        input_shape=tuple(data["input_shape"]),
-        n_classes=data["n_classes"],
+        card=ModelCard.model_validate(data["card"]),
         compute=Compute(*data["compute"]),
         _model=unpack(part(given, "model")) if "model" in data else None,
     )

@@ -42,6 +42,11 @@ class StrangerAttack(Attack):
         """Return a hash of the file."""
         return cls.home.version
 
+    @property
+    def needs_of_task(self) -> frozenset[str]:
+        """Return what the task must offer, as its own class says."""
+        return frozenset(self.home.check(self.spec(), "attack", None)["needs_of_task"])
+
     def settings(self) -> dict[str, Json]:
         """Return the hyper-parameters as JSON values."""
         return dict(self.chosen)

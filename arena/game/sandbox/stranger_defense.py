@@ -17,19 +17,19 @@ from torch.nn.functional import one_hot
 from arena.errors import ModelError, NotComparable, PlayerError, RuleViolation
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import level
 from arena.game.sandbox.messages import check_finite, part, prefixed, spoken
 from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sandbox.verdicts import verdict_of
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper, unpack_wrappers
-from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed
+from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.json_values import Json
+from arena.world.kinds.interface import level
 from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
 
@@ -67,7 +67,7 @@ class StrangerDefense(Defense):
         return cls.home.version
 
     @property
-    def needs_of_task(self) -> frozenset[TaskNeed]:
+    def needs_of_task(self) -> frozenset[str]:
         """Return what the task must offer, as its own class says."""
         return frozenset(self.home.check(self.spec(), "defense", None)["needs_of_task"])
 
@@ -198,8 +198,7 @@ class StrangerDefense(Defense):
         """Return a suspect as data: its weights where they may be read, else its form alone."""
         data: dict[str, Json] = {
             "grants": suspect.grants,
-            "input_shape": list(suspect.input_shape),
-            "n_classes": suspect.n_classes,
+            "card": suspect.card.plain(),
             "compute": self._compute(suspect.compute),
         }
         try:
@@ -235,11 +234,10 @@ def _suspect_answers(suspect: Suspect) -> Answer:
     def answer(request: str, given: Bundle) -> Bundle:
         if request != "answer":
             raise RuleViolation(f"unknown request {request!r}")
-        images = given.tensors["images"].float()
-        check_finite(given, "images")
-        if level(suspect.grants) >= level("probabilities"):
-            return Bundle(tensors={"rows": suspect.probabilities(images)})
-        labels = suspect.labels(images)
+        inputs = check_finite(given, "inputs").tensors["inputs"]
+        if level(suspect.grants) >= level(suspect.kind.served):
+            return Bundle(tensors={"rows": suspect.outputs(inputs)})
+        labels = suspect.labels(inputs)
         return Bundle(tensors={"rows": one_hot(labels, suspect.n_classes).float()})
 
     return answer

@@ -14,13 +14,12 @@ from arena.game.sandbox.owner_tasks import OWNER_TASKS, Channel
 from arena.game.sandbox.traits import Traits
 from arena.game.sides.access import Access
 from arena.game.sides.attack import attacks
-from arena.game.sides.defense import Defense, defenses
+from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Player, PlayerSpec
 from arena.game.sides.plugins import import_file
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
-from arena.world.json_values import Json
 from arena.world.models import ModelCard
 from arena.world.rng import Rng
 
@@ -51,10 +50,7 @@ def check(given: Bundle, _channel: Channel) -> Bundle:
     player: Player = attacks.make(spec) if given.data["side"] == "attack" else defenses.make(spec)
     if strength is not None:
         player = player.at(strength)
-    said: dict[str, Json] = {"settings": player.settings()}
-    if isinstance(player, Defense):
-        said |= {"needs_of_task": sorted(player.needs_of_task)}
-    return Bundle(said)
+    return Bundle({"settings": player.settings(), "needs_of_task": sorted(player.needs_of_task)})
 
 
 def run(given: Bundle, channel: Channel) -> Bundle:

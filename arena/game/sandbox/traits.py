@@ -8,12 +8,13 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from arena.game.rules.threat import Output, ThreatModel
+from arena.game.rules.threat import ThreatModel
 from arena.game.sandbox.messages import spoken
 from arena.game.sides.attack import Attack
-from arena.game.sides.defense import Defense, Secret, TaskNeed
+from arena.game.sides.defense import Defense, Secret
 from arena.game.sides.player import Dial, Player
 from arena.world.json_values import Frozen, Json
+from arena.world.kinds.interface import Output
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 OPTIONAL = (*("rederive", "exposed", "trigger_images", "projection", "reprojected", "evidence"),)
@@ -34,7 +35,7 @@ class Traits(Frozen):
     needs: ThreatModel = ThreatModel()
     victim: dict[str, Json] = Field(default_factory=dict)
     reads: Output = "weights"
-    task_needs: frozenset[TaskNeed] = frozenset()
+    task_needs: frozenset[str] = frozenset()
     invasive: bool = True
     exposes: Secret = "tests"
     statistic: tuple[str, Literal["low", "high"]] = ("", "high")
