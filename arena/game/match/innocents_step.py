@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arena.game.match.protect_step import ProtectStep
+from arena.game.match.reports import Innocents, InnocentVerdict, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.keys import Key
@@ -44,14 +45,13 @@ class InnocentsStep(Step):
         task = load_task(self.protect.base.task, setting.cache)
         scheme = defenses.make(self.protect.defense)
         key, rng = Key.of(inputs(self.protect, "key")), Rng(self.protect.seed, self.protect.stream)
-        rows = []
+        verdicts = []
         for i, innocent in enumerate(self.innocents):
             model = unpack(inputs(innocent, "model"))
             suspect = Suspect.plain(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
-            kind = {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
-            utility = inputs(innocent, "report").data["utility"]
-            rows.append(
-                {"kind": innocent.architecture or kind, "utility": utility, **verdict.plain()}
-            )
-        return {"verdicts": Bundle({"rows": rows})}
+            kind = innocent.architecture or {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
+            trained = TrainReport.model_validate(inputs(innocent, "report").data)
+            found = InnocentVerdict(kind=kind, utility=trained.utility, verdict=verdict)
+            verdicts.append(found)
+        return {"verdicts": Bundle(Innocents(verdicts=tuple(verdicts)).plain())}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arena.errors import PlayerError
+from arena.game.match.reports import ProtectionReport, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.match.utility import accuracy_on_test
@@ -71,18 +72,16 @@ class ProtectStep(Step):
         if scheme.protocol != "none":
             model = protected.model.digest()
             register.enter("owner", protected.key.commitment(), OWNER_TIME, model)
-        utility, unmarked = accuracy_on_test(task, protected.model), accuracy_on_test(task, base)
-        report = {
-            "utility": utility,
-            "base_utility": unmarked,
-            "fidelity_loss": unmarked - utility,
-            "base_meters": dict(inputs(self.base, "report").data["meters"]),
-            "meters": meters.reading(),
-        }
+        report = ProtectionReport(
+            utility=accuracy_on_test(task, protected.model),
+            base_utility=accuracy_on_test(task, base),
+            base_meters=TrainReport.model_validate(inputs(self.base, "report").data).meters,
+            meters=meters.reading(),
+        )
         return {
             "victim": pack(protected.model),
             "key": protected.key.bundle(),
             "register": Bundle({"lines": register.plain()}),
             "exposed": scheme.exposed(protected.key),
-            "report": Bundle(report),
+            "report": Bundle(report.plain()),
         }
