@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from arena.errors import ArenaError, RegistryError, ScenarioError, did_you_mean
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec, Pools
-from arena.game.rules.threat import Budget, Output, ThreatModel, level, preset
+from arena.game.rules.threat import Budget, ThreatModel, preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import Protocol, defenses
 from arena.game.sides.player import PlayerSpec
@@ -20,6 +20,7 @@ from arena.game.sides.plugins import load_plugins
 from arena.runs.experiment import Experiment
 from arena.runs.scenario_errors import place, sentences
 from arena.world.json_values import Frozen, Json
+from arena.world.kinds.interface import Output, level
 from arena.world.models.registry import architectures
 from arena.world.splits import Shares
 from arena.world.task import TaskSpec
