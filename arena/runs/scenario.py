@@ -30,19 +30,7 @@ from arena.runs.scenario_errors import place, sentences
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.interface import Output, level
 from arena.world.models.registry import architectures
-from arena.world.splits import Shares
-from arena.world.task import TaskSpec
-from arena.world.training import Recipe
-
-
-class TaskTable(Frozen):
-    """What is stolen: `[task]`."""
-
-    data: str = "digits"
-    model: str = "cnn8"
-    arguments: dict[str, Json] = Field(default_factory=dict)
-    recipe: Recipe = Recipe(epochs=30)
-    shares: Shares = Shares()
+from arena.world.task import TaskSpec, TaskTable
 
 
 class Limits(Frozen):
