@@ -204,6 +204,23 @@ def parse_scenario(
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
+    return check_scenario(raw, folder, changes, text)
+
+
+def check_scenario(
+    raw: dict[str, Any], folder: Path, changes: Mapping[str, Json] | None = None, text: str = ""
+) -> Scenario:
+    """Check the tables of a scenario.
+
+    Args:
+        raw: the tables, as a TOML file has them.
+        folder: where its paths begin.
+        changes: dotted keys and values that replace what the tables say.
+        text: the file's text, for the numbers of lines in what is said.
+
+    Raises:
+        ScenarioError: with one sentence for each problem.
+    """
     for key, value in (changes or {}).items():
         try:
             _set(raw, key, value)
