@@ -204,11 +204,15 @@ def parse_scenario(
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
-    return check_scenario(raw, folder, changes, text)
+    return check_scenario(raw, folder, changes, text, trusted)
 
 
 def check_scenario(
-    raw: dict[str, Any], folder: Path, changes: Mapping[str, Json] | None = None, text: str = ""
+    raw: dict[str, Any],
+    folder: Path,
+    changes: Mapping[str, Json] | None = None,
+    text: str = "",
+    trusted: Collection[Path] = (),
 ) -> Scenario:
     """Check the tables of a scenario.
 
