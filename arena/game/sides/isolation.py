@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 
 from arena.errors import ArenaError, BudgetExceeded, InvalidDeliverable, PlayerError, RuleViolation
@@ -22,7 +22,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.game.sides.plugins import load_plugins
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.models import ModelCard
 from arena.world.rng import Rng
 
@@ -81,20 +81,20 @@ def _attend(pipe: Connection, gate: Gatekeeper) -> Deliverable:
 
 def _plain(error: Exception) -> dict[str, Json]:
     if isinstance(error, BudgetExceeded):
-        spent = [error.meter, float(error.budget), float(error.asked)]
+        spent: list[Json] = [error.meter, float(error.budget), float(error.asked)]
         return {"kind": "BudgetExceeded", "message": str(error), "spent": spent}
     if isinstance(error, ArenaError):
         return {"kind": type(error).__name__, "message": str(error)}
     return {"kind": "PlayerError", "message": f"{type(error).__name__}: {error}"}
 
 
-def _error(plain: dict[str, Json] | Json) -> ArenaError:
+def _error(plain: Mapping[str, Raw]) -> ArenaError:
     if plain["kind"] == "BudgetExceeded":
         return BudgetExceeded(*plain["spent"])
     return _KINDS.get(plain["kind"], PlayerError)(plain["message"])
 
 
-def _live(pipe: Connection, job: dict[str, Json], cell: Cell) -> None:
+def _live(pipe: Connection, job: dict[str, Raw], cell: Cell) -> None:
     """Be the player's process."""
     if cell.memory_mb is not None:
         import resource  # not there on every system
