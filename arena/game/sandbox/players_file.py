@@ -18,7 +18,7 @@ from arena.game.sandbox.process import PlayerProcess
 from arena.game.sandbox.traits import Traits
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
-from arena.world.json_values import canonical
+from arena.world.json_values import Raw, canonical
 
 _READING_S = 120.0  # how long a file may take to be imported and to describe itself
 _MOST_BYTES = 1 << 20
