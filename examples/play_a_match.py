@@ -9,7 +9,7 @@ played = arena.play(
     owner="uchida",
     thief=[{"move": "prune", "strength": 0.5}, "ft-al"],
     data="digits",
-    changes={"task.recipe.epochs": 10},
+    changes={"task.recipe.epochs": 4},
 )
 print(played)
 final = played.final
