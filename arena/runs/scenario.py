@@ -24,7 +24,7 @@ from arena.game.sandbox.admit import admit
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sides.attack import attacks
-from arena.game.sides.defense import Protocol, defenses
+from arena.game.sides.defense import StandardOfProof, defenses
 from arena.game.sides.needs import unmet
 from arena.game.sides.player import PlayerSpec
 from arena.runs.experiment import Experiment
@@ -64,7 +64,7 @@ class OwnerTable(Frozen):
     scheme: str
     name: str = ""
     settings: dict[str, Json] = Field(default_factory=dict)
-    protocol: Protocol | None = None
+    protocol: StandardOfProof | None = None
     verification: Output = "weights"
 
     @property

@@ -47,7 +47,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Game:
+class ReadyRun:
     """A tournament ready to be played."""
 
     scenario: Scenario
@@ -74,7 +74,7 @@ class Game:
             yield workers
 
 
-def prepare(order: Order) -> Game:
+def prepare(order: Order) -> ReadyRun:
     """Return the tournament that was asked for.
 
     Raises:
@@ -99,14 +99,14 @@ def _check_trusted(trusted: tuple[Path, ...], players: list[Path]) -> None:
             )
 
 
-def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> Game:
+def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> ReadyRun:
     """Return a scenario, read from a path, as a tournament whose results go to a folder.
 
     Raises:
         ArenaError: there is no such device.
     """
     compute = Compute.choose(order.device or scenario.device)
-    return Game(
+    return ReadyRun(
         scenario=scenario,
         out=out,
         compute=compute,
