@@ -193,7 +193,7 @@ class Hearing:
             rng = Rng(self.trial.seed, ("judge", "key"))
             found = self.scheme.protect(owner, rng).key.bundle()
             self.store.save(name, {"key": found})
-        key = Key.of(found)
+        key = Key.read(found)
         seconds = time.perf_counter() - started
         self.findings.tests = GrownTests(commitment=key.commitment(), seconds=seconds)
         return key
