@@ -128,6 +128,8 @@ class Referee:
             raise RuleViolation(f"expected a deliverable of {allowed}, found {found}")
         if deliverable.model is not None:
             self._admit_model(deliverable.model)
+        if deliverable.outputs is not None:
+            deliverable.outputs.check()
 
     def _admit_model(self, model: Model) -> None:
         n_classes, shape = self.task.card.n_classes, self.task.card.input_shape
@@ -148,7 +150,7 @@ class Referee:
                 )
 
     def _suspect(self, deliverable: Deliverable, rng: Rng) -> Suspect:
-        if deliverable.model is None:  # a claim about the victim as it is
+        if deliverable.kinds() == {"claim"}:  # about the victim as it is
             return self._victim(self.verification, rng.child("suspect"))
         return Suspect.of(deliverable, self.verification, self.task.compute, rng.child("suspect"))
 
@@ -168,7 +170,12 @@ class Referee:
         return found
 
     def utility(self, suspect: Suspect) -> float:
-        """Return the accuracy in [0, 1] on the test split (of the other task, for its classes)."""
+        """Return the accuracy in [0, 1] on the test split (of the other task, for its classes).
+
+        Texts or images alone do nothing of a classifier's work: 0.
+        """
+        if suspect.delivered is not None:
+            return 0.0
         test = self.task.splits.test
         if self.transfer is not None and suspect.n_classes == self.transfer.n_classes:
             test = self.transfer
@@ -179,6 +186,8 @@ class Referee:
         return float((answers == data.labels).double().mean())
 
     def _agreement(self, suspect: Suspect, victim: Suspect) -> float:
+        if suspect.delivered is not None:
+            return 0.0
         images = self.task.splits.test.images.float() / 255
         same = suspect.answer(images).argmax(1) == victim.answer(images).argmax(1)
         return float(same.double().mean())

@@ -8,6 +8,7 @@ from arena.game.match.protect_step import ProtectStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.match.visit import visit
+from arena.game.rules.innocents import NEGATIVES
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import Output
 from arena.game.serving.wrapper import unpack_wrappers
@@ -52,7 +53,7 @@ class InnocentsStep(Step):
             model = unpack(inputs(innocent, "model"))
             suspect = Suspect.plain(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
-            kind = {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
+            kind = NEGATIVES[innocent.half]
             utility = inputs(innocent, "report").data["utility"]
             rows.append(
                 {"kind": innocent.architecture or kind, "utility": utility, **verdict.plain()}

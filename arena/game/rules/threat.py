@@ -11,7 +11,7 @@ from arena.world.json_values import Frozen
 
 Output = Literal["nothing", "labels", "top-k", "probabilities", "logits", "weights"]
 LEVELS: tuple[Output, ...] = ("nothing", "labels", "top-k", "probabilities", "logits", "weights")
-Kind = Literal["model", "api", "claim"]
+Kind = Literal["model", "api", "outputs", "claim"]
 
 METERS = (
     "images_queried",  # every image that was answered, repeats included

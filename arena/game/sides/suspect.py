@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from arena.errors import NotComparable, RuleViolation
+from arena.game.rules.innocents import Half
 from arena.game.rules.threat import Output, level
 from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Answer
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.outputs import Outputs
 from arena.world.compute import Compute
 from arena.world.models import Model
 from arena.world.rng import Rng
@@ -26,6 +28,8 @@ class Suspect:
         input_shape: of one image.
         n_classes: of the answers.
         n_queries: images answered so far.
+        half: of the referee's own models, whose data it learnt from.
+        delivered: texts or images alone, where there is no model to ask.
     """
 
     answer: Answer
@@ -34,6 +38,8 @@ class Suspect:
     n_classes: int
     compute: Compute = field(default_factory=Compute)
     n_queries: int = 0
+    half: Half | None = None
+    delivered: Outputs | None = None
     _model: Model | None = None
 
     @classmethod
@@ -41,9 +47,11 @@ class Suspect:
         """Return the suspect that a deliverable is, through its own interface (wrapped if it is).
 
         Raises:
-            RuleViolation: the deliverable holds no model.
+            RuleViolation: the deliverable is a claim alone.
         """
         model = deliverable.model
+        if model is None and deliverable.outputs is not None:
+            return cls.of_outputs(deliverable.outputs, grants, compute)
         if model is None:
             raise RuleViolation("expected a deliverable with a model, found a claim alone")
 
@@ -52,12 +60,30 @@ class Suspect:
 
         answer = Service(plain, deliverable.serving, rng).answer
         card = model.card
-        return cls(answer, grants, card.input_shape, card.n_classes, compute, 0, model)
+        return cls(answer, grants, card.input_shape, card.n_classes, compute, _model=model)
 
     @classmethod
     def plain(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
         """Return an unwrapped model as a suspect."""
         return cls.of(Deliverable(model), grants, compute, Rng(0))
+
+    @classmethod
+    def of_outputs(cls, outputs: Outputs, grants: Output, compute: Compute) -> Suspect:
+        """Return the suspect that texts or images alone are: there is nobody to ask."""
+
+        def nobody(inputs: Tensor) -> Tensor:
+            raise NotComparable("the suspect is texts or images alone, nobody answers")
+
+        return cls(nobody, grants, (), 0, compute, delivered=outputs)
+
+    def need_model(self, reason: str) -> None:
+        """Refuse to go on where there is no model to ask.
+
+        Raises:
+            NotComparable: the suspect is texts or images alone, with the reason.
+        """
+        if self.delivered is not None:
+            raise NotComparable(f"the suspect is texts or images alone, and {reason}")
 
     def _need(self, output: Output) -> None:
         if level(output) > level(self.grants):
