@@ -70,6 +70,7 @@ class AdversarialTraining(Attack):
 
     paper: ClassVar[str] = "Madry et al., ICLR 2018; Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType(
         {"n_examples": 50, "iterations": 5, "epochs": 2}

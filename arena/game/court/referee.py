@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 
@@ -13,13 +15,17 @@ from arena.game.court.dispute import CHECKS, Court, Party, Ruling, claimant_of
 from arena.game.court.verdict import Verdict
 from arena.game.rules import score
 from arena.game.rules.keys import Key, Register
-from arena.game.rules.threat import Output, ThreatModel
+from arena.game.rules.threat import ThreatModel
 from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Deliverable
-from arena.game.sides.suspect import Suspect
+from arena.game.sides.needs import Offer, unmet
+from arena.game.sides.outputs import Outputs
+from arena.game.sides.suspect import Suspect, accused
 from arena.world.data import Dataset
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
+from arena.world.kinds.kind import Exam
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -70,6 +76,14 @@ class Judgement:
         }
 
 
+class _Measured(NamedTuple):
+    """What the answers of suspect and victim to one exam say."""
+
+    utility: float
+    victim_utility: float
+    agreement: float
+
+
 @dataclass(frozen=True)
 class Referee:
     """Judges the deliverables of one match.
@@ -78,6 +92,7 @@ class Referee:
         task: the task. evidence: the owner's side. grants: the thief's threat model.
         verification: what the owner's verification may see of a suspect.
         transfer: test data of the other task, where the thief may move the model to one.
+        yardstick: the model that the task's kind measures utility with, if it does.
     """
 
     task: Task
@@ -85,6 +100,12 @@ class Referee:
     grants: ThreatModel
     verification: Output = "weights"
     transfer: Dataset | None = None
+    yardstick: Model | None = None
+
+    @cached_property
+    def exam(self) -> Exam:
+        """Return how models of the task are measured."""
+        return self.task.exam(self.yardstick)
 
     def judge(self, deliverable: Deliverable, nulls: Sequence[Model], rng: Rng) -> Judgement:
         """Judge a deliverable; `nulls` are the referee's own independent models, for disputes.
@@ -95,21 +116,20 @@ class Referee:
         self.admit(deliverable)
         suspect = self._suspect(deliverable, rng)
         verdict = self.verdict(suspect, rng.child("verdict"))
-        utility = self.utility(suspect)
-        victim = self._victim("weights", rng.child("victim"))
-        victim_utility = self._accuracy(victim, self.task.splits.test)
-        kept = score.kept(utility, victim_utility, self.task.exam().floor)
+        found = self._measured(suspect, self._victim("weights", rng.child("victim")))
+        kept = score.kept(found.utility, found.victim_utility, self.exam.floor)
         ruling = self._dispute(deliverable, suspect, nulls, rng)
         payoff = score.evading_payoff(kept, verdict.is_copy)
         if ruling is not None:
             payoff = score.claiming_payoff(ruling.winner == "claimant")
+        removed = score.removed(verdict.is_copy, found.utility, found.victim_utility)
         return Judgement(
-            utility=utility,
-            victim_utility=victim_utility,
-            agreement=self._agreement(suspect, victim),
+            utility=found.utility,
+            victim_utility=found.victim_utility,
+            agreement=found.agreement,
             kept=kept,
             verdict=verdict,
-            removed=ruling is None and score.removed(verdict.is_copy, utility, victim_utility),
+            removed=ruling is None and removed,
             payoff=payoff,
             ruling=ruling,
         )
@@ -128,31 +148,36 @@ class Referee:
             raise RuleViolation(f"expected a deliverable of {allowed}, found {found}")
         if deliverable.model is not None:
             self._admit_model(deliverable.model)
+            self._admit_serving(deliverable)
         if deliverable.outputs is not None:
-            deliverable.outputs.check()
+            deliverable.outputs.check(self._made_shape)
 
     def _admit_model(self, model: Model) -> None:
-        n_classes, shape = self.task.card.n_classes, self.task.card.input_shape
-        allowed = {n_classes} | ({self.transfer.n_classes} if self.transfer else set())
-        if model.card.n_classes not in allowed:
-            raise InvalidDeliverable(
-                f"expected a model of {n_classes} classes, found {model.card.n_classes}; "
-                "deliver a model for the task"
-            )
-        if model.card.input_shape != shape:
-            raise InvalidDeliverable(
-                f"expected a model of inputs {shape}, found {model.card.input_shape}"
-            )
+        problem = self.task.kind.mismatch(model.card, self.task.card)
+        elsewhere = None if self.transfer is None else self.task.card_of(self.transfer)
+        if problem and (elsewhere is None or self.task.kind.mismatch(model.card, elsewhere)):
+            raise InvalidDeliverable(problem)
         for name, tensor in model.state_dict().items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise InvalidDeliverable(
                     f"expected finite weights, found NaN or infinity in {name}"
                 )
 
+    def _admit_serving(self, deliverable: Deliverable) -> None:
+        for wrapper in deliverable.serving:
+            for problem in unmet(wrapper, Offer(self.task.card)):
+                raise InvalidDeliverable(problem)
+
     def _suspect(self, deliverable: Deliverable, rng: Rng) -> Suspect:
         if deliverable.kinds() == {"claim"}:  # about the victim as it is
             return self._victim(self.verification, rng.child("suspect"))
-        return Suspect.of(deliverable, self.verification, self.task.compute, rng.child("suspect"))
+        return accused(deliverable, self.task, self.verification, rng.child("suspect"))
+
+    @property
+    def _made_shape(self) -> tuple[int, ...] | None:
+        """Return the shape of one image where making images is what the task is."""
+        kind = self.task.kind
+        return kind.output_shape(self.task.card) if kind.served == "outputs" else None
 
     def _victim(self, grants: Output, client: Rng) -> Suspect:
         """Return the victim as it is served to a client of its own."""
@@ -169,28 +194,35 @@ class Referee:
             )
         return found
 
-    def utility(self, suspect: Suspect) -> float:
-        """Return the accuracy in [0, 1] on the test split (of the other task, for its classes).
-
-        Texts or images alone do nothing of a classifier's work: 0.
-        """
+    def _measured(self, suspect: Suspect, victim: Suspect) -> _Measured:
+        """Ask suspect and victim once each; the same answers tell utility and agreement."""
+        exam = self.exam
         if suspect.delivered is not None:
-            return 0.0
-        test = self.task.splits.test
-        if self.transfer is not None and suspect.n_classes == self.transfer.n_classes:
-            test = self.transfer
-        return self._accuracy(suspect, test)
+            served = exam.utility(victim.answer(exam.inputs))
+            return _Measured(self._worth(suspect.delivered), served, 0.0)
+        theirs, mine = suspect.answer(exam.inputs), victim.answer(exam.inputs)
+        moved = self._moved(suspect)
+        return _Measured(
+            exam.utility(theirs) if moved is None else moved.utility(suspect.answer(moved.inputs)),
+            exam.utility(mine),
+            self.task.kind.agreement(theirs, mine),
+        )
 
-    def _accuracy(self, suspect: Suspect, data: Dataset) -> float:
-        answers = suspect.answer(data.images.float() / 255).argmax(1)
-        return float((answers == data.labels).double().mean())
-
-    def _agreement(self, suspect: Suspect, victim: Suspect) -> float:
-        if suspect.delivered is not None:
+    def _worth(self, outputs: Outputs) -> float:
+        """Return the utility of images alone; where making them is not the task, they have none."""
+        if self._made_shape is None or outputs.images is None:
             return 0.0
-        images = self.task.splits.test.images.float() / 255
-        same = suspect.answer(images).argmax(1) == victim.answer(images).argmax(1)
-        return float(same.double().mean())
+        images = outputs.images
+        return self.exam.utility(images.float() / 255 if images.dtype == torch.uint8 else images)
+
+    def _moved(self, suspect: Suspect) -> Exam | None:
+        """Return the exam of the other task for a suspect that was moved to it."""
+        if self.transfer is None:
+            return None
+        card = self.task.card_of(self.transfer)
+        if self.task.kind.mismatch(suspect.card, card):
+            return None
+        return self.task.exam(self.yardstick, self.transfer)
 
     def _dispute(
         self, deliverable: Deliverable, suspect: Suspect, nulls: Sequence[Model], rng: Rng

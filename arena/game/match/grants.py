@@ -9,7 +9,9 @@ import torch
 
 from arena.game.match.step_cache import Setting
 from arena.game.rules.innocents import Half
+from arena.game.rules.threat import ThreatModel
 from arena.world.data import Dataset, load, resized
+from arena.world.models import ModelCard
 from arena.world.rng import Rng
 from arena.world.task import Task
 
@@ -28,14 +30,20 @@ def foreign(name: str, part: str, task: Task, setting: Setting) -> Dataset | Non
     if not name:
         return None
     source = load(name, cache=setting.cache)
-    return resized(source.train if part == "train" else source.test, task.card.input_shape)
+    return resized(source.train if part == "train" else source.test, task.splits.test.input_shape)
+
+
+def own_card(task: Task, grants: ThreatModel) -> ModelCard:
+    """Return the card of what a thief builds: the victim's, or what it builds not knowing that."""
+    if grants.knows_architecture:
+        return task.card
+    return task.card_for(grants.own_architecture or task.kind.plain_architecture)
 
 
 def training_data(task: Task, half: Half) -> Dataset:
     """Return what an independent model learns from."""
-    if half == "foreign":
-        return other_source(task)
-    return task.splits.owner if half == "owner" else task.splits.other
+    data: Dataset = other_source(task) if half == "foreign" else getattr(task.splits, half)
+    return data
 
 
 def other_source(task: Task) -> Dataset:
@@ -45,7 +53,7 @@ def other_source(task: Task) -> Dataset:
     as many of their classes as the task has. Where no other source has the form, as for tables, the
     other half stands in with its features in reverse order and its classes moved on by one.
     """
-    own, n_classes = task.splits.other, task.card.n_classes
+    own, n_classes = task.splits.other, task.splits.other.n_classes
     if len(own.input_shape) != 3:
         moved = (own.labels + 1) % n_classes
         return replace(own, name=f"{own.name}, reversed", images=own.images.flip(1), labels=moved)

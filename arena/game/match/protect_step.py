@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from arena.errors import PlayerError
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep
-from arena.game.match.utility import accuracy_as_served, accuracy_on_test
+from arena.game.match.train_step import TrainStep, exam_of, yardsticks
+from arena.game.match.utility import bare_utility, served_utility
 from arena.game.rules.keys import Register
 from arena.game.rules.meters import Meters
 from arena.game.serving.wrapper import pack_wrappers
 from arena.game.sides.defense import OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
+from arena.game.sides.needs import Offer, unmet
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version
@@ -45,8 +46,8 @@ class ProtectStep(Step):
         return f"protect with {self.defense.name}"
 
     def parents(self) -> tuple[Step, ...]:
-        """Return the unprotected twin and, for schemes that calibrate, the null models."""
-        return (self.base, *self.nulls)
+        """Return the unprotected twin, null models for schemes that calibrate, and yardsticks."""
+        return (self.base, *self.nulls, *yardsticks(self.base.task))
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters, and the version of the scheme's own code."""
@@ -72,13 +73,17 @@ class ProtectStep(Step):
         protected = scheme.protect(owner, Rng(self.seed, self.stream))
         if not isinstance(protected, Protected):
             raise PlayerError(f"expected Protected from {self.defense.name}, found {protected!r}")
+        for wrapper in protected.serving:
+            for problem in unmet(wrapper, Offer(protected.model.card)):
+                raise PlayerError(f"{self.defense.name} cannot be served: {problem}")
         register = Register()
         if scheme.protocol != "none":
             model = protected.model.digest()
             register.enter("owner", protected.key.commitment(), OWNER_TIME, model)
         client = Rng(self.seed, self.stream).child("client", "fidelity")
-        utility = accuracy_as_served(task, protected.model, protected.serving, client)
-        unmarked = accuracy_on_test(task, base)
+        exam = exam_of(task, inputs)
+        utility = served_utility(task, exam, protected.model, protected.serving, client)
+        unmarked = bare_utility(task, exam, base)
         report = {
             "utility": utility,
             "base_utility": unmarked,

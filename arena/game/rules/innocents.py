@@ -9,8 +9,9 @@ from typing import Literal
 Accused = Literal["model", "data", "output"]
 """What a scheme's verdict is about: that a model is derived from the victim, that it was trained on
 the owner's data, or that texts or images were made by the victim."""
-Half = Literal["owner", "other", "foreign"]
-"""Whose data a model learnt from: the owner's, the other half of the same, or another source's."""
+Half = Literal["owner", "other", "foreign", "calibration"]
+"""Whose data a model learnt from: the owner's, the other half of the same, another source's, or the
+part of the other half that no thief has."""
 
 NEGATIVES: Mapping[Half, str] = MappingProxyType(
     {"owner": "Neg-1", "other": "Neg-2", "foreign": "Neg-3"}

@@ -31,8 +31,11 @@ class Outputs:
         """Return how many there are."""
         return len(self.texts) + (0 if self.images is None else len(self.images))
 
-    def check(self) -> None:
+    def check(self, shape: tuple[int, ...] | None = None) -> None:
         """Refuse what is empty, of both kinds, or too much to be judged.
+
+        Args:
+            shape: (C, H, W) that images must have; None for any.
 
         Raises:
             InvalidDeliverable: with what was expected and what was found.
@@ -53,6 +56,11 @@ class Outputs:
             )
         if self.images is not None and not bool(self.images.isfinite().all()):
             raise InvalidDeliverable("expected finite images, found NaN or infinity")
+        if shape and self.images is not None and tuple(self.images.shape[1:]) != shape:
+            raise InvalidDeliverable(
+                f"expected images of (N, {', '.join(map(str, shape))}), found "
+                f"{tuple(self.images.shape)}"
+            )
 
     def bundle(self) -> Bundle:
         """Return the outputs as plain data and tensors."""

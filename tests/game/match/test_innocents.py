@@ -18,9 +18,9 @@ from arena.game.match.step_cache import MemoryMemo, Setting, resolve
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.innocents import Accused, Half, is_innocent
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol, defense
 from arena.game.sides.suspect import Suspect
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Recipe
@@ -35,6 +35,7 @@ class DataClaim(Defense):
 
     reads: ClassVar[Output] = "labels"
     accuses: ClassVar[Accused] = "data"
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "nulls"})
     invasive: ClassVar[bool] = False
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("accuracy", "high")
     protocol: Protocol = "none"
@@ -48,10 +49,6 @@ class DataClaim(Defense):
         found = suspect.labels(key.tensors["images"]) == key.tensors["labels"]
         share = float(found.double().mean())
         return Verdict(share > 2, 1.0, share, 2.0, "accuracy", "high", "never")
-
-    @property
-    def needs_of_task(self) -> frozenset[Literal["images", "convolution", "norm", "nulls"]]:
-        return frozenset({"nulls"})
 
 
 def spec(scheme: str, pools: Pools = POOLS) -> MatchSpec:

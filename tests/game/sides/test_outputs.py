@@ -13,9 +13,8 @@ from arena.game.sides import outputs
 from arena.game.sides.defense import Protected, defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.outputs import Outputs
-from arena.game.sides.suspect import Suspect
+from arena.game.sides.suspect import accused
 from arena.world.bundle import Bundle
-from arena.world.compute import Compute
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -53,8 +52,8 @@ def test_what_cannot_be_judged_is_refused(made: Outputs, match: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["uchida", "adi", "dawn", "deepjudge"])
-def test_a_scheme_that_accuses_a_model_says_so_of_outputs(name: str) -> None:
-    suspect = Suspect.of(Deliverable(outputs=TEXTS), "weights", Compute(), Rng(0))
+def test_a_scheme_that_accuses_a_model_says_so_of_outputs(task: Task, name: str) -> None:
+    suspect = accused(Deliverable(outputs=TEXTS), task, "weights", Rng(0))
     verdict = defenses.find(name)().verify(Key(name), suspect, Rng(0))
     assert not verdict.is_copy
     assert verdict.reason == (
@@ -62,8 +61,8 @@ def test_a_scheme_that_accuses_a_model_says_so_of_outputs(name: str) -> None:
     )
 
 
-def test_nobody_answers_for_outputs() -> None:
-    suspect = Suspect.of(Deliverable(outputs=TEXTS), "weights", Compute(), Rng(0))
+def test_nobody_answers_for_outputs(task: Task) -> None:
+    suspect = accused(Deliverable(outputs=TEXTS), task, "weights", Rng(0))
     with pytest.raises(NotComparable, match="nobody answers"):
         suspect.answer(torch.zeros(1, 1, 8, 8))
     assert suspect.delivered is TEXTS
