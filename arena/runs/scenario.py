@@ -30,19 +30,7 @@ from arena.runs.scenario_errors import place, sentences
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.interface import Output, level
 from arena.world.models.registry import architectures
-from arena.world.splits import Shares
-from arena.world.task import TaskSpec
-from arena.world.training import Recipe
-
-
-class TaskTable(Frozen):
-    """What is stolen: `[task]`."""
-
-    data: str = "digits"
-    model: str = "cnn8"
-    arguments: dict[str, Json] = Field(default_factory=dict)
-    recipe: Recipe = Recipe(epochs=30)
-    shares: Shares = Shares()
+from arena.world.task import TaskSpec, TaskTable
 
 
 class Limits(Frozen):
@@ -194,6 +182,23 @@ def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None =
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
+    return check_scenario(raw, folder, changes, text)
+
+
+def check_scenario(
+    raw: dict[str, Any], folder: Path, changes: Mapping[str, Json] | None = None, text: str = ""
+) -> Scenario:
+    """Check the tables of a scenario.
+
+    Args:
+        raw: the tables, as a TOML file has them.
+        folder: where its paths begin.
+        changes: dotted keys and values that replace what the tables say.
+        text: the file's text, for the numbers of lines in what is said.
+
+    Raises:
+        ScenarioError: with one sentence for each problem.
+    """
     for key, value in (changes or {}).items():
         try:
             _set(raw, key, value)

@@ -23,14 +23,19 @@ from arena.world.splits import Shares, Splits, split
 from arena.world.training import Recipe
 
 
-class TaskSpec(Frozen):
-    """What is stolen and defended, by name; part of every artefact's recipe."""
+class TaskTable(Frozen):
+    """What is stolen and defended, by name: a scenario's `[task]`."""
 
     data: str = "digits"
     model: str = "cnn8"
     arguments: dict[str, Json] = Field(default_factory=dict)
-    recipe: Recipe = Recipe()
+    recipe: Recipe = Recipe(epochs=30)
     shares: Shares = Shares()
+
+
+class TaskSpec(TaskTable):
+    """The same on a device and with a seed; part of every artefact's recipe."""
+
     seed: int = 0  # of the splits
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Precision = "float32"

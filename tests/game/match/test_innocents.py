@@ -14,6 +14,7 @@ from arena.game.court.verdict import Verdict
 from arena.game.match.grants import other_source, training_data
 from arena.game.match.innocents_step import InnocentsStep
 from arena.game.match.play import MatchSpec, Pools
+from arena.game.match.reports import Innocents
 from arena.game.match.step_cache import MemoryMemo, Setting, resolve
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.innocents import Accused, Half, is_innocent
@@ -103,8 +104,8 @@ def test_each_null_says_which_half_it_saw_and_each_verdict_whom_it_is_about() ->
     rows = {}
     for name, steps in (("innocent", match.reporting()), ("guilty", match.guilty())):
         step = InnocentsStep(match.protect(), steps, "labels")
-        found = resolve(step, "verdicts", memo, Setting()).data["rows"]
-        rows[name] = [row["kind"] for row in found]
+        found = Innocents.model_validate(resolve(step, "verdicts", memo, Setting()).data)
+        rows[name] = [row.kind for row in found.verdicts]
     assert rows == {"innocent": ["Neg-2", "Neg-3", "Neg-3"], "guilty": ["Neg-1", "Neg-1"]}
 
 
