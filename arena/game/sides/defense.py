@@ -28,7 +28,9 @@ from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Hook, Recipe
 
-Protocol = Literal["none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"]
+StandardOfProof = Literal[
+    "none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"
+]
 Secret = Literal["tests", "passport"]
 """Parts of a key that a threat model's `knows` can grant."""
 
@@ -89,7 +91,7 @@ class OwnerTask:
         All are innocent of what the scheme accuses; `half` says whose data each learnt from.
         """
         pairs = zip_longest(self.null_models(), self.null_halves)
-        return [replace(Suspect.plain(model, self.lab.compute), half=half) for model, half in pairs]
+        return [replace(Suspect.bare(model, self.lab.compute), half=half) for model, half in pairs]
 
     def trained(
         self,
@@ -144,7 +146,7 @@ class Defense(Player):
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
 
     level: float = 0.01
-    protocol: Protocol = "full"
+    protocol: StandardOfProof = "full"
 
     @abstractmethod
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:

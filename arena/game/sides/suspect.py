@@ -78,7 +78,7 @@ class Suspect:
         return cls(answer, grants, model.card, compute, _model=model)
 
     @classmethod
-    def plain(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
+    def bare(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
         """Return an unwrapped model as a suspect."""
         return cls.of(Deliverable(model), grants, compute, Rng(0))
 

@@ -19,7 +19,7 @@ from arena.game.match.step_cache import MemoryMemo, Setting, resolve
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.innocents import Accused, Half, is_innocent
 from arena.game.rules.keys import Key
-from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, StandardOfProof, defense
 from arena.game.sides.suspect import Suspect
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
@@ -39,7 +39,7 @@ class DataClaim(Defense):
     task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "nulls"})
     invasive: ClassVar[bool] = False
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("accuracy", "high")
-    protocol: Protocol = "none"
+    protocol: StandardOfProof = "none"
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         seen = [null.half for null in task.nulls()]
