@@ -65,6 +65,12 @@ class MatchSpec(Frozen):
     pools: Pools = Pools()
     seed: int = 0
     repeat: int = 0
+    secret_root: int | None = None  # what takes the seed's place where the referee has a secret
+
+    @property
+    def root(self) -> int:
+        """Return the root of all randomness of the match; never written down."""
+        return self.seed if self.secret_root is None else self.secret_root
 
     @property
     def title(self) -> str:
@@ -73,7 +79,7 @@ class MatchSpec(Frozen):
 
     def base(self) -> TrainStep:
         """Return the training of the victim's unprotected twin, shared by all owners."""
-        return TrainStep(self.task, self.seed, (f"repeat {self.repeat}", "victim"))
+        return TrainStep(self.task, self.root, (f"repeat {self.repeat}", "victim"))
 
     def calibration(self) -> tuple[TrainStep, ...]:
         """Return the innocents for thresholds and for the referee's null tests."""
@@ -87,7 +93,7 @@ class MatchSpec(Frozen):
         numbers = pools.reporting_same, pools.reporting_other, pools.reporting_foreign
         half: Half = "owner" if is_innocent("owner", self.accused) else "other"
         others = (
-            TrainStep(self.task, self.seed, ("reporting", name), half, name)
+            TrainStep(self.task, self.root, ("reporting", name), half, name)
             for name in pools.architectures
         )
         return (*self._innocent("reporting", *numbers), *others)
@@ -111,20 +117,20 @@ class MatchSpec(Frozen):
         return tuple(step for half, n in numbers.items() for step in self._pool(name, half, n))
 
     def _pool(self, name: str, half: Half, n: int) -> tuple[TrainStep, ...]:
-        return tuple(TrainStep(self.task, self.seed, (name, half, str(i)), half) for i in range(n))
+        return tuple(TrainStep(self.task, self.root, (name, half, str(i)), half) for i in range(n))
 
     def protect(self) -> ProtectStep:
         """Return the protection of the victim."""
         needs = defenses.make(self.defense).needs_of_task
         nulls = self.calibration() if NULLS in needs else ()
         stream = (f"repeat {self.repeat}", "owner", self.owner)
-        return ProtectStep(self.base(), self.defense, self.seed, stream, nulls)
+        return ProtectStep(self.base(), self.defense, self.root, stream, nulls)
 
     def round(self, move: PlayerSpec, previous: RoundStep | None, number: int) -> RoundStep:
         """Return a round of this match."""
         stream = (f"repeat {self.repeat}", "thief", self.owner, self.thief, str(number))
         return RoundStep(
-            self.protect(), self.grants, move, self.seed, stream, previous, self.verification
+            self.protect(), self.grants, move, self.root, stream, previous, self.verification
         )
 
     def judge(self, played: RoundStep) -> JudgeStep:
