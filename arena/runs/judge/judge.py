@@ -17,7 +17,8 @@ from torch import Tensor
 
 from arena.errors import ArenaError, RegistryError
 from arena.game.match.step_cache import Setting, resolve
-from arena.game.match.train_step import Half, TrainStep
+from arena.game.match.train_step import TrainStep
+from arena.game.rules.innocents import NEGATIVES, Half
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import Defense, OwnerTask, defenses
 from arena.game.sides.lab import Lab
@@ -44,7 +45,6 @@ from arena.world.task import Task, TaskSpec, load_task
 
 FEWEST = 3  # innocents: one may choose tests, and a bound needs two
 _HALVES: tuple[Half, Half] = ("owner", "other")
-_KINDS = {"owner": "Neg-1", "other": "Neg-2"}
 
 
 class Milestone(NamedTuple):
@@ -178,7 +178,7 @@ class Hearing:
         stream = ("judge", "innocent", str(i))
         step = TrainStep(task.spec, self.trial.seed, stream, half)
         model = unpack(resolve(step, "model", self.store, self.setting))
-        self.findings.innocents.append(_described(model, task, _KINDS[half]))
+        self.findings.innocents.append(_described(model, task, NEGATIVES[half]))
         return model
 
     def _key(self, victim: Model, task: Task, innocents: Sequence[Model]) -> Key:
