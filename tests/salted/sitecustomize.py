@@ -44,7 +44,7 @@ class _Salting(MetaPathFinder):
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
-            salt(module.Rng, os.environ[VARIABLE])  # type: ignore[attr-defined]
+            salt(module.Rng, os.environ[VARIABLE])
 
         loader.exec_module = exec_module
         return spec

@@ -4,7 +4,8 @@ It reveals, re-derives, orders by time, compares with models that it trained its
 reasons in words.
 
 A standard of proof is a set of checks; the scheme's `protocol` names it and it binds both sides.
-Source: specs/attacks.md A7.
+Sources: Adi et al., USENIX Security 2018 (commit before, open in a dispute); Liu et al., USENIX
+Security 2024 (why a date alone proves nothing, and the judge's own models).
 """
 
 from __future__ import annotations

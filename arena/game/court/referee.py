@@ -90,7 +90,7 @@ class Referee:
         utility = self.utility(suspect)
         victim = Suspect.plain(self.evidence.victim, self.task.compute)
         victim_utility = self._accuracy(victim, self.task.splits.test)
-        kept = score.kept(utility, victim_utility, self.task.chance)
+        kept = score.kept(utility, victim_utility, self.task.exam().floor)
         ruling = self._dispute(deliverable, suspect, nulls, rng)
         payoff = score.evading_payoff(kept, verdict.is_copy)
         if ruling is not None:

@@ -24,7 +24,7 @@ Answer = Callable[[Tensor], Tensor]
 
 
 class InputNoise(Frozen):
-    """Adds fresh Gaussian noise to each query. Source: specs/attacks.md W6."""
+    """Adds fresh Gaussian noise to each query. Source: Lukas et al., S&P 2022."""
 
     kind: Literal["input-noise"] = "input-noise"
     deviation: float = Field(0.03, ge=0)  # of pixel values in [0, 1]
@@ -41,7 +41,7 @@ class InputNoise(Frozen):
 
 
 class InputLevels(Frozen):
-    """Rounds each pixel to a few levels. Source: specs/attacks.md W6."""
+    """Rounds each pixel to a few levels. Source: Lukas et al., S&P 2022."""
 
     kind: Literal["input-levels"] = "input-levels"
     levels: int = Field(16, ge=2)
@@ -53,7 +53,7 @@ class InputLevels(Frozen):
 
 
 class InputBlur(Frozen):
-    """Blurs each image with a 3x3 mean. Source: specs/attacks.md W6."""
+    """Blurs each image with a 3x3 mean. Source: Lukas et al., S&P 2022."""
 
     kind: Literal["input-blur"] = "input-blur"
 

@@ -69,7 +69,7 @@ def test_a_stranger_is_not(task: Task, owner: Protected, strangers: list[Model])
 
 def _nan(model: Model) -> Model:
     with torch.no_grad():
-        model.body.fc1.weight[0, 0] = math.nan
+        model.get_parameter("body.fc1.weight")[0, 0] = math.nan
     return model
 
 
@@ -173,7 +173,7 @@ def test_a_suspect_is_read_by_value(owner: Protected) -> None:
     before = owner.model.digest()
     suspect = Suspect.plain(owner.model, COMPUTE)
     with torch.no_grad():
-        suspect.model().body.conv1.weight.zero_()
+        suspect.model().get_parameter("body.conv1.weight").zero_()
         suspect.weights("body.conv1").zero_()
     assert owner.model.digest() == before
 
@@ -195,10 +195,10 @@ def test_a_verdict_without_a_probability_is_the_owners_fault(task: Task, owner: 
 
 
 def forged(owner: Protected, seed: str = "") -> Key:
-    """Return a key whose every row is turned so that it reads wished-for bits (attack A1)."""
+    """Return a key whose every row is turned so that it reads wished-for bits."""
     matrix, bits = owner.key.tensors["matrix"], 1 - owner.key.tensors["bits"]
     draw = torch.randn(matrix.shape, generator=Rng(77).torch())
-    weight = owner.model.get_submodule(owner.key.settings["layer"]).weight.detach()
+    weight = owner.model.get_parameter(f"{owner.key.settings['layer']}.weight").detach()
     found = project(draw.double(), weight.double()).sign()
     wanted = 2 * bits.double() - 1
     turned = (draw.double() * (found * wanted)[:, None]).float()
