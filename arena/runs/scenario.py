@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -18,7 +18,7 @@ from arena.game.sides.defense import Protocol, defenses
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.plugins import load_plugins
 from arena.runs.experiment import Experiment
-from arena.runs.scenario_errors import place, sentences
+from arena.runs.scenario_errors import place, sentences, strange_values
 from arena.world.json_values import Frozen, Json
 from arena.world.models.registry import architectures
 from arena.world.splits import Shares
@@ -47,11 +47,16 @@ class Limits(Frozen):
     memory_mb: int | None = Field(None, ge=4096)  # less does not hold torch
 
 
+_PLAIN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"  # what may be the name of a file anywhere
+ThiefName = Annotated[str, Field(max_length=64, pattern=f"^{_PLAIN}$")]
+OwnerName = Annotated[str, Field(max_length=64, pattern=f"^({_PLAIN})?$")]
+
+
 class OwnerTable(Frozen):
     """An owner: `[[owner]]`."""
 
     scheme: str
-    name: str = ""
+    name: OwnerName = ""  # none: that of the scheme
     settings: dict[str, Json] = Field(default_factory=dict)
     protocol: Protocol | None = None
     verification: Output = "weights"
@@ -101,7 +106,7 @@ class ThreatTable(Frozen):
 class ThiefTable(Frozen):
     """A thief: `[[thief]]`. `moves` are its rounds; `against` names owners, none means all."""
 
-    name: str
+    name: ThiefName
     moves: tuple[str | Move, ...] = Field(min_length=1)
     threat: str | ThreatTable = "whitebox_third"
     against: tuple[str, ...] = ()
@@ -120,10 +125,10 @@ class ThiefTable(Frozen):
 class Scenario(Frozen):
     """A tournament: every thief against every owner, a number of times."""
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     description: str = ""
-    seed: int = Field(0, ge=0)
-    repeats: int = Field(1, ge=1)
+    seed: int = Field(0, ge=0, lt=2**63)  # what SQLite holds
+    repeats: int = Field(1, ge=1, le=10_000)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     isolate: bool = False  # every move in a process of its own
     players: tuple[str, ...] = ()  # Python files with a person's own players
@@ -190,6 +195,9 @@ def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None =
             _set(raw, key, value)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ScenarioError([f"no key {key!r} can be set in this scenario"]) from error
+    strange = [place(text, where) + problem for where, problem in strange_values(raw)]
+    if strange:
+        raise ScenarioError(strange)
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
@@ -236,6 +244,9 @@ def _problems(scenario: Scenario, text: str, folder: Path) -> Iterator[str]:
         for i, name in enumerate(names):
             if name in names[:i]:
                 yield f"{place(text, (kind, i))}two {kind}s are called {name!r}; give one a name"
+    titles = [f"{owner}-vs-{thief}" for owner in owners for thief in thieves]
+    for title in {title for title in titles if titles.count(title) > 1}:
+        yield f"two matches would be called {title!r}; rename an owner or a thief"
     for i, owner in enumerate(scenario.owner):
         yield from _owner_problems(owner, place(text, ("owner", i)))
     for i, thief in enumerate(scenario.thief):

@@ -31,13 +31,17 @@ Want = tuple[Step, str]
 """A step and the name of the part that is wanted."""
 
 
+MOST = 10_000
+"""Innocents of one kind at most: each is a model to train."""
+
+
 class Pools(Frozen):
     """How many innocents of each kind: for thresholds, and (others) for false positives."""
 
-    calibration_same: int = Field(6, ge=0)  # Neg-1: the owner's data, another seed
-    calibration_other: int = Field(6, ge=0)  # Neg-2: the other half of the data
-    reporting_same: int = Field(10, ge=0)
-    reporting_other: int = Field(10, ge=0)
+    calibration_same: int = Field(6, ge=0, le=MOST)  # Neg-1: the owner's data, another seed
+    calibration_other: int = Field(6, ge=0, le=MOST)  # Neg-2: the other half of the data
+    reporting_same: int = Field(10, ge=0, le=MOST)
+    reporting_other: int = Field(10, ge=0, le=MOST)
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
 

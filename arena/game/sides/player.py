@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeGuard, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -147,7 +148,36 @@ class Registry(Generic[P]):
             made: P = adapter.validate_python(spec.settings)
         except (ValidationError, ValueError) as error:
             raise RegistryError(f"{self.kind} {spec.name!r}: {_first(error)}") from error
+        for problem in out_of_range(made):
+            raise RegistryError(f"{self.kind} {spec.name!r}: {problem}")
         return made
+
+
+MOST = 10_000_000
+"""The largest whole number that a hyper-parameter may be; more fits no memory and no life."""
+
+
+def out_of_range(player: Player) -> list[str]:
+    """Return what is wrong with a player's numbers, whatever they mean.
+
+    A number is finite, and not negative where its default is not; a whole number is at most `MOST`.
+    """
+    problems = []
+    for field in dataclasses.fields(player):
+        value, usual = getattr(player, field.name), field.default
+        if not _is_number(value) or not _is_number(usual):
+            continue
+        least = 0 if usual >= 0 else -math.inf
+        most = MOST if isinstance(value, int) else math.inf
+        if not (math.isfinite(value) and least <= value <= most):
+            wanted = f"at least {least:g}" if value < least else f"at most {MOST:,}"
+            wanted = wanted if math.isfinite(value) else "a finite number"
+            problems.append(f"setting {field.name!r}: expected {wanted}, found {value!r}")
+    return problems
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _first(error: Exception) -> str:

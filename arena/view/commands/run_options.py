@@ -12,8 +12,10 @@ import torch
 
 from arena.game.match.step_cache import Cell, Setting
 from arena.runs.executors import Executor, Heard, InProcess, Workers
+from arena.runs.preflight import preflight
 from arena.runs.scenario import Scenario, read_scenario
 from arena.runs.store import Store
+from arena.runs.tournament import task_of
 from arena.view.commands.find_scenario import find_scenario
 from arena.view.commands.overrides import parse_changes
 from arena.world.cache_folder import cache_folder
@@ -79,7 +81,19 @@ def prepare(order: Order) -> Game:
     if order.seed is not None:
         changes["seed"] = order.seed
     scenario = read_scenario(path, changes)
-    return game_of(scenario, path, order, order.out or Path("runs") / scenario.name)
+    game = game_of(scenario, path, order, order.out or Path("runs") / scenario.name)
+    check_playable(game, path)
+    return game
+
+
+def check_playable(game: Game, path: Path) -> None:
+    """Find out before anything trains whether a tournament, read from a path, can be played.
+
+    Raises:
+        ScenarioError: with one sentence for each problem.
+    """
+    task = task_of(game.scenario, game.compute)
+    preflight(game.scenario, task, path.read_text(encoding="utf-8"), cache_folder())
 
 
 def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> Game:

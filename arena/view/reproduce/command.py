@@ -15,7 +15,7 @@ from arena.runs.store import Store
 from arena.view.commands.failures import CRASHED, resumable
 from arena.view.commands.overrides import parse_changes
 from arena.view.commands.run import made_folder, play_into
-from arena.view.commands.run_options import Game, Order, game_of
+from arena.view.commands.run_options import Game, Order, check_playable, game_of
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
 from arena.view.reproduce.plan import planned
 from arena.view.results.refresh import refresh_matches
@@ -38,14 +38,16 @@ def reproduce(order: Order, data: str, *, quick: bool) -> int:
         changes["seed"] = order.seed
     plans = planned(order.scenario, data, changes, quick=quick)
     out = order.out or Path("runs") / f"{order.scenario}-{data.replace(':', '-').replace('/', '-')}"
+    games = [game_of(plan.scenario, plan.path, order, out / plan.name) for plan in plans]
+    for plan, game in zip(plans, games, strict=True):
+        check_playable(game, plan.path)
     made_folder(out)
     progress = Console(stderr=True)
     said = Console(highlight=False, soft_wrap=True, markup=False)
     chapters: list[Chapter] = []
     pictures: dict[str, bytes] = {}
     with resumable(out):
-        for plan in plans:
-            game = game_of(plan.scenario, plan.path, order, out / plan.name)
+        for plan, game in zip(plans, games, strict=True):
             report = _played(game, Store(out / "artefacts"), progress)
             chapter = chapter_of(plan.name, plan.scenario, report)
             pictures[chapter.stem] = write_chapter(chapter, out)
