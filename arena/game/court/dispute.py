@@ -238,5 +238,8 @@ def _prf_labels(party: Party, _verdict: Verdict) -> str:
 
 
 def claimant_of(claim: Claim, defense: Defense) -> Party:
-    """Return the claiming side of a dispute."""
-    return Party(defense, claim.key, claim.earlier)
+    """Return the claiming side of a dispute.
+
+    Evidence comes from a log that the referee kept; a claimant served nobody, so none is heard.
+    """
+    return Party(defense, claim.key.without_evidence(), claim.earlier)
