@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arena.errors import RuleViolation
+from arena.errors import InvalidDeliverable, RuleViolation
 from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen, Json, digest
 from arena.world.rng import Rng
@@ -43,10 +43,23 @@ class Key:
 
     @classmethod
     def of(cls, bundle: Bundle) -> Key:
-        """Read a key back."""
-        data, evidence = bundle.data, bundle.prefixed(_EVIDENCE.rstrip("/"))
+        """Read a key back.
+
+        Raises:
+            InvalidDeliverable: the data are not those of a key.
+        """
+        scheme, seed = bundle.data.get("scheme"), bundle.data.get("seed")
+        settings = bundle.data.get("settings")
+        if not (
+            isinstance(scheme, str) and isinstance(seed, str) and isinstance(settings, Mapping)
+        ):
+            raise InvalidDeliverable(
+                "expected a key with a scheme, a seed and settings, found data without; "
+                "build keys with Key(...)"
+            )
+        evidence = bundle.prefixed(_EVIDENCE.rstrip("/"))
         own = {k: t for k, t in bundle.tensors.items() if not k.startswith(_EVIDENCE)}
-        return cls(data["scheme"], data["seed"], data["settings"], own, evidence)
+        return cls(scheme, seed, settings, own, evidence)
 
     def without_evidence(self) -> Key:
         """Return the key as it was committed."""

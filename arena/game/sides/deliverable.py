@@ -65,17 +65,27 @@ class Deliverable:
         Raises:
             InvalidDeliverable: it holds a model or wrappers that cannot be rebuilt.
         """
-        parts = {
-            name: Bundle(data, bundle.prefixed(name)) for name, data in bundle.data["parts"].items()
-        }
-        claim = None
         try:
-            if "key" in parts:
-                earlier = unpack(parts["earlier"]) if "earlier" in parts else None
-                defense = PlayerSpec.model_validate(bundle.data["defense"])
-                claim = Claim(defense, Key.of(parts["key"]), earlier)
-            model = unpack(parts["model"]) if "model" in parts else None
-            serving = unpack_wrappers(parts["serving"])
+            return cls._of_parts(bundle)
         except (ModelError, RegistryError) as error:
             raise InvalidDeliverable(str(error)) from error
-        return cls(model, serving, claim)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            first = str(error).partition("\n")[0]
+            raise InvalidDeliverable(
+                f"expected a deliverable, found data that are none ({type(error).__name__}: "
+                f"{first}); build it with Deliverable(...)"
+            ) from error
+
+    @classmethod
+    def _of_parts(cls, bundle: Bundle) -> Deliverable:
+        parts = {
+            name: Bundle(dict(data), bundle.prefixed(name))
+            for name, data in bundle.data["parts"].items()
+        }
+        claim = None
+        if "key" in parts:
+            earlier = unpack(parts["earlier"]) if "earlier" in parts else None
+            defense = PlayerSpec.model_validate(bundle.data["defense"])
+            claim = Claim(defense, Key.of(parts["key"]), earlier)
+        model = unpack(parts["model"]) if "model" in parts else None
+        return cls(model, unpack_wrappers(parts["serving"]), claim)

@@ -18,8 +18,9 @@ from arena.view.commands.run import made_folder, play_into
 from arena.view.commands.run_options import Game, Order, check_playable, game_of
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
 from arena.view.reproduce.plan import planned
-from arena.view.results.refresh import refresh_matches
+from arena.view.results.refresh import LOCK, refresh_matches
 from arena.view.results.report import LEDGER, Report, read_report
+from arena.world.file_lock import hold
 from arena.world.json_values import Json
 
 _STYLES = {"confirmed": "green", "refuted": "red", "undecided": "yellow"}
@@ -54,7 +55,8 @@ def reproduce(order: Order, data: str, *, quick: bool) -> int:
             chapters.append(chapter)
             write_page(chapters, out, shlex.join(["arena", *sys.argv[1:]]))
             _say(said, chapter)
-        _write_board(chapters, pictures, out)
+        with hold(out / LOCK):
+            _write_board(chapters, pictures, out)
     said.print(f"\nThe report is {out / PAGE}")
     said.print("Next:", style="bold")
     said.print(f"  tensorboard --logdir {shlex.quote(str(out))}")

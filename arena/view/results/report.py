@@ -6,7 +6,6 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from arena.errors import StoreError, did_you_mean
 from arena.game.court.statistics import proportion_interval
 from arena.runs.ledger import Ledger, Row
+from arena.runs.reading import reading
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
 from arena.world.json_values import Json
 from arena.world.rng import Rng
@@ -227,7 +227,7 @@ def results_in(folder: Path) -> Report:
         StoreError: the folder holds none.
     """
     if (folder / LEDGER).is_file():
-        with closing(Ledger(folder / LEDGER)) as ledger:
+        with reading(folder / LEDGER) as ledger:
             if "scenario" in ledger.facts():
                 return read_report(ledger)
     beside = [path.parent.name for path in folder.parent.glob(f"*/{LEDGER}")]
