@@ -55,17 +55,27 @@ def test_a_whole_folder_is_whole(out: Path) -> None:
     assert health.n_steps == len(list((out / "artefacts").glob("??/*.done")))
 
 
+def no_list(out: Path) -> None:
+    first(out, ".done").write_text("{}")
+
+
+def no_ledger(out: Path) -> None:
+    (out / "ledger.sqlite").write_text("x" * 9000)
+
+
+def no_judgements(out: Path) -> None:
+    for path in (out / "artefacts").glob("??/*.judgement"):
+        path.unlink()
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no list": (lambda out: first(out, ".done").write_text("{}") and None, "not the list"),
+    "no list": (no_list, "not the list"),
     "a bit": (lambda out: flip(first(out, ".model")), "not those that were written"),
     "a missing part": (lambda out: first(out, ".key").unlink(), "it is missing"),
     "a folder": (lambda out: into_folder(first(out, ".victim")), "it is no file"),
-    "no ledger": (lambda out: (out / "ledger.sqlite").write_text("x" * 9000) and None, "is none"),
+    "no ledger": (no_ledger, "is none"),
     "another pay-off": (change("UPDATE rounds SET payoff = 0.123"), "its pay-off is not that"),
-    "no judgement": (
-        lambda out: [path.unlink() for path in (out / "artefacts").glob("??/*.judgement")] and None,
-        "its judgement is not among",
-    ),
+    "no judgement": (no_judgements, "its judgement is not among"),
     "no facts": (change("DELETE FROM run"), "does not say which scenario"),
 }
 
