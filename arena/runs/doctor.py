@@ -86,11 +86,10 @@ def _ledger_faults(ledger: Ledger, out: Path) -> Iterator[Fault]:
     if "scenario" not in ledger.facts():
         yield Fault(LEDGER, "it does not say which scenario was played", AGAIN)
     for row in ledger.rounds():
-        digest, status = row["digest"], row["status"]
-        if status != "OK":
+        if row.status != "OK":
             continue
-        path = out / "artefacts" / digest[:2] / f"{digest}.judgement"
-        place = f"{LEDGER}, round {row['round']} of {row['match']}"
+        path = out / "artefacts" / row.digest[:2] / f"{row.digest}.judgement"
+        place = f"{LEDGER}, round {row.round} of {row.match}"
         if not path.is_file():
             yield Fault(place, "its judgement is not among the artefacts", AGAIN)
             continue
@@ -98,7 +97,7 @@ def _ledger_faults(ledger: Ledger, out: Path) -> Iterator[Fault]:
             judged = Bundle.from_bytes(_bytes(path)).data
         except StoreError:
             continue  # said of the artefact already
-        if judged.get("payoff") != row["payoff"]:
+        if judged.get("payoff") != row.payoff:
             yield Fault(place, "its pay-off is not that of its judgement", AGAIN)
 
 

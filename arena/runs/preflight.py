@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from arena.errors import ArenaError, ScenarioError
-from arena.game.match.grants import foreign
+from arena.game.match.grants import foreign, own_card
 from arena.game.match.step_cache import Setting
 from arena.runs.scenario import Scenario, ThiefTable
 from arena.runs.scenario_errors import Location, place
@@ -75,7 +75,7 @@ def _thief_problems(
     for name in (grants.pool, grants.transfer):
         with _noted(problems, text, (*where, "threat")):
             foreign(name, "train", task, setting)
-    if not grants.knows_architecture:
-        with _noted(problems, text, (*where, "threat")):
-            _built(task.card_for(grants.own_architecture))
+    with _noted(problems, text, (*where, "threat")):
+        if not grants.knows_architecture:
+            _built(own_card(task, grants))
     return problems

@@ -9,31 +9,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from arena.errors import ArenaError, RegistryError, ScenarioError, did_you_mean
+from arena.errors import (
+    ArenaError,
+    DataError,
+    ModelError,
+    RegistryError,
+    ScenarioError,
+    did_you_mean,
+)
 from arena.game.match.agents import Action
-from arena.game.match.play import MatchSpec, Pools
-from arena.game.rules.threat import Budget, Output, ThreatModel, level, preset
+from arena.game.match.play import MatchSpec, Pools, offered
+from arena.game.rules.threat import Budget, ThreatModel, preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import Protocol, defenses
+from arena.game.sides.needs import unmet
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.plugins import load_plugins
 from arena.runs.experiment import Experiment
 from arena.runs.scenario_errors import place, sentences, strange_values
 from arena.world.json_values import Frozen, Json
+from arena.world.kinds.interface import Output, level
 from arena.world.models.registry import architectures
-from arena.world.splits import Shares
-from arena.world.task import TaskSpec
-from arena.world.training import Recipe
-
-
-class TaskTable(Frozen):
-    """What is stolen: `[task]`."""
-
-    data: str = "digits"
-    model: str = "cnn8"
-    arguments: dict[str, Json] = Field(default_factory=dict)
-    recipe: Recipe = Recipe(epochs=30)
-    shares: Shares = Shares()
+from arena.world.task import TaskSpec, TaskTable
 
 
 class Limits(Frozen):
@@ -190,6 +187,23 @@ def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None =
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
+    return check_scenario(raw, folder, changes, text)
+
+
+def check_scenario(
+    raw: dict[str, Any], folder: Path, changes: Mapping[str, Json] | None = None, text: str = ""
+) -> Scenario:
+    """Check the tables of a scenario.
+
+    Args:
+        raw: the tables, as a TOML file has them.
+        folder: where its paths begin.
+        changes: dotted keys and values that replace what the tables say.
+        text: the file's text, for the numbers of lines in what is said.
+
+    Raises:
+        ScenarioError: with one sentence for each problem.
+    """
     for key, value in (changes or {}).items():
         try:
             _set(raw, key, value)
@@ -202,7 +216,7 @@ def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None =
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
         raise ScenarioError(sentences(error, text, Scenario)) from error
-    problems = list(_problems(scenario, text, folder))
+    problems = list(_problems(scenario, text, folder)) or list(_unplayable(scenario, text))
     if problems:
         raise ScenarioError(problems)
     return scenario
@@ -253,6 +267,22 @@ def _problems(scenario: Scenario, text: str, folder: Path) -> Iterator[str]:
         yield from _thief_problems(thief, owners, place(text, ("thief", i)))
     if scenario.experiment is not None:
         yield from _experiment_problems(scenario.experiment, {*owners, *thieves}, text)
+
+
+def _unplayable(scenario: Scenario, text: str) -> Iterator[str]:
+    """Yield what players need that the task does not offer, of a scenario that is right so far."""
+    task = place(text, ("task",))
+    try:
+        offer = offered(scenario.task_spec("cpu", "float32"), scenario.innocents)
+        for i, owner in enumerate(scenario.owner):
+            for problem in unmet(defenses.make(owner.spec()), offer):
+                yield f"{place(text, ('owner', i))}{problem}"
+        for i, thief in enumerate(scenario.thief):
+            for move in {action.move.name: action.move for action in thief.script()}.values():
+                for problem in unmet(attacks.make(move), offer):
+                    yield f"{place(text, ('thief', i))}{problem}"
+    except (DataError, ModelError) as error:  # no such folder, or a model that takes other inputs
+        yield f"{task}{error}"
 
 
 def _experiment_problems(experiment: Experiment, players: set[str], text: str) -> Iterator[str]:

@@ -12,12 +12,12 @@ from torch import Tensor
 from arena.errors import NotComparable, PlayerError
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.rules.threat import Output, level
-from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output, level
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
@@ -66,7 +66,7 @@ class DeepJudge(Defense):
 
     paper: ClassVar[str] = "Chen et al., S&P 2022"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
     invasive: ClassVar[bool] = False
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("similarity", "high")
     quick = MappingProxyType({"n_seeds": 60, "n_whitebox": 8, "growth_steps": 200})

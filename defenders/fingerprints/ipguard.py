@@ -14,12 +14,12 @@ from torch import Tensor
 from arena.errors import NotComparable, PlayerError
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed
-from arena.game.rules.threat import Output
-from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
@@ -56,7 +56,7 @@ class IPGuard(Defense):
 
     paper: ClassVar[str] = "Cao et al., AsiaCCS 2021"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
     invasive: ClassVar[bool] = False
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("MR", "high")
     dial: ClassVar[Dial] = Dial("margin", 0.1, 10.0, "log")

@@ -11,12 +11,12 @@ from torch import Tensor
 from arena.errors import NotComparable
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed, prf_labels
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 from defenders.triggers.trigger_sets import TriggerFeed, abstract_images, binomial_verdict, n_hits
@@ -74,6 +74,7 @@ class Adi(Defense):
 
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018"
     reads: ClassVar[Output] = "labels"
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 1, 32, "log")
 

@@ -17,15 +17,17 @@ from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.runs.store import unsealed
 from arena.world.bundle import Bundle
-from arena.world.models import Model, ModelCard, load_model, load_state_dict_file, pack
+from arena.world.models import ModelCard, build, load_model, load_state_dict_file, pack
 from arena.world.models.formats import foreign_format
 from arena.world.remote.http_format import Form, read_answers, read_images
+from arena.world.rng import Rng
 
 HERE = Path(__file__).parent
 FILES = sorted(HERE.glob("crash-*.bin"))
 MODELS = [path for path in FILES if "meta" not in path.name]
 METAS = [path for path in FILES if "meta" in path.name]
 CARD = ModelCard(architecture="softmax", n_classes=3, input_shape=(8,), mean=(0.5,), std=(0.25,))
+TINY = build(CARD, Rng(0))
 
 
 def read_model(path: Path) -> None:
@@ -45,7 +47,7 @@ def test_a_damaged_zip_gets_a_sentence(path: Path) -> None:
 @pytest.mark.parametrize("path", METAS, ids=lambda path: path.stem)
 def test_data_that_are_no_deliverable_get_a_sentence(path: Path) -> None:
     data = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-    with pytest.raises(InvalidDeliverable, match="expected a deliverable, found data"):
+    with pytest.raises(InvalidDeliverable):
         Deliverable.of(Bundle(data))
 
 
@@ -75,10 +77,10 @@ def test_any_bytes_as_a_model_are_read_or_refused(
 
 @given(data=st.data())
 def test_a_mutated_model_is_read_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, tiny: Model, data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "stranger.safetensors"
-    path.write_bytes(data.draw(mutants(st.just(pack(tiny).to_bytes()))))
+    path.write_bytes(data.draw(mutants(st.just(pack(TINY).to_bytes()))))
     read_model(path)
 
 
@@ -104,9 +106,9 @@ def test_any_data_are_a_deliverable_or_refused(data: dict[str, object]) -> None:
 
 
 @given(data=st.data())
-def test_a_mutated_deliverable_is_read_or_refused(tiny: Model, data: st.DataObject) -> None:
+def test_a_mutated_deliverable_is_read_or_refused(data: st.DataObject) -> None:
     claim = Claim(PlayerSpec(name="uchida"), Key("uchida", "ab", {"n_bits": 3}))
-    blob = Deliverable(tiny, claim=claim).bundle().to_bytes()
+    blob = Deliverable(TINY, claim=claim).bundle().to_bytes()
     with contextlib.suppress(StoreError, InvalidDeliverable):
         Deliverable.of(Bundle.from_bytes(data.draw(mutants(st.just(blob)))))
 

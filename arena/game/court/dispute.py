@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from arena.game.court.statistics import binomial_tail, null_p_value
 from arena.game.court.verdict import Verdict
@@ -23,7 +22,6 @@ from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, prf_labels
 from arena.game.sides.defense import Defense, Protocol
 from arena.game.sides.deliverable import Claim
 from arena.game.sides.suspect import Suspect
-from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 
@@ -38,7 +36,7 @@ CHECKS: dict[Protocol, frozenset[Check]] = {
     "lineage": frozenset({"timestamp", "bound", "lineage"}),
     "full": frozenset({"timestamp", "seeded", "nulls", "bound", "lineage"}),
 }
-_N_PROBES = 256  # images of noise on which models are compared
+_N_PROBES = 256  # inputs of noise on which models are compared
 
 
 @dataclass(frozen=True)
@@ -58,15 +56,6 @@ class Ruling:
     reasons: tuple[str, ...]
     failed: tuple[str, ...] = ()
     claim_p_value: float = 1.0
-
-    def plain(self) -> dict[str, Json]:
-        """Return the ruling as JSON values."""
-        return {
-            "winner": self.winner,
-            "reasons": list(self.reasons),
-            "failed": list(self.failed),
-            "claim_p_value": self.claim_p_value,
-        }
 
 
 @dataclass
@@ -182,14 +171,13 @@ class Court:
         from a model still answers much as it does.
         """
         suspect, earlier = self.suspect, party.earlier
-        kind = (suspect.input_shape, suspect.n_classes)
-        if earlier is None or (earlier.card.input_shape, earlier.card.n_classes) != kind:
+        if earlier is None or suspect.kind.mismatch(earlier.card, suspect.card):
             return "the claimant shows no earlier model from which this one could have been made"
-        draw = self.rng.child("noise").torch()
-        noise = torch.rand(_N_PROBES, *suspect.input_shape, generator=draw)
-        answers = suspect.compute.probabilities(earlier, noise)
-        values = [likeness(null.answer(noise), answers) for null in self.nulls]
-        p = null_p_value(likeness(suspect.answer(noise), answers), values, high=True)
+        kind, rng = suspect.kind, self.rng.child("noise")
+        noise = kind.probes(suspect.card, _N_PROBES, rng)
+        answers = kind.serve(earlier, noise, suspect.compute, rng.child("earlier"))
+        values = [kind.likeness(null.answer(noise), answers) for null in self.nulls]
+        p = null_p_value(kind.likeness(suspect.answer(noise), answers), values, high=True)
         if p <= party.defense.level:
             return ""
         return (
@@ -206,15 +194,6 @@ class Court:
         word = "earlier" if earlier else "later"
         self.reasons.append(f"the owner's key verifies too and was committed {word}")
         return earlier
-
-
-def likeness(rows: Tensor, others: Tensor) -> float:
-    """Return how alike two answers (N, C) are: 1 minus their mean distance in variation, [0, 1].
-
-    >>> likeness(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.25, 0.75]]))
-    0.25
-    """
-    return 1 - float((rows.double() - others.double()).abs().sum(1).mean()) / 2
 
 
 def _seeded(party: Party, _verdict: Verdict) -> str:

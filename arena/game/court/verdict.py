@@ -66,7 +66,7 @@ class Verdict:
         return cls(False, 1.0, worst, 0.5, name, copies, f"not verified: {reason}")
 
     def plain(self) -> dict[str, Json]:
-        """Return the verdict as JSON values."""
+        """Return the verdict as JSON values, with what follows from it."""
         return {
             "is_copy": self.is_copy,
             "p_value": self.p_value,

@@ -9,7 +9,7 @@ from arena.game.court.referee import Evidence, Referee
 from arena.game.match.grants import foreign
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep
+from arena.game.match.train_step import TrainStep, yardstick_of, yardsticks
 from arena.game.rules.keys import Key, Register
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import unpack_wrappers
@@ -36,7 +36,7 @@ class JudgeStep(Step):
 
     def parents(self) -> tuple[Step, ...]:
         """Return the round, the protection and, for disputes, the referee's own models."""
-        return (self.round, self.round.protect, *self.nulls)
+        return (self.round, self.round.protect, *self.nulls, *yardsticks(self.round.task))
 
     def recipe(self) -> dict[str, Json]:
         """Return what the verifier sees; all else follows from the parents."""
@@ -55,12 +55,18 @@ class JudgeStep(Step):
             unpack_wrappers(inputs(protect, "serving")),
         )
         transfer = foreign(played.grants.transfer, "test", task, setting)
-        referee = Referee(task, evidence, played.grants, played.verification, transfer)
+        referee = Referee(
+            task,
+            evidence,
+            played.grants,
+            played.verification,
+            transfer,
+            yardstick_of(played.task, inputs),
+        )
         nulls = [unpack(inputs(null, "model")) for null in self.nulls]
         deliverable = Deliverable.of(inputs(played, "deliverable"))
         started = time.perf_counter()
-        judgement = referee.judge(
-            deliverable, nulls, Rng(played.seed, played.stream).child("judge")
-        )
-        figures = judgement.plain() | {"judge_s": time.perf_counter() - started}
-        return {"judgement": Bundle(figures)}
+        rng = Rng(played.seed, played.stream).child("judge")
+        judgement = referee.judge(deliverable, nulls, rng)
+        timed = judgement.model_copy(update={"judge_s": time.perf_counter() - started})
+        return {"judgement": Bundle(timed.plain())}

@@ -8,34 +8,38 @@ from pydantic import Field
 
 from arena.errors import RegistryError, did_you_mean
 from arena.world.json_values import Frozen
+from arena.world.kinds.interface import Interface, level
 
-Output = Literal["nothing", "labels", "top-k", "probabilities", "logits", "weights"]
-LEVELS: tuple[Output, ...] = ("nothing", "labels", "top-k", "probabilities", "logits", "weights")
-Kind = Literal["model", "api", "claim"]
+Form = Literal["model", "api", "claim"]
 Knowledge = Literal["scheme", "tests", "passport", "base"]
 """What a thief may know: the scheme, the exposed test cases, the exposed passport, and the public
 model that the victim was made from.
 """
 _QUERY_METERS = ("images_queried", "images_unique", "calls", "rounds", "bits_revealed")
 
-METERS = (
-    "images_queried",  # every image that was answered, repeats included
-    "images_unique",  # distinct images after rounding to the input's type
-    "calls",  # calls of the interface
-    "rounds",  # queries that could depend on earlier answers
-    "bits_revealed",  # information in the answers
-    "steps",  # the thief's own optimiser steps
-    "images_forward",
-    "images_backward",
-    "models",  # models built beside the suspect
-    "verifier_calls",
-    "wall_s",
-)
+
+class Spent(Frozen):
+    """What every meter reads: what a player has spent in a match so far."""
+
+    images_queried: float = 0.0  # every image that was answered, repeats included
+    images_unique: float = 0.0  # distinct images after rounding to the input's type
+    calls: float = 0.0  # calls of the interface
+    rounds: float = 0.0  # queries that could depend on earlier answers
+    bits_revealed: float = 0.0  # information in the answers
+    steps: float = 0.0  # the player's own optimiser steps
+    images_forward: float = 0.0
+    images_backward: float = 0.0
+    models: float = 0.0  # models built beside the suspect
+    verifier_calls: float = 0.0
+    wall_s: float = 0.0
+
+    def of(self, meter: str) -> float:
+        """Return the reading of a meter."""
+        read: float = getattr(self, meter)
+        return read
 
 
-def level(output: Output) -> int:
-    """Return the rank of a level of output; more is revealed at a higher rank."""
-    return LEVELS.index(output)
+METERS = tuple(Spent.model_fields)
 
 
 class Budget(Frozen):
@@ -59,24 +63,22 @@ class Budget(Frozen):
         return limit
 
 
-class ThreatModel(Frozen):
-    """What is granted to a thief; as `Attack.needs`, what an attack must be granted."""
+class ThreatModel(Interface):
+    """What is granted to a thief; as `Attack.needs`, what an attack must be granted.
 
-    output: Output = "nothing"  # what the victim's interface returns, or its weights
-    top_k: int = Field(1, ge=1)  # for output "top-k"
-    decimals: int | None = Field(None, ge=0)  # answers are rounded to this many decimals
-    double: bool = False  # answers are computed in float64
-    real_inputs: bool = False  # inputs outside [0, 1] are answered
+    The first fields are those of the victim's interface.
+    """
+
     max_batch: int = Field(1000, ge=1)  # images in one call
     data: float = Field(0.0, ge=0, le=1)  # share of the thief's split that is granted
     data_labels: bool = False  # with true classes
     pool: str = ""  # name of a public data set of another distribution
     transfer: str = ""  # name of a data set of another task, to move the model to
     architecture: bool = False  # the victim's architecture is known; whoever has weights knows it
-    own_architecture: str = "mlp"  # what the thief builds where it is not
+    own_architecture: str = ""  # what the thief builds where it is not; "" is the kind's plain one
     knows: frozenset[Knowledge] = frozenset()
     precommit: bool = False  # may enter a commitment before the victim is published
-    deliverables: frozenset[Kind] = frozenset({"model"})
+    deliverables: frozenset[Form] = frozenset({"model"})
     budget: Budget = Budget()
 
     @property

@@ -12,7 +12,6 @@ from torch import Tensor
 from arena.errors import NotComparable, RuleViolation
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.lab import Lab
@@ -21,13 +20,13 @@ from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
+from arena.world.kinds.interface import Output
 from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Hook, Recipe
 
 Protocol = Literal["none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"]
-TaskNeed = Literal["images", "convolution", "norm", "nulls"]
 Secret = Literal["tests", "passport"]
 """Parts of a key that a threat model's `knows` can grant."""
 
@@ -121,26 +120,21 @@ class Protected:
 class Defense(Player):
     """Base class of protections. Subclasses write `protect` and `examine`.
 
-    Class attributes: `reads`, what verification must see of a suspect; `task_needs`, what the task
-    must offer; `invasive`, whether the model is changed at all (fingerprints do not); `exposes`,
-    what a thief must be said to know for `exposed` to be handed to it.
+    Class attributes: `reads`, what verification must see of a suspect; `invasive`, whether the
+    model is changed at all (fingerprints do not); `exposes`, what a thief must be said to know for
+    `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies are low or
+    high in it.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
 
     reads: ClassVar[Output] = "weights"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset()
     invasive: ClassVar[bool] = True
     exposes: ClassVar[Secret] = "tests"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
 
     level: float = 0.01
     protocol: Protocol = "full"
-
-    @property
-    def needs_of_task(self) -> frozenset[TaskNeed]:
-        """Return what the task must offer this player; some settings need more than others."""
-        return self.task_needs
 
     @abstractmethod
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:

@@ -75,7 +75,10 @@ def _stamp(side: Side) -> str:
 
 def _files(entry: EntryPoint) -> list[list[str | int]]:
     """Return the state of every source of an entry point's package; nothing of it is imported."""
-    spec = find_spec(entry.module.partition(".")[0])
+    package = entry.module.partition(".")[0]
+    if entry.dist is not None and entry.dist.name == arena.DISTRIBUTION:
+        return [_state(path) for path in _below(arena.ROOT / package)]
+    spec = find_spec(package)
     if spec is None:
         return []
     folders = spec.submodule_search_locations
@@ -102,7 +105,7 @@ def _attackers() -> Iterator[Listed]:
     from arena.game.sides.attack import attacks
 
     for name, player in attacks.classes().items():
-        needs = needs_in_words(player.needs)
+        needs = needs_in_words(player.needs) + _of_task(player)
         yield Listed(name, player.summary(), needs, dial_in_words(player), player.paper)
 
 
@@ -110,9 +113,14 @@ def _defenders() -> Iterator[Listed]:
     from arena.game.sides.defense import defenses
 
     for name, player in defenses.classes().items():
-        task = f"; task: {', '.join(sorted(player.task_needs))}" if player.task_needs else ""
-        reads = f"{player.reads}{task}"
+        reads = player.reads + _of_task(player)
         yield Listed(name, player.summary(), reads, dial_in_words(player), player.paper)
+
+
+def _of_task(player: type[Player]) -> str:
+    """Return what a player with its default settings needs of a task, as the game reads it."""
+    needs = sorted(player().needs_of_task)
+    return f"; task: {', '.join(needs)}" if needs else ""
 
 
 def needs_in_words(needs: ThreatModel) -> str:

@@ -61,11 +61,11 @@ def test_the_default_asks_200000_times_in_ten_rounds(
     gate = Gatekeeper(grants, tiny, Meters(grants.budget), Compute())
     attack.run(Access(gate.answer, grants, tiny.card, Compute()), Rng(0))
     spent = gate.meters.reading()
-    assert (spent["images_queried"], spent["rounds"]) == (200_000, 10)
+    assert (spent.images_queried, spent.rounds) == (200_000, 10)
 
 
 @pytest.mark.parametrize("attack", VARIANTS, ids=lambda attack: attack.name)
-def test_synthesis_asks_nothing(thief: Thief, attack: Synthesis) -> None:
+def test_each_rounds_images_are_asked_about_once(thief: Thief, attack: Synthesis) -> None:
     world = thief(PROBABILITIES)
     world.play(attack)
     assert world.spent("images_queried") == world.spent("images_unique") == 180

@@ -233,10 +233,11 @@ def test_an_unseen_innocent_is_spared(mark: Marking, suspect: Show, innocent: Mo
 
 def test_the_matching_rate_counts_points_with_the_victims_label(mark: Marking) -> None:
     """A suspect that gives the victim's label to the first fifteen points."""
-    key = mark(SCHEME).key
+    protected = mark(SCHEME)
+    key, card = protected.key, protected.model.card
     labels, n = key.tensors["labels"], len(key.tensors["labels"])
     told = torch.where(torch.arange(n) < 15, labels, (labels + 1) % 10)
-    shown = Suspect(lambda _: nn.functional.one_hot(told, 10).float(), "labels", (1, 8, 8), 10)
+    shown = Suspect(lambda _: nn.functional.one_hot(told, 10).float(), "labels", card)
     verdict = SCHEME.verify(key, shown, Rng(0))
     assert verdict.statistic == 15 / n
     assert verdict.p_value == null_hits_p_value(15, n, key.settings["hits"]["nulls"])

@@ -67,7 +67,7 @@ def test_only_what_a_change_touches_is_made(
     assert done.code == 0
     assert done.err.splitlines()[0] == "small: 4 steps to make"  # two rounds, two judgements
     assert "none-vs-tuned-0: pay-off" in done.err
-    assert "bits/32-vs-tuned-0: pay-off" in done.err
+    assert "bits+32-vs-tuned-0: pay-off" in done.err
     boards = {path.name for path in (tmp_path / "out" / "tensorboard" / "small").iterdir()}
     assert "none-vs-tuned-0" in boards
     assert "none-vs-none-0" not in boards
@@ -82,7 +82,7 @@ def test_json_is_one_document_on_stdout(arena: Command, played: Path, report: Re
     assert [line["name"] for line in found["standings"]["owner"]] == [
         line.name for line in report.standings["owner"]
     ]
-    assert [kept["match"] for kept in found["rounds"]] == [kept["match"] for kept in report.rounds]
+    assert [kept.match for kept in found.rounds] == [kept.match for kept in report.rounds]
     assert isinstance(found["rounds"][0]["threat"], dict)
     assert {cell["says"] for cell in found["payoffs"]} >= {"LIMIT", "-"}
     assert [cell["payoff"] for cell in found["payoffs"] if cell["says"] == "LIMIT"] == [None]
