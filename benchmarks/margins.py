@@ -55,12 +55,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Margin:
-    """What was measured over the seeds where one bound was asked for."""
+    """What was measured over the seeds where one bound was asked for; means over the seeds."""
 
     n: int
-    mean: float
-    deviation: float
-    worst: float
+    value: float
+    bound: float
+    deviation: float  # of the distance between the two
+    least: float  # the smallest distance; below 0 where the bound was broken
     chance: float  # that one more seed breaks the bound
 
 
@@ -94,24 +95,24 @@ def _value(term: str) -> float:
     return float(_BINARY[sign](float(left), float(right)))
 
 
-def margin(values: Sequence[float], sign: str, bound: float) -> Margin:
-    """Return how far values lie from a bound, and how probable it is that the next one breaks it.
+def margin(values: Sequence[float], sign: str, bounds: Sequence[float]) -> Margin:
+    """Return how far values lie from their bounds, and how probable it is that the next breaks it.
 
-    >>> margin([0.9, 0.9, 0.9], ">", 0.8).chance
+    >>> margin([0.9, 0.9, 0.9], ">", [0.8, 0.8, 0.8]).chance
     0.0
-    >>> round(margin([0.7, 0.8, 0.9], ">", 0.8).chance, 3)
+    >>> round(margin([0.7, 0.8, 0.9], ">", [0.8, 0.8, 0.8]).chance, 3)
     0.5
     """
     direction = 1 if sign in (">", ">=") else -1
-    above = direction * (np.asarray(values) - bound)
-    n, deviation = len(above), float(above.std(ddof=1)) if len(above) > 1 else math.nan
-    mean = float(above.mean())
+    distance = direction * (np.asarray(values) - np.asarray(bounds))
+    n, mean = len(distance), float(distance.mean())
+    deviation = float(distance.std(ddof=1)) if n > 1 else math.nan
     if deviation < 1e-12:
         chance = float(mean < 0)
     else:
         chance = float(stats.t.sf(mean / (deviation * math.sqrt(1 + 1 / n)), n - 1))
-    worst = float(above.min())
-    return Margin(n, direction * mean + bound, deviation, direction * worst + bound, chance)
+    value, bound = float(np.mean(values)), float(np.mean(bounds))
+    return Margin(n, value, bound, deviation, float(distance.min()), chance)
 
 
 def _note(test: str, line: int, text: str) -> None:
@@ -124,8 +125,9 @@ def _note(test: str, line: int, text: str) -> None:
 
 
 def pytest_assertion_pass(item: pytest.Item, lineno: int, orig: str, expl: str) -> None:
-    """Write down what a passing assertion compared."""
-    _note(item.nodeid, lineno, expl)
+    """Write down what a passing assertion compared; those of hypothesis are no measurements."""
+    if not hasattr(getattr(item, "obj", None), "hypothesis"):
+        _note(item.nodeid, lineno, expl)
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
@@ -136,22 +138,26 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         _note(item.nodeid, places[-1].lineno + 1 if places else 0, text)
 
 
-def _read(path: Path) -> dict[tuple[str, int, str, float], list[float]]:
-    found: dict[tuple[str, int, str, float], list[float]] = defaultdict(list)
+def _read(path: Path) -> dict[tuple[str, int, str], list[Measured]]:
+    found: dict[tuple[str, int, str], list[Measured]] = defaultdict(list)
     for text in path.read_text().splitlines() if path.exists() else ():
         measured = Measured(*json.loads(text))
-        found[measured.test, measured.line, measured.sign, measured.bound].append(measured.value)
+        found[measured.test, measured.line, measured.sign].append(measured)
     return found
 
 
 def _print(path: Path) -> None:
-    rows = [(margin(v, k[2], k[3]), k) for k, v in _read(path).items() if len(v) > 1]
-    print(f"{'P(fails)':>9} {'bound':>12} {'mean':>9} {'sd':>8} {'worst':>9} {'n':>4}  test")
-    for got, (test, line, sign, bound) in sorted(rows, key=lambda row: -row[0].chance):
+    rows = []
+    for (test, line, sign), found in _read(path).items():
+        if len(found) > 1:
+            got = margin([one.value for one in found], sign, [one.bound for one in found])
+            rows.append((got, f"{test}:{line}", sign))
+    print(f"{'P(fails)':>9} {'value':>9}   {'bound':>9} {'sd':>8} {'least':>9} {'n':>4}  test")
+    for got, test, sign in sorted(rows, key=lambda row: -row[0].chance):
         mark = "" if got.chance < SOUND else "  <- not sound"
         print(
-            f"{got.chance:9.1e} {sign + f' {bound:g}':>12} {got.mean:9.4g} {got.deviation:8.2g} "
-            f"{got.worst:9.4g} {got.n:4d}  {test}:{line}{mark}"
+            f"{got.chance:9.1e} {got.value:9.4g} {sign:>2} {got.bound:9.4g} {got.deviation:8.2g} "
+            f"{got.least:9.2g} {got.n:4d}  {test}{mark}"
         )
 
 

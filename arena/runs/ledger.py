@@ -225,5 +225,5 @@ def _value(name: str, kind: type, stored: Any) -> Any:
         return bool(stored)
     if kind is not dict:
         return stored
-    found = json.loads(stored)
+    found = json.loads(str(stored))
     return tuple(found) if isinstance(found, list) else found

@@ -49,6 +49,10 @@ DAMAGE = {
 }
 
 
+def everything(ledger: Ledger) -> list[object]:
+    return [ledger.facts(), ledger.rounds(), ledger.innocents()]
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_row_is_one_sentence(finished: Played, tmp_path: Path, damage: str) -> None:
     sql, found = DAMAGE[damage]
@@ -58,9 +62,7 @@ def test_a_damaged_row_is_one_sentence(finished: Played, tmp_path: Path, damage:
         other.execute(sql)
         other.commit()
     with closing(Ledger(path)) as ledger, pytest.raises(StoreError) as caught:
-        ledger.facts()
-        ledger.rounds()
-        ledger.innocents()
+        everything(ledger)
     sentence = str(caught.value)
     assert sentence.startswith(f"expected a sound ledger at {path}, found ")
     assert found in sentence
