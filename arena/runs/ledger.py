@@ -226,4 +226,6 @@ def _value(name: str, kind: type, stored: Any) -> Any:
     if kind is not dict:
         return stored
     found = json.loads(str(stored))
+    if not isinstance(found, list | dict):
+        raise ValueError(f"{str(stored)[:40]!r} as {name}")
     return tuple(found) if isinstance(found, list) else found

@@ -33,8 +33,8 @@ threat = { preset = "surrogate_pool", grant = { pool = "shapes" } }
 
 def problems(text: str, folder: Path) -> tuple[str, ...]:
     """Return what is said of a scenario before it is played."""
-    scenario = parse_scenario(text, folder)
     try:
+        scenario = parse_scenario(text, folder)
         preflight(scenario, task_of(scenario, Compute()), text, None)
     except ScenarioError as error:
         return error.problems
