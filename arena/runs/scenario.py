@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from arena.errors import (
-    ArenaError,
-    DataError,
-    ModelError,
-    RegistryError,
-    ScenarioError,
-    did_you_mean,
-)
+from arena.errors import RegistryError, ScenarioError
 from arena.game.match.agents import Action
-from arena.game.match.play import MatchSpec, Pools, offered
+from arena.game.match.play import MatchSpec, Pools
 from arena.game.rules.threat import Budget, ThreatModel, preset
-from arena.game.sides.attack import attacks
-from arena.game.sides.defense import Protocol, defenses
-from arena.game.sides.needs import unmet
+from arena.game.sandbox.admit import admit
+from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.players_file import PlayersFile
+from arena.game.sides.defense import Protocol
 from arena.game.sides.player import PlayerSpec
-from arena.game.sides.plugins import load_plugins
 from arena.runs.experiment import Experiment
 from arena.runs.scenario_errors import place, sentences, strange_values
+from arena.runs.scenario_problems import problems_of, unplayable
 from arena.world.json_values import Frozen, Json
-from arena.world.kinds.interface import Output, level
-from arena.world.models.registry import architectures
+from arena.world.kinds.interface import Output
 from arena.world.task import TaskSpec, TaskTable
 
 
 class Limits(Frozen):
-    """What a step may take: `[limits]`.
+    """What a step, and what a player's process, may take: `[limits]`.
 
-    Time is enforced where workers run it, memory where players
-    are isolated.
+    Workers enforce a step's time; the processes of players enforce all of it, and have limits of
+    their own where nothing is said here.
     """
 
     step_s: float | None = Field(None, gt=0)
     memory_mb: int | None = Field(None, ge=4096)  # less does not hold torch
+    cpu_s: int | None = Field(None, ge=1)
+    gpu: bool = False  # strangers' players may use the GPUs
+
+    def cell(self) -> Cell:
+        """Return the limits of a player's process."""
+        usual = Cell()
+        return Cell(
+            memory_mb=self.memory_mb or usual.memory_mb,
+            wall_s=self.step_s or usual.wall_s,
+            cpu_s=self.cpu_s or usual.cpu_s,
+            gpu=self.gpu,
+        )
 
 
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"  # what may be the name of a file anywhere
@@ -128,7 +133,7 @@ class Scenario(Frozen):
     repeats: int = Field(1, ge=1, le=10_000)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     isolate: bool = False  # every move in a process of its own
-    players: tuple[str, ...] = ()  # Python files with a person's own players
+    players: tuple[str, ...] = ()  # Python files with players, run in a sandbox unless trusted
     task: TaskTable = TaskTable()
     innocents: Pools = Pools()
     limits: Limits = Limits()
@@ -162,12 +167,15 @@ class Scenario(Frozen):
                     yield match, thief.script()
 
 
-def read_scenario(path: Path, changes: Mapping[str, Json] | None = None) -> Scenario:
+def read_scenario(
+    path: Path, changes: Mapping[str, Json] | None = None, trusted: Collection[Path] = ()
+) -> Scenario:
     """Read and check a scenario file.
 
     Args:
         path: the TOML file.
         changes: dotted keys and values that replace what the file says (`--set`).
+        trusted: files with players that are imported here; all others are run in a sandbox.
 
     Raises:
         ScenarioError: with one sentence for each problem.
@@ -178,20 +186,29 @@ def read_scenario(path: Path, changes: Mapping[str, Json] | None = None) -> Scen
         raise ScenarioError(
             [f"expected a scenario file at {path}, cannot read it ({error})"]
         ) from error
-    return parse_scenario(text, path.parent, changes)
+    return parse_scenario(text, path.parent, changes, trusted)
 
 
-def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None = None) -> Scenario:
+def parse_scenario(
+    text: str,
+    folder: Path,
+    changes: Mapping[str, Json] | None = None,
+    trusted: Collection[Path] = (),
+) -> Scenario:
     """Parse and check the text of a scenario; raises like `read_scenario`."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
-    return check_scenario(raw, folder, changes, text)
+    return check_scenario(raw, folder, changes, text, trusted)
 
 
 def check_scenario(
-    raw: dict[str, Any], folder: Path, changes: Mapping[str, Json] | None = None, text: str = ""
+    raw: dict[str, Any],
+    folder: Path,
+    changes: Mapping[str, Json] | None = None,
+    text: str = "",
+    trusted: Collection[Path] = (),
 ) -> Scenario:
     """Check the tables of a scenario.
 
@@ -216,7 +233,9 @@ def check_scenario(
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
         raise ScenarioError(sentences(error, text, Scenario)) from error
-    problems = list(_problems(scenario, text, folder)) or list(_unplayable(scenario, text))
+    problems = list(_player_problems(scenario, text, folder, trusted))
+    problems += problems_of(scenario, text)
+    problems = problems or list(unplayable(scenario, text))
     if problems:
         raise ScenarioError(problems)
     return scenario
@@ -245,118 +264,24 @@ def _named(tables: list[Any], step: str) -> Any:
     return tables[int(step)]
 
 
-def _problems(scenario: Scenario, text: str, folder: Path) -> Iterator[str]:
-    """Yield what is wrong with a scenario whose form is right."""
+def players_of(
+    scenario: Scenario, folder: Path, trusted: Collection[Path] = ()
+) -> tuple[PlayersFile, ...]:
+    """Return the files with a person's own players, entered into the registry.
+
+    Raises:
+        RegistryError: one cannot be read, or nothing can be sandboxed here.
+    """
+    known = {path.resolve() for path in trusted}
+    cell = scenario.limits.cell()
+    paths = [folder / player for player in scenario.players]
+    return tuple(admit(path, cell, trusted=path.resolve() in known) for path in paths)
+
+
+def _player_problems(
+    scenario: Scenario, text: str, folder: Path, trusted: Collection[Path]
+) -> Iterator[str]:
     try:
-        load_plugins(folder / player for player in scenario.players)
+        players_of(scenario, folder, trusted)
     except RegistryError as error:
         yield f"{place(text, ('players',))}{error}"
-    yield from _task_problems(scenario, text)
-    owners = [owner.title for owner in scenario.owner]
-    thieves = [thief.name for thief in scenario.thief]
-    for kind, names in (("owner", owners), ("thief", thieves)):
-        for i, name in enumerate(names):
-            if name in names[:i]:
-                yield f"{place(text, (kind, i))}two {kind}s are called {name!r}; give one a name"
-    titles = [f"{owner}-vs-{thief}" for owner in owners for thief in thieves]
-    for title in {title for title in titles if titles.count(title) > 1}:
-        yield f"two matches would be called {title!r}; rename an owner or a thief"
-    for i, owner in enumerate(scenario.owner):
-        yield from _owner_problems(owner, place(text, ("owner", i)))
-    for i, thief in enumerate(scenario.thief):
-        yield from _thief_problems(thief, owners, place(text, ("thief", i)))
-    if scenario.experiment is not None:
-        yield from _experiment_problems(scenario.experiment, {*owners, *thieves}, text)
-
-
-def _unplayable(scenario: Scenario, text: str) -> Iterator[str]:
-    """Yield what players need that the task does not offer, of a scenario that is right so far."""
-    task = place(text, ("task",))
-    try:
-        offer = offered(scenario.task_spec("cpu", "float32"), scenario.innocents)
-        for i, owner in enumerate(scenario.owner):
-            for problem in unmet(defenses.make(owner.spec()), offer):
-                yield f"{place(text, ('owner', i))}{problem}"
-        for i, thief in enumerate(scenario.thief):
-            for move in {action.move.name: action.move for action in thief.script()}.values():
-                for problem in unmet(attacks.make(move), offer):
-                    yield f"{place(text, ('thief', i))}{problem}"
-    except (DataError, ModelError) as error:  # no such folder, or a model that takes other inputs
-        yield f"{task}{error}"
-
-
-def _experiment_problems(experiment: Experiment, players: set[str], text: str) -> Iterator[str]:
-    titles = [series.title for series in experiment.series]
-    for i, series in enumerate(experiment.series):
-        where = place(text, ("experiment", "series", i))
-        for name in series.members:
-            if name not in players:
-                yield f"{where}no player is called {name!r}{did_you_mean(name, players)}"
-        if series.degrees and len(series.degrees) != len(series.members):
-            yield (
-                f"{where}expected a degree for each of {len(series.members)} members, "
-                f"found {len(series.degrees)}"
-            )
-    for i, claim in enumerate(experiment.claim):
-        for title in claim.series:
-            if title not in titles:
-                where = place(text, ("experiment", "claim", i))
-                yield f"{where}no series is called {title!r}{did_you_mean(title, titles)}"
-
-
-def _task_problems(scenario: Scenario, text: str) -> Iterator[str]:
-    from arena.world.data import known
-
-    where = place(text, ("task",))
-    names = {info.name for info in known()}
-    data = scenario.task.data.partition("/")[0]
-    if data not in names and not data.startswith(("folder:", "archive:")):
-        yield f"{where}no data set is called {data!r}{did_you_mean(data, names)}"
-    model, known_models = scenario.task.model, architectures()
-    if model not in known_models and not model.startswith("torchvision:"):
-        yield f"{where}no model is called {model!r}{did_you_mean(model, known_models)}"
-        return
-    if model in known_models:
-        for argument in scenario.task.arguments:
-            if argument not in known_models[model].defaults:
-                hint = did_you_mean(argument, known_models[model].defaults)
-                yield f"{where}model {model!r} has no argument {argument!r}{hint}"
-
-
-def _owner_problems(owner: OwnerTable, where: str) -> Iterator[str]:
-    try:
-        scheme = defenses.make(owner.spec())
-    except RegistryError as error:
-        yield f"{where}{error}"
-        return
-    if level(scheme.reads) > level(owner.verification):
-        yield (
-            f"{where}{owner.scheme!r} verifies by {scheme.reads}, the scenario grants "
-            f'{owner.verification}; set verification = "{scheme.reads}"'
-        )
-
-
-def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterator[str]:
-    for name in thief.against:
-        if name not in owners:
-            yield f"{where}no owner is called {name!r}{did_you_mean(name, owners)}"
-    try:
-        grants = thief.grants()
-    except ValidationError as error:
-        root = Budget if error.title == "Budget" else ThreatModel
-        yield from (f"{where}{problem}" for problem in sentences(error, "", root))
-        return
-    except RegistryError as error:
-        yield f"{where}{error}"
-        return
-    if grants.pool == "*":
-        yield f"{where}the threat model leaves the pool open; name a data set in `grant`"
-    for action in thief.script():
-        try:
-            move = attacks.make(action.move)
-        except ArenaError as error:
-            yield f"{where}{error}"
-            continue
-        lacks = grants.missing(move.needs)
-        if lacks:
-            yield f"{where}{action.move.name!r} needs {'; '.join(lacks)}; grant it in `threat`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ def _ends(line: str, path: str) -> bool:
 
 def strange_values(raw: Json, where: Location = ()) -> Iterator[tuple[Location, str]]:
     """Yield the place of every value that TOML knows and JSON does not, with what is wrong."""
-    if isinstance(raw, dict | list):
+    if isinstance(raw, dict | list | tuple):
         entries = raw.items() if isinstance(raw, dict) else enumerate(raw)
         for key, value in entries:
             yield from strange_values(value, (*where, key))
@@ -71,7 +72,7 @@ def strange_values(raw: Json, where: Location = ()) -> Iterator[tuple[Location, 
     name = ".".join(str(part) for part in where)
     if isinstance(raw, float) and not math.isfinite(raw):
         yield where, f"{name!r}: expected a finite number, found {raw}"
-    elif not isinstance(raw, str | int | float | None):
+    elif isinstance(raw, datetime.date | datetime.time):
         yield where, f"{name!r}: expected a number, a text or a truth value, found {raw}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arena.errors import InvalidDeliverable, ModelError, RegistryError
+from arena.errors import InvalidDeliverable, ModelError, PlayerError, RegistryError
 from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import Wrapper, pack_wrappers, unpack_wrappers
 from arena.game.sides.player import PlayerSpec
@@ -67,7 +67,7 @@ class Deliverable:
         """
         try:
             return cls._of_parts(bundle)
-        except (ModelError, RegistryError) as error:
+        except (ModelError, RegistryError, PlayerError) as error:
             raise InvalidDeliverable(str(error)) from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             first = str(error).partition("\n")[0]
