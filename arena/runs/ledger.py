@@ -20,7 +20,7 @@ from arena.game.match.play import RoundRecord
 from arena.game.match.reports import Innocents
 from arena.game.match.rows import InnocentRow, RoundRow, Verified
 from arena.game.rules.figures import figures, row_of, values
-from arena.world.json_values import Json, canonical
+from arena.world.json_values import Json, Raw, canonical
 
 _VERSION = 2  # of what is no figure: tables and their keys
 _KEYS: dict[type, tuple[str, ...]] = {
@@ -137,7 +137,7 @@ class Ledger:
                 f"{self.path.parent}` says what to do"
             ) from error
 
-    def facts(self) -> dict[str, Json]:
+    def facts(self) -> dict[str, Raw]:
         """Return what the run is: scenario, versions, seed.
 
         Raises:

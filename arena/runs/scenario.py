@@ -16,7 +16,7 @@ from arena.game.rules.threat import Budget, ThreatModel, preset
 from arena.game.sandbox.admit import admit
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.players_file import PlayersFile
-from arena.game.sides.defense import Protocol
+from arena.game.sides.defense import StandardOfProof
 from arena.game.sides.player import PlayerSpec
 from arena.runs.experiment import Experiment
 from arena.runs.scenario_errors import place, sentences, strange_values
@@ -60,7 +60,7 @@ class OwnerTable(Frozen):
     scheme: str
     name: OwnerName = ""  # none: that of the scheme
     settings: dict[str, Json] = Field(default_factory=dict)
-    protocol: Protocol | None = None
+    protocol: StandardOfProof | None = None
     verification: Output = "weights"
 
     @property

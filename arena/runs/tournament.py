@@ -32,7 +32,7 @@ from arena.world.task import TaskSpec
 
 _TRIES = 3  # how often a step that was damaged on the disk is made again
 
-Game = Generator[list[Want], list[Bundle], object]
+StepRequests = Generator[list[Want], list[Bundle], object]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Event:
     payoff: float | None = None
 
 
-Board = Callable[[Event], None]
+Listener = Callable[[Event], None]
 
 
 def versions() -> dict[str, str]:
@@ -77,7 +77,7 @@ class _Playing:
     """A generator of steps that waits for some of them."""
 
     title: str
-    game: Game
+    game: StepRequests
     finish: Callable[[object], None]
     wanted: list[Want] = field(default_factory=list)
 
@@ -86,7 +86,7 @@ class Tournament:
     """Plays the matches of a scenario with an executor, and writes each into the ledger."""
 
     def __init__(
-        self, scenario: Scenario, task: TaskSpec, store: Store, ledger: Ledger, board: Board
+        self, scenario: Scenario, task: TaskSpec, store: Store, ledger: Ledger, board: Listener
     ) -> None:
         self.scenario, self.task, self.store, self.ledger = scenario, task, store, ledger
         self.board = board

@@ -46,7 +46,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Game:
+class ReadyRun:
     """A tournament ready to be played."""
 
     scenario: Scenario
@@ -72,7 +72,7 @@ class Game:
             yield workers
 
 
-def prepare(order: Order) -> Game:
+def prepare(order: Order) -> ReadyRun:
     """Return the tournament that was asked for.
 
     Raises:
@@ -89,7 +89,7 @@ def prepare(order: Order) -> Game:
     return game
 
 
-def check_playable(game: Game, path: Path) -> None:
+def check_playable(game: ReadyRun, path: Path) -> None:
     """Find out before anything trains whether a tournament, read from a path, can be played.
 
     Raises:
@@ -109,14 +109,14 @@ def _check_trusted(trusted: tuple[Path, ...], players: list[Path]) -> None:
             )
 
 
-def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> Game:
+def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> ReadyRun:
     """Return a scenario, read from a path, as a tournament whose results go to a folder.
 
     Raises:
         ArenaError: there is no such device.
     """
     compute = Compute.choose(order.device or scenario.device)
-    return Game(
+    return ReadyRun(
         scenario=scenario,
         out=out,
         compute=compute,

@@ -19,7 +19,7 @@ from arena.runs.ledger import Ledger
 from arena.runs.reading import reading
 from arena.runs.scenario import Scenario
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 from arena.world.rng import Rng
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,7 @@ class Honesty:
 class Report:
     """A tournament: its facts, its rows, and what follows from them."""
 
-    facts: Mapping[str, Json]
+    facts: Mapping[str, Raw]
     rounds: Sequence[RoundRow]
     innocents: Sequence[InnocentRow]
 
@@ -219,7 +219,7 @@ def read_report(ledger: Ledger) -> Report:
     return replace(report, innocents=innocents)
 
 
-def _checked(ledger: Ledger) -> dict[str, Json]:
+def _checked(ledger: Ledger) -> dict[str, Raw]:
     """Return a ledger's facts, which hold a scenario and the versions that played it."""
     facts = ledger.facts()
     try:
