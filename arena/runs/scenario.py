@@ -141,9 +141,11 @@ class Scenario(Frozen):
     thief: tuple[ThiefTable, ...] = Field(min_length=1)
     experiment: Experiment | None = None  # what it is played for, for `arena reproduce`
 
-    def task_spec(self, device: Literal["cpu", "cuda"], precision: str) -> TaskSpec:
-        """Return the task, bound to a device."""
-        fields = {**self.task.model_dump(), "seed": self.seed}
+    def task_spec(
+        self, device: Literal["cpu", "cuda"], precision: str, root: int | None = None
+    ) -> TaskSpec:
+        """Return the task, bound to a device and to the root of its randomness (the seed)."""
+        fields = {**self.task.model_dump(), "seed": self.seed if root is None else root}
         return TaskSpec.model_validate({**fields, "device": device, "precision": precision})
 
     def matches(self, task: TaskSpec) -> Iterator[tuple[MatchSpec, tuple[Action, ...]]]:
@@ -163,6 +165,7 @@ class Scenario(Frozen):
                         pools=self.innocents,
                         seed=self.seed,
                         repeat=repeat,
+                        secret_root=None if task.seed == self.seed else task.seed,
                     )
                     yield match, thief.script()
 

@@ -48,7 +48,7 @@ def test_a_damaged_zip_gets_a_sentence(path: Path) -> None:
 def test_data_that_are_no_deliverable_get_a_sentence(path: Path) -> None:
     data = json.loads(path.read_text(encoding="utf-8", errors="replace"))
     with pytest.raises(InvalidDeliverable):
-        Deliverable.of(Bundle(data))
+        Deliverable.read(Bundle(data))
 
 
 @st.composite
@@ -102,7 +102,7 @@ JSON = st.recursive(
 @given(data=st.dictionaries(st.sampled_from(["parts", "defense", "x"]), JSON, max_size=3))
 def test_any_data_are_a_deliverable_or_refused(data: dict[str, object]) -> None:
     with contextlib.suppress(InvalidDeliverable):
-        Deliverable.of(Bundle(data))
+        Deliverable.read(Bundle(data))
 
 
 @given(data=st.data())
@@ -110,7 +110,7 @@ def test_a_mutated_deliverable_is_read_or_refused(data: st.DataObject) -> None:
     claim = Claim(PlayerSpec(name="uchida"), Key("uchida", "ab", {"n_bits": 3}))
     blob = Deliverable(TINY, claim=claim).bundle().to_bytes()
     with contextlib.suppress(StoreError, InvalidDeliverable):
-        Deliverable.of(Bundle.from_bytes(data.draw(mutants(st.just(blob)))))
+        Deliverable.read(Bundle.from_bytes(data.draw(mutants(st.just(blob)))))
 
 
 @given(blob=st.binary(max_size=60) | mutants(st.just(b'{"step":"a","parts":{"m":"f"},"seal":"0"}')))

@@ -10,7 +10,7 @@ from arena.errors import RegistryError, did_you_mean
 from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Interface, level
 
-Form = Literal["model", "api", "claim"]
+Form = Literal["model", "api", "outputs", "claim"]
 Knowledge = Literal["scheme", "tests", "passport", "base"]
 """What a thief may know: the scheme, the exposed test cases, the exposed passport, and the public
 model that the victim was made from.

@@ -38,7 +38,7 @@ def show_plan(game: ReadyRun, *, as_json: bool) -> None:
     with tempfile.TemporaryDirectory() as empty:
         begun = (game.out / LEDGER).is_file()
         store, ledger = open_folder(game.out if begun else Path(empty))
-        task = task_of(game.scenario, game.compute)
+        task = task_of(game.scenario, game.compute, game.secret)
         tournament = Tournament(game.scenario, task, store, ledger, NullBoard())
         to_make = {step.digest for step in tournament.plan()}
         steps = [(step, state_of(step, store, to_make)) for step in tournament.steps()]

@@ -80,7 +80,7 @@ def play_into(game: ReadyRun, store: Store, ledger: Ledger, console: Console) ->
     """Play a tournament into a store and a ledger; return how many steps were made."""
     with choose_board(console) as board:
         watch = LiveViews(board, ledger, game.out)
-        task = task_of(game.scenario, game.compute)
+        task = task_of(game.scenario, game.compute, game.secret)
         with game.executor(store, board.heard) as executor:
             tournament = Tournament(game.scenario, task, store, ledger, watch)
             tournament.run(executor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import Executor, Heard, InProcess, Workers
 from arena.runs.preflight import preflight
 from arena.runs.scenario import Scenario, players_of, read_scenario
+from arena.runs.secret import read_secret
 from arena.runs.store import Store
 from arena.runs.tournament import task_of
 from arena.view.commands.find_scenario import find_scenario
@@ -33,6 +34,7 @@ class Order:
         scenario: a name or a path. out: the folder of results. jobs: worker processes.
         device: auto, cpu or cuda. seed: replaces the scenario's. changes: texts `key=value`.
         as_json: print one JSON document. trusted: files with players that need no sandbox.
+        secret: the file with the referee's secret.
     """
 
     scenario: str
@@ -43,6 +45,7 @@ class Order:
     changes: tuple[str, ...] = ()
     as_json: bool = False
     trusted: tuple[Path, ...] = ()
+    secret: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class ReadyRun:
     compute: Compute
     players: tuple[PlayersFile, ...]  # files with a person's own players
     n_jobs: int
+    secret: str = field(default="", repr=False)
 
     def setting(self) -> Setting:
         """Return where its steps run."""
@@ -122,6 +126,7 @@ def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> ReadyRun
         compute=compute,
         players=players_of(scenario, path.parent, order.trusted),
         n_jobs=order.jobs or _n_jobs(compute),
+        secret=read_secret(order.secret),
     )
 
 
