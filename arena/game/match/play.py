@@ -50,9 +50,7 @@ class Pools(Frozen):
 
     calibration_same: int = Field(6, ge=0, le=MOST)  # Neg-1: the owner's data, another seed
     calibration_other: int = Field(6, ge=0, le=MOST)  # Neg-2: the other half of the data
-    calibration_foreign: int = Field(
-        0, ge=0, le=MOST
-    )  # Neg-3: other data of the same form
+    calibration_foreign: int = Field(0, ge=0, le=MOST)  # Neg-3: other data of the same form
     reporting_same: int = Field(10, ge=0, le=MOST)
     reporting_other: int = Field(10, ge=0, le=MOST)
     reporting_foreign: int = Field(0, ge=0, le=MOST)
