@@ -15,7 +15,7 @@ from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
@@ -24,7 +24,7 @@ from defenders.triggers.trigger_sets import TriggerFeed, abstract_images, binomi
 _HEAD = "head/"
 
 
-def key_material(seed: str, settings: dict[str, Json]) -> dict[str, Tensor]:
+def key_material(seed: str, settings: dict[str, Raw]) -> dict[str, Tensor]:
     """Return the triggers (K, *shape) and their labels (K,), both expanded from a seed."""
     shape, n_classes = tuple(settings["shape"]), int(settings["n_classes"])
     images = abstract_images(expand(seed, "adi images"), int(settings["n_triggers"]), shape)
@@ -119,6 +119,6 @@ class Adi(Defense):
                 f"{key.settings['n_classes']}"
             )
         if self.swap_head:
-            suspect = Suspect.plain(with_head(suspect.model(), key), suspect.compute)
+            suspect = Suspect.bare(with_head(suspect.model(), key), suspect.compute)
         hits = n_hits(suspect.labels(images), labels)
         return binomial_verdict(hits, len(labels), 1 / suspect.n_classes, self.level)

@@ -30,7 +30,7 @@ from arena.world.task import Task
 
 
 @dataclass(frozen=True)
-class Evidence:
+class OwnerCase:
     """The owner's side of a case.
 
     Attributes:
@@ -93,7 +93,7 @@ class Referee:
     """
 
     task: Task
-    evidence: Evidence
+    evidence: OwnerCase
     grants: ThreatModel
     verification: Output = "weights"
     transfer: Dataset | None = None
@@ -207,7 +207,7 @@ class Referee:
         court = Court(
             suspect=suspect,
             register=evidence.register,
-            nulls=[Suspect.plain(null, self.task.compute) for null in nulls],
+            nulls=[Suspect.bare(null, self.task.compute) for null in nulls],
             rng=rng.child("dispute"),
             checks=CHECKS[evidence.defense.protocol],
         )

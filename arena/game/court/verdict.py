@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Verdict:
     copies: Literal["low", "high"]
     reason: str
     rule: Rule | None = None
-    figures: Mapping[str, Json] = field(default_factory=dict)
+    figures: Mapping[str, Raw] = field(default_factory=dict)
 
     @property
     def rescaled(self) -> float:

@@ -51,7 +51,7 @@ class InnocentsStep(Step):
         verdicts = []
         for i, innocent in enumerate(self.innocents):
             model = unpack(inputs(innocent, "model"))
-            suspect = Suspect.plain(model, task.compute, self.verification)
+            suspect = Suspect.bare(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
             kind = innocent.architecture or {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
             trained = TrainReport.model_validate(inputs(innocent, "report").data)

@@ -17,7 +17,7 @@ from arena.game.match.step_cache import Step
 from arena.game.match.train_step import TrainStep
 from arena.runs.store import Store
 from arena.runs.tournament import Tournament, open_folder, task_of
-from arena.view.commands.run_options import Game
+from arena.view.commands.run_options import ReadyRun
 from arena.view.progress.boards import NullBoard
 from arena.view.results.report import LEDGER
 from arena.view.results.tables import plain_table, titled
@@ -33,18 +33,18 @@ _STATES = ("made", "to make", "impossible")
 _POOLS = {"calibration": "train an innocent for thresholds", "reporting": "train an innocent"}
 
 
-def show_plan(game: Game, *, as_json: bool) -> None:
+def show_plan(game: ReadyRun, *, as_json: bool) -> None:
     """Print what `arena run` would do; nothing is trained and no folder is made."""
     with tempfile.TemporaryDirectory() as empty:
         begun = (game.out / LEDGER).is_file()
         store, ledger = open_folder(game.out if begun else Path(empty))
-        task = task_of(game.scenario, game.compute)
+        task = task_of(game.scenario, game.compute, game.secret)
         tournament = Tournament(game.scenario, task, store, ledger, NullBoard())
         to_make = {step.digest for step in tournament.plan()}
         steps = [(step, state_of(step, store, to_make)) for step in tournament.steps()]
         ledger.close()
     matches = [
-        _match(match, [action.move.name for action in script])
+        (match, [action.move.name for action in script])
         for match, script in game.scenario.matches(task)
     ]
     if as_json:
@@ -52,7 +52,7 @@ def show_plan(game: Game, *, as_json: bool) -> None:
             {"title": step.title, "kind": kind_of(step), "digest": step.digest, "state": state}
             for step, state in steps
         ]
-        Console().print_json(data={"matches": matches, "steps": plan})
+        Console().print_json(data={"matches": [_match(*one) for one in matches], "steps": plan})
         return
     _print(game, matches, steps)
 
@@ -67,9 +67,11 @@ def _match(match: MatchSpec, moves: list[str]) -> dict[str, Json]:
     }
 
 
-def _print(game: Game, matches: list[dict[str, Json]], steps: list[tuple[Step, str]]) -> None:
+def _print(
+    game: ReadyRun, matches: list[tuple[MatchSpec, list[str]]], steps: list[tuple[Step, str]]
+) -> None:
     console = Console(highlight=False)
-    rows = [(match["match"], ", ".join(match["moves"])) for match in matches]
+    rows = [(match.title, ", ".join(moves)) for match, moves in matches]
     table = plain_table(("match", "moves"), rows)
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     console.print(titled(f"{len(matches)} matches", table))

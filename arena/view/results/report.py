@@ -18,7 +18,7 @@ from arena.game.court.statistics import proportion_interval
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.runs.ledger import Ledger
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 from arena.world.rng import Rng
 
 Floats = NDArray[np.float64]
@@ -68,7 +68,7 @@ class Honesty:
 class Report:
     """A tournament: its facts, its rows, and what follows from them."""
 
-    facts: Mapping[str, Json]
+    facts: Mapping[str, Raw]
     rounds: Sequence[RoundRow]
     innocents: Sequence[InnocentRow]
 

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 
 from arena.errors import RegistryError, ScenarioError
 from arena.game.envs import OwnerEnv
-from arena.game.envs.observations import Row
+from arena.game.envs.observations import Vector
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec
 from arena.game.match.step_cache import MemoryMemo
@@ -45,7 +45,7 @@ def make(match: MatchSpec, memo: MemoryMemo) -> Make:
 
 def release(
     env: OwnerEnv, scheme: int, strength: int = 0, seed: int = 0
-) -> tuple[Row, float, bool, bool, dict[str, Any]]:
+) -> tuple[Vector, float, bool, bool, dict[str, Any]]:
     env.reset(seed=seed)
     return env.step(np.array([scheme, strength]))
 
@@ -96,7 +96,7 @@ def test_the_observation_says_what_its_names_say(make: Make) -> None:
     before = dict(zip(env.observation_names, first.tolist(), strict=True))
     seen = dict(zip(env.observation_names, after.tolist(), strict=True))
     assert before == {**dict.fromkeys(env.observation_names, 0), "to release": 1}
-    assert seen.pop("fidelity loss") == pytest.approx(max(0, info["fidelity_loss"]))
+    assert seen.pop("fidelity loss") == pytest.approx(max(0.0, float(str(info["fidelity_loss"]))))
     assert (seen["to release"], seen["strength"], seen["scheme is mark"]) == (0, 1, 1)
 
 
