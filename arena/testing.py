@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from arena.game.checks.fixtures import Bystander
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.grants import granted
 from arena.game.match.play import MatchSpec, Pools, RoundRecord, play_here
@@ -188,7 +188,7 @@ def referee(
         register: who committed what; else the owner, in time.
     """
     register = committed(owner) if register is None else register
-    evidence = Evidence(scheme or Bystander(), owner.key, owner.model, register)
+    evidence = OwnerCase(scheme or Bystander(), owner.key, owner.model, register)
     return Referee(task, evidence, grants)
 
 

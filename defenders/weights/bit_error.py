@@ -18,7 +18,7 @@ _LEFT_OUT = 0.1  # the nulls' spread is taken at its upper confidence limit of 1
 
 
 @dataclass(frozen=True)
-class Reading:
+class BitReading:
     """The bits that a key finds in a suspect.
 
     Attributes:
@@ -58,11 +58,11 @@ def bits_verdict(
     The null holds because the owner drew the bits at random and committed to them before it saw the
     suspect. The papers ask for BER = 0; the exact test is ours.
     """
-    return reading_verdict(Reading(found, wanted, figures=figures or {}), level)
+    return reading_verdict(BitReading(found, wanted, figures=figures or {}), level)
 
 
 def reading_verdict(
-    reading: Reading, level: float, null_matches: Sequence[int] | None = None
+    reading: BitReading, level: float, null_matches: Sequence[int] | None = None
 ) -> Verdict:
     """Return the verdict on a reading: a binomial test, and one against null models where given.
 

@@ -25,7 +25,7 @@ from arena.world.task import Task
 
 
 @dataclass(frozen=True)
-class Evidence:
+class OwnerCase:
     """The owner's side of a case: its scheme, its key, its released model, the register."""
 
     defense: Defense
@@ -73,7 +73,7 @@ class Referee:
     """
 
     task: Task
-    evidence: Evidence
+    evidence: OwnerCase
     grants: ThreatModel
     verification: Output = "weights"
     transfer: Dataset | None = None

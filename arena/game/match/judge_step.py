@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.grants import foreign
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
@@ -44,7 +44,7 @@ class JudgeStep(Step):
         """Judge the deliverable."""
         played, protect = self.round, self.round.protect
         task = load_task(played.task, setting.cache)
-        evidence = Evidence(
+        evidence = OwnerCase(
             defenses.make(protect.defense),
             Key.of(inputs(protect, "key")),
             unpack(inputs(protect, "victim")),

@@ -69,11 +69,16 @@ class ThreatModel(Frozen):
     transfer: str = ""  # name of a data set of another task, to move the model to
     architecture: bool = False  # the victim's architecture is known; whoever has weights knows it
     own_architecture: str = "mlp"  # what the thief builds where it is not
-    # "scheme"; "tests" (the exposed test cases); "passport"; "base" (what the victim was made from)
+    # "scheme"; "base" (what the victim was made from); what a scheme exposes, by its name there
     knows: frozenset[str] = frozenset()
     precommit: bool = False  # may enter a commitment before the victim is published
     deliverables: frozenset[Kind] = frozenset({"model"})
     budget: Budget = Budget()
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Return what is known beside the two words of the rules: what a scheme exposes."""
+        return self.knows - {"scheme", "base"}
 
     @property
     def knows_architecture(self) -> bool:

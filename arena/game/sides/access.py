@@ -113,7 +113,7 @@ class Access:
         return Dataset(data["name"], tensors["images"], tensors["labels"], tuple(data["classes"]))
 
     def exposed(self) -> Bundle:
-        """Return the exposed part of the owner's key: test cases, or a passport."""
+        """Return the part of the owner's key that is exposed, in its scheme's form."""
         return self._channel("exposed", Bundle())
 
     def base(self) -> Model:

@@ -6,9 +6,11 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
+from arena.game.court.evidence import evidence_of
 from arena.runs.experiment import Experiment, Part, Series
 from arena.runs.ledger import Row
 from arena.view.results.report import Report
@@ -138,12 +140,11 @@ def _readings(row: Row) -> Readings:
     if row["statistic"] is not None and row["statistic_name"]:
         line, caught = _number(row["threshold"]), bool(row["caught"])
         found["all"][row["statistic_name"]] = Reading(float(row["statistic"]), line, caught)
-    for part, evidence in figures.get("evidence", {}).items():
-        shares = evidence["radar"]["similarities"]
-        found.setdefault(part, {}).update(
-            (line["metric"], _reading(line, shares)) for line in evidence["lines"]
-        )
-        found[part]["area"] = Reading(_area(list(shares.values())), math.nan, None)
+    for part, evidence in evidence_of(figures).items():
+        readings = found.setdefault(cast(Part, part), {})
+        for one in evidence.metrics:
+            readings[one.metric] = Reading(one.value, one.tau, one.vote, one.similarity)
+        readings["area"] = Reading(_area(list(evidence.similarities.values())), math.nan, None)
     return found
 
 
@@ -151,12 +152,6 @@ def _area(shares: Sequence[float]) -> float:
     if len(shares) < 3:
         return math.nan
     return float(np.mean(np.asarray(shares) * np.roll(shares, 1)))
-
-
-def _reading(line: Mapping[str, Json], shares: Mapping[str, float]) -> Reading:
-    return Reading(
-        float(line["value"]), float(line["tau"]), bool(line["vote"]), shares[line["metric"]]
-    )
 
 
 @dataclass(frozen=True)

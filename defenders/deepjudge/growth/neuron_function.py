@@ -17,7 +17,7 @@ from arena.world.kinds.classifier import normalisation
 from arena.world.models import Model
 from defenders.deepjudge.growth.batch_last_conv import Stage
 from defenders.deepjudge.growth.fusible import stages_to
-from defenders.deepjudge.metrics import neurons
+from defenders.deepjudge.scheme.metrics import neurons
 
 
 class Path(Protocol):

@@ -13,7 +13,7 @@ from arena.world.json_values import Frozen
 from arena.world.models import Model
 from arena.world.training import Progress
 from defenders.deepjudge.growth.neuron_function import Path
-from defenders.deepjudge.metrics import neurons
+from defenders.deepjudge.scheme.metrics import neurons
 
 _ROUNDING = 1e-5  # the path and the model itself add in another order; the bound holds for both
 _DECAY, _EPS = (0.9, 0.999), 1e-8  # of Adam
