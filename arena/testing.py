@@ -21,7 +21,7 @@ from torch import Tensor
 from arena.game.checks.fixtures import Bystander
 from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.agents import Action, Scripted
-from arena.game.match.grants import granted
+from arena.game.match.grants import granted, own_card
 from arena.game.match.play import MatchSpec, Pools, RoundRecord, play_here
 from arena.game.match.protect_step import OWNER_TIME
 from arena.game.match.step_cache import Memo, MemoryMemo, Setting
@@ -139,7 +139,7 @@ def gatekeeper(task: Task, victim: Model, grants: ThreatModel = WHITE_BOX) -> Ga
 def access(task: Task, gate: Gatekeeper) -> Access:
     """Return the thief's side of a gatekeeper."""
     grants = gate.grants
-    card = task.card if grants.knows_architecture else task.card_for(grants.own_architecture)
+    card = own_card(task, grants)
     return Access(gate.answer, grants, card, gate.compute)
 
 
@@ -188,7 +188,8 @@ def referee(
         register: who committed what; else the owner, in time.
     """
     register = committed(owner) if register is None else register
-    evidence = OwnerCase(scheme or Bystander(), owner.key, owner.model, register)
+    scheme = scheme or Bystander()
+    evidence = OwnerCase(scheme, owner.key, owner.model, register, owner.serving)
     return Referee(task, evidence, grants)
 
 

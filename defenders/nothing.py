@@ -7,15 +7,15 @@ from typing import ClassVar
 
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol, defense
 from arena.game.sides.suspect import Suspect
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 
 
 @defense("none")
 @dataclass(frozen=True, kw_only=True)
-class Nothing(Defense):
+class NoDefense(Defense):
     """Releases the model as it is and never accuses anybody.
 
     What: the control of the owners; every thief keeps what it can carry.

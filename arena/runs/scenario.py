@@ -19,7 +19,7 @@ from arena.errors import (
 )
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec, Pools, offered
-from arena.game.rules.threat import Budget, Output, ThreatModel, level, preset
+from arena.game.rules.threat import Budget, ThreatModel, preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import Protocol, defenses
 from arena.game.sides.needs import unmet
@@ -28,20 +28,9 @@ from arena.game.sides.plugins import load_plugins
 from arena.runs.experiment import Experiment
 from arena.runs.scenario_errors import place, sentences
 from arena.world.json_values import Frozen, Json
+from arena.world.kinds.interface import Output, level
 from arena.world.models.registry import architectures
-from arena.world.splits import Shares
-from arena.world.task import TaskSpec
-from arena.world.training import Recipe
-
-
-class TaskTable(Frozen):
-    """What is stolen: `[task]`."""
-
-    data: str = "digits"
-    model: str = "cnn8"
-    arguments: dict[str, Json] = Field(default_factory=dict)
-    recipe: Recipe = Recipe(epochs=30)
-    shares: Shares = Shares()
+from arena.world.task import TaskSpec, TaskTable
 
 
 class Limits(Frozen):

@@ -14,7 +14,8 @@ from torch import Tensor
 from arena.world.compute import Compute, Precision
 from arena.world.data import Dataset, input_shape, load
 from arena.world.json_values import Frozen, Json
-from arena.world.kinds import Exam, Kind, find
+from arena.world.kinds.kind import Exam, Kind
+from arena.world.kinds.registry import find
 from arena.world.models import Model, ModelCard
 from arena.world.models.registry import kind_of
 from arena.world.rng import Rng
@@ -22,14 +23,19 @@ from arena.world.splits import Shares, Splits, split
 from arena.world.training import Recipe
 
 
-class TaskSpec(Frozen):
-    """What is stolen and defended, by name; part of every artefact's recipe."""
+class TaskTable(Frozen):
+    """What is stolen and defended, by name: a scenario's `[task]`."""
 
     data: str = "digits"
     model: str = "cnn8"
     arguments: dict[str, Json] = Field(default_factory=dict)
-    recipe: Recipe = Recipe()
+    recipe: Recipe = Recipe(epochs=30)
     shares: Shares = Shares()
+
+
+class TaskSpec(TaskTable):
+    """The same on a device and with a seed; part of every artefact's recipe."""
+
     seed: int = 0  # of the splits
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Precision = "float32"
@@ -70,6 +76,10 @@ class Task:
         """
         rng = Rng(self.spec.seed).child("exam")
         return self.kind.exam(data or self.splits.test, self.card, yardstick, rng)
+
+    def card_of(self, data: Dataset) -> ModelCard:
+        """Return the card of this task's architecture for other data."""
+        return self.kind.card(data, self.card.architecture, self.card.arguments)
 
     def serve(self, model: Model, inputs: Tensor) -> Tensor:
         """Return what a bare model answers to the referee."""

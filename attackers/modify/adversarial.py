@@ -93,10 +93,8 @@ class AdversarialTraining(Attack):
             examples, stream = own, rng.child("epoch", epoch)
             for i, eps in enumerate(self.eps):
                 order = torch.randperm(len(own), generator=stream.child("drawn", i).torch())
-                clean, how = (
-                    own.select(order[: self.n_examples]),
-                    Pgd(eps, self.step, self.iterations),
-                )
+                clean = own.select(order[: self.n_examples])
+                how = Pgd(eps, self.step, self.iterations)
                 hard = attacked(access.lab, model, clean, how, stream.child("pgd", i))
                 examples = examples.joined(hard)
             access.lab.train(model, examples, recipe, stream.child("training"))

@@ -42,7 +42,7 @@ def n_needed(n_metrics: int, needed: Needed) -> int:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Comparison:
     """The evidence of one metric: the suspect's distance beside those of innocents."""
 
     value: float
@@ -128,7 +128,7 @@ class Radar:
 
 
 @dataclass(frozen=True)
-class Findings:
+class JointEvidence:
     """Everything that was found about one suspect.
 
     Attributes:
@@ -137,7 +137,7 @@ class Findings:
         needed: how many metrics must speak for a copy.
     """
 
-    lines: tuple[Measured, ...]
+    lines: tuple[Comparison, ...]
     notes: Mapping[str, str]
     needed: Needed = "majority"
 
@@ -190,7 +190,7 @@ def judge(
     calibrations: Mapping[str, Calibration],
     notes: Mapping[str, str],
     needed: Needed = "majority",
-) -> Findings:
+) -> JointEvidence:
     """Return the evidence: measured values beside what innocents show.
 
     Args:
@@ -209,5 +209,5 @@ def judge(
         elif calibration is None or not calibration.tells:
             absent[metric] = "too few innocents to compare with, or all at one distance"
         else:
-            lines.append(Measured(values[metric], calibration))
-    return Findings(tuple(lines), absent, needed)
+            lines.append(Comparison(values[metric], calibration))
+    return JointEvidence(tuple(lines), absent, needed)

@@ -13,13 +13,13 @@ from arena.errors import NotComparable, PlayerError
 from arena.game.court.evidence import CONSISTENCY
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.rules.threat import Output, level
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output, level
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
@@ -33,7 +33,7 @@ from defenders.deepjudge.growth.generate import (
 )
 from defenders.deepjudge.growth.tuning import Zoo, gaps, widest
 from defenders.deepjudge.growth.whitebox_tests import Growth
-from defenders.deepjudge.judge import Findings, Needed, judge
+from defenders.deepjudge.judge import JointEvidence, Needed, judge
 from defenders.deepjudge.report import figures_of, first_stage
 from defenders.deepjudge.scheme.key import Contents, nulls_of
 from defenders.deepjudge.scheme.tests import ExposedTests, TestPart
@@ -156,7 +156,7 @@ class DeepJudge(Defense):
             raise NotComparable(f"no metric applies: {reasons}")
         return self._verdict(decisive, figures)
 
-    def _verdict(self, findings: Findings, figures: dict[str, Json]) -> Verdict:
+    def _verdict(self, findings: JointEvidence, figures: dict[str, Json]) -> Verdict:
         p, n = findings.p_value, len(findings.lines)
         return Verdict(
             is_copy=p <= self.level,

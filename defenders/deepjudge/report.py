@@ -10,7 +10,7 @@ from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
 from defenders.deepjudge.case import Measurement
 from defenders.deepjudge.consistency import consistency
-from defenders.deepjudge.judge import Findings
+from defenders.deepjudge.judge import JointEvidence
 from defenders.deepjudge.scheme.key import Contents
 from defenders.deepjudge.scheme.tests import TestPart
 
@@ -27,7 +27,7 @@ def first_stage(contents: Contents, suspect: Suspect) -> Consistency:
 
 
 def figures_of(
-    contents: Contents, measured: Measurement, findings: Mapping[TestPart, Findings]
+    contents: Contents, measured: Measurement, findings: Mapping[TestPart, JointEvidence]
 ) -> dict[str, Json]:
     """Return everything that was found, for the record, as JSON values."""
     case = contents.case

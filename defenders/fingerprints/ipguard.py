@@ -14,12 +14,12 @@ from torch import Tensor
 from arena.errors import NotComparable, PlayerError
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.training import Examples

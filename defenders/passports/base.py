@@ -39,7 +39,7 @@ from defenders.passports.scheme import (
     PassportKey,
     PassportLayer,
     Passports,
-    Source,
+    PassportSource,
     drawn_bits,
     drawn_passports,
     uniform_passports,
@@ -89,7 +89,7 @@ class Passport(WhiteBox):
     squeezes: ClassVar[bool] = False
 
     n_layers: int = 2
-    passports: Source = "random"
+    passports: PassportSource = "random"
     strength: float = 0.1
     tolerance: float = 0.2
     n_images: int = 256

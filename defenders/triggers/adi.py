@@ -12,11 +12,11 @@ from arena.errors import NotComparable
 from arena.game.court.verdict import Verdict
 from arena.game.rules.key_form import Tensors
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
+from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 from defenders.triggers.scheme import AdiKey

@@ -11,10 +11,10 @@ from torch import Tensor
 from arena.errors import NotComparable, PlayerError
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from defenders.triggers.scheme import RandomImagesKey, candidates
 from defenders.triggers.trigger_sets import TriggerFeed, binomial_verdict, n_hits, null_verdict
@@ -89,8 +89,9 @@ class DeepSignsBlackBox(Defense):
             n_candidates=n,
             shape=card.input_shape,
             n_classes=card.n_classes,
+            images=images,
+            labels=labels,
             kept=kept,
-            **drawn,
         )
         null_hits = [_hits(secret, null) for null in task.nulls()]
         secret = dataclasses.replace(secret, null_hits=null_hits)

@@ -12,12 +12,12 @@ from torch import Tensor
 from arena.errors import NotComparable, PlayerError
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from defenders.triggers.scheme import ZhangKey
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits, null_verdict

@@ -19,10 +19,10 @@ from arena.errors import NotComparable
 from arena.game.court.verdict import Verdict
 from arena.game.rules.key_form import KeyForm
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
@@ -102,7 +102,7 @@ class WhiteBox(Defense):
         if self.verifier == "aligned":
             key = sight(task, marked.model, seed, self.n_probes).into(key)
         if self._calibrates:
-            matches = {self.verifier: self.null_matches(task, key, rng)}
+            matches: dict[str, Sequence[int]] = {self.verifier: self.null_matches(task, key, rng)}
             key = NullMatches(null_matches=matches).into(key)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             key = dataclasses.replace(key, seed="")

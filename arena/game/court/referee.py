@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 
@@ -13,12 +15,15 @@ from arena.game.court.dispute import CHECKS, Court, Party, Ruling, claimant_of
 from arena.game.court.verdict import Verdict
 from arena.game.rules import score
 from arena.game.rules.keys import Key, Register
-from arena.game.rules.threat import Output, ThreatModel
+from arena.game.rules.threat import ThreatModel
+from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
+from arena.world.kinds.kind import Exam
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -26,12 +31,19 @@ from arena.world.task import Task
 
 @dataclass(frozen=True)
 class OwnerCase:
-    """The owner's side of a case: its scheme, its key, its released model, the register."""
+    """The owner's side of a case.
+
+    Attributes:
+        defense, key: its scheme, and its key with what it found in its log.
+        victim: the released model. register: the public register.
+        serving: the wrappers through which the victim answers.
+    """
 
     defense: Defense
     key: Key
     victim: Model
     register: Register
+    serving: tuple[Wrapper, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,14 @@ class Judgement:
         }
 
 
+class _Measured(NamedTuple):
+    """What the answers of suspect and victim to one exam say."""
+
+    utility: float
+    victim_utility: float
+    agreement: float
+
+
 @dataclass(frozen=True)
 class Referee:
     """Judges the deliverables of one match.
@@ -70,6 +90,7 @@ class Referee:
         task: the task. evidence: the owner's side. grants: the thief's threat model.
         verification: what the owner's verification may see of a suspect.
         transfer: test data of the other task, where the thief may move the model to one.
+        yardstick: the model that the task's kind measures utility with, if it does.
     """
 
     task: Task
@@ -77,6 +98,12 @@ class Referee:
     grants: ThreatModel
     verification: Output = "weights"
     transfer: Dataset | None = None
+    yardstick: Model | None = None
+
+    @cached_property
+    def exam(self) -> Exam:
+        """Return how models of the task are measured."""
+        return self.task.exam(self.yardstick)
 
     def judge(self, deliverable: Deliverable, nulls: Sequence[Model], rng: Rng) -> Judgement:
         """Judge a deliverable; `nulls` are the referee's own independent models, for disputes.
@@ -87,21 +114,20 @@ class Referee:
         self.admit(deliverable)
         suspect = self._suspect(deliverable, rng)
         verdict = self.verdict(suspect, rng.child("verdict"))
-        utility = self.utility(suspect)
-        victim = Suspect.plain(self.evidence.victim, self.task.compute)
-        victim_utility = self._accuracy(victim, self.task.splits.test)
-        kept = score.kept(utility, victim_utility, self.task.exam().floor)
+        found = self._measured(suspect, self._victim("weights", rng.child("victim")))
+        kept = score.kept(found.utility, found.victim_utility, self.exam.floor)
         ruling = self._dispute(deliverable, suspect, nulls, rng)
         payoff = score.evading_payoff(kept, verdict.is_copy)
         if ruling is not None:
             payoff = score.claiming_payoff(ruling.winner == "claimant")
+        removed = score.removed(verdict.is_copy, found.utility, found.victim_utility)
         return Judgement(
-            utility=utility,
-            victim_utility=victim_utility,
-            agreement=self._agreement(suspect, victim),
+            utility=found.utility,
+            victim_utility=found.victim_utility,
+            agreement=found.agreement,
             kept=kept,
             verdict=verdict,
-            removed=ruling is None and score.removed(verdict.is_copy, utility, victim_utility),
+            removed=ruling is None and removed,
             payoff=payoff,
             ruling=ruling,
         )
@@ -122,17 +148,10 @@ class Referee:
             self._admit_model(deliverable.model)
 
     def _admit_model(self, model: Model) -> None:
-        n_classes, shape = self.task.card.n_classes, self.task.card.input_shape
-        allowed = {n_classes} | ({self.transfer.n_classes} if self.transfer else set())
-        if model.card.n_classes not in allowed:
-            raise InvalidDeliverable(
-                f"expected a model of {n_classes} classes, found {model.card.n_classes}; "
-                "deliver a model for the task"
-            )
-        if model.card.input_shape != shape:
-            raise InvalidDeliverable(
-                f"expected a model of inputs {shape}, found {model.card.input_shape}"
-            )
+        problem = self.task.kind.mismatch(model.card, self.task.card)
+        elsewhere = None if self.transfer is None else self.task.card_of(self.transfer)
+        if problem and (elsewhere is None or self.task.kind.mismatch(model.card, elsewhere)):
+            raise InvalidDeliverable(problem)
         for name, tensor in model.state_dict().items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise InvalidDeliverable(
@@ -141,8 +160,13 @@ class Referee:
 
     def _suspect(self, deliverable: Deliverable, rng: Rng) -> Suspect:
         if deliverable.model is None:  # a claim about the victim as it is
-            return Suspect.plain(self.evidence.victim, self.task.compute, self.verification)
+            return self._victim(self.verification, rng.child("suspect"))
         return Suspect.of(deliverable, self.verification, self.task.compute, rng.child("suspect"))
+
+    def _victim(self, grants: Output, client: Rng) -> Suspect:
+        """Return the victim as it is served to a client of its own."""
+        served = Deliverable(self.evidence.victim, self.evidence.serving)
+        return Suspect.of(served, grants, self.task.compute, client)
 
     def verdict(self, suspect: Suspect, rng: Rng) -> Verdict:
         """Return the owner's verdict; one that is not a verdict is the owner's fault."""
@@ -154,21 +178,25 @@ class Referee:
             )
         return found
 
-    def utility(self, suspect: Suspect) -> float:
-        """Return the accuracy in [0, 1] on the test split (of the other task, for its classes)."""
-        test = self.task.splits.test
-        if self.transfer is not None and suspect.n_classes == self.transfer.n_classes:
-            test = self.transfer
-        return self._accuracy(suspect, test)
+    def _measured(self, suspect: Suspect, victim: Suspect) -> _Measured:
+        """Ask suspect and victim once each; the same answers tell utility and agreement."""
+        exam = self.exam
+        theirs, mine = suspect.answer(exam.inputs), victim.answer(exam.inputs)
+        moved = self._moved(suspect)
+        return _Measured(
+            exam.utility(theirs) if moved is None else moved.utility(suspect.answer(moved.inputs)),
+            exam.utility(mine),
+            self.task.kind.agreement(theirs, mine),
+        )
 
-    def _accuracy(self, suspect: Suspect, data: Dataset) -> float:
-        answers = suspect.answer(data.images.float() / 255).argmax(1)
-        return float((answers == data.labels).double().mean())
-
-    def _agreement(self, suspect: Suspect, victim: Suspect) -> float:
-        images = self.task.splits.test.images.float() / 255
-        same = suspect.answer(images).argmax(1) == victim.answer(images).argmax(1)
-        return float(same.double().mean())
+    def _moved(self, suspect: Suspect) -> Exam | None:
+        """Return the exam of the other task for a suspect that was moved to it."""
+        if self.transfer is None:
+            return None
+        card = self.task.card_of(self.transfer)
+        if self.task.kind.mismatch(suspect.card, card):
+            return None
+        return self.task.exam(self.yardstick, self.transfer)
 
     def _dispute(
         self, deliverable: Deliverable, suspect: Suspect, nulls: Sequence[Model], rng: Rng

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from arena.game.match.protect_step import ProtectStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
+from arena.game.match.visit import visit
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output
+from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.defense import defenses
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import unpack
 from arena.world.rng import Rng
-from arena.world.task import load_task
+from arena.world.task import Task, load_task
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class InnocentsStep(Step):
         """Verify each innocent as if it were a suspect."""
         task = load_task(self.protect.base.task, setting.cache)
         scheme = defenses.make(self.protect.defense)
-        key, rng = Key.of(inputs(self.protect, "key")), Rng(self.protect.seed, self.protect.stream)
+        rng = Rng(self.protect.seed, self.protect.stream)
+        key = self._key(task, inputs, rng.child("client", "visitor"))
         rows = []
         for i, innocent in enumerate(self.innocents):
             model = unpack(inputs(innocent, "model"))
@@ -55,3 +58,12 @@ class InnocentsStep(Step):
                 {"kind": innocent.architecture or kind, "utility": utility, **verdict.plain()}
             )
         return {"verdicts": Bundle({"rows": rows})}
+
+    def _key(self, task: Task, inputs: Inputs, client: Rng) -> Key:
+        """Return the owner's key, with what it finds in the log of a visit where it reads that."""
+        scheme, key = defenses.make(self.protect.defense), Key.of(inputs(self.protect, "key"))
+        if not scheme.reads_log:
+            return key
+        victim = unpack(inputs(self.protect, "victim"))
+        serving = unpack_wrappers(inputs(self.protect, "serving"))
+        return scheme.evidence(key, visit(task, victim, serving, client))

@@ -9,8 +9,10 @@ from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.grants import foreign
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep
+from arena.game.match.train_step import TrainStep, yardstick_of, yardsticks
 from arena.game.rules.keys import Key, Register
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.world.bundle import Bundle
@@ -34,7 +36,7 @@ class JudgeStep(Step):
 
     def parents(self) -> tuple[Step, ...]:
         """Return the round, the protection and, for disputes, the referee's own models."""
-        return (self.round, self.round.protect, *self.nulls)
+        return (self.round, self.round.protect, *self.nulls, *yardsticks(self.round.task))
 
     def recipe(self) -> dict[str, Json]:
         """Return what the verifier sees; all else follows from the parents."""
@@ -44,14 +46,23 @@ class JudgeStep(Step):
         """Judge the deliverable."""
         played, protect = self.round, self.round.protect
         task = load_task(played.task, setting.cache)
+        scheme, log = defenses.make(protect.defense), QueryLog.of(inputs(played, "log"))
         evidence = OwnerCase(
-            defenses.make(protect.defense),
-            Key.of(inputs(protect, "key")),
+            scheme,
+            scheme.evidence(Key.of(inputs(protect, "key")), log),
             unpack(inputs(protect, "victim")),
             Register.of(inputs(played, "register").data["lines"]),
+            unpack_wrappers(inputs(protect, "serving")),
         )
         transfer = foreign(played.grants.transfer, "test", task, setting)
-        referee = Referee(task, evidence, played.grants, played.verification, transfer)
+        referee = Referee(
+            task,
+            evidence,
+            played.grants,
+            played.verification,
+            transfer,
+            yardstick_of(played.task, inputs),
+        )
         nulls = [unpack(inputs(null, "model")) for null in self.nulls]
         deliverable = Deliverable.of(inputs(played, "deliverable"))
         started = time.perf_counter()

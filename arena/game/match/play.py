@@ -20,13 +20,14 @@ from arena.game.match.protect_step import ProtectStep
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
 from arena.game.match.train_step import Half, TrainStep
-from arena.game.rules.threat import METERS, Output, ThreatModel
+from arena.game.rules.threat import METERS, ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.needs import NULLS, Offer, unmet
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen, Json
+from arena.world.kinds.interface import Output
 from arena.world.task import TaskSpec, outline
 
 Want = tuple[Step, str]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from arena.errors import PlayerError
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep
-from arena.game.match.utility import accuracy_on_test
+from arena.game.match.train_step import TrainStep, exam_of, yardsticks
+from arena.game.match.utility import bare_utility, served_utility
 from arena.game.rules.keys import Register
 from arena.game.rules.meters import Meters
+from arena.game.serving.wrapper import pack_wrappers
 from arena.game.sides.defense import OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
@@ -27,7 +28,10 @@ OWNER_TIME = 1
 
 @dataclass(frozen=True)
 class ProtectStep(Step):
-    """Lets an owner protect its model. Parts: "victim", "key", "register", "exposed", "report"."""
+    """Lets an owner protect its model.
+
+    Parts: "victim", "key", "serving", "register", "exposed", "report".
+    """
 
     base: TrainStep
     defense: PlayerSpec
@@ -41,8 +45,8 @@ class ProtectStep(Step):
         return f"protect with {self.defense.name}"
 
     def parents(self) -> tuple[Step, ...]:
-        """Return the unprotected twin and, for schemes that calibrate, the null models."""
-        return (self.base, *self.nulls)
+        """Return the unprotected twin, null models for schemes that calibrate, and yardsticks."""
+        return (self.base, *self.nulls, *yardsticks(self.base.task))
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters, and the version of the scheme's own code."""
@@ -71,7 +75,10 @@ class ProtectStep(Step):
         if scheme.protocol != "none":
             model = protected.model.digest()
             register.enter("owner", protected.key.commitment(), OWNER_TIME, model)
-        utility, unmarked = accuracy_on_test(task, protected.model), accuracy_on_test(task, base)
+        client = Rng(self.seed, self.stream).child("client", "fidelity")
+        exam = exam_of(task, inputs)
+        utility = served_utility(task, exam, protected.model, protected.serving, client)
+        unmarked = bare_utility(task, exam, base)
         report = {
             "utility": utility,
             "base_utility": unmarked,
@@ -82,6 +89,7 @@ class ProtectStep(Step):
         return {
             "victim": pack(protected.model),
             "key": protected.key.bundle(),
+            "serving": pack_wrappers(protected.serving),
             "register": Bundle({"lines": register.plain()}),
             "exposed": scheme.exposed(protected.key),
             "report": Bundle(report),

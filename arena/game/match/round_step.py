@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from arena.errors import PlayerError
-from arena.game.match.grants import foreign, granted
+from arena.game.match.grants import foreign, granted, own_card
 from arena.game.match.protect_step import ProtectStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.train_step import yardstick_of, yardsticks
 from arena.game.match.utility import own_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
-from arena.game.rules.threat import Output, ThreatModel
+from arena.game.rules.threat import ThreatModel
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.access import Access, thief_rng
 from arena.game.sides.attack import Attack, attacks
 from arena.game.sides.defense import defenses
@@ -25,6 +28,7 @@ from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import unpack
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
@@ -32,7 +36,11 @@ from arena.world.task import Task, TaskSpec, load_task
 
 @dataclass(frozen=True)
 class RoundStep(Step):
-    """One move of a thief. Parts: "deliverable", "meters", "register", "report"."""
+    """One move of a thief.
+
+    Parts: "deliverable", "meters", "register", "report"; "service", what the owner's wrappers keep
+    of this client; "log", what it asked so far where the owner reads that.
+    """
 
     protect: ProtectStep
     grants: ThreatModel
@@ -56,7 +64,7 @@ class RoundStep(Step):
         """Return the victim, the thief's round before this one, and a base that it knows."""
         earlier = (self.previous,) if self.previous else ()
         known = (self.protect.base,) if "base" in self.grants.knows else ()
-        return (self.protect, *earlier, *known)
+        return (self.protect, *earlier, *known, *yardsticks(self.task))
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters, and the version of the attack's own code."""
@@ -77,9 +85,7 @@ class RoundStep(Step):
         attack = attacks.make(self.move)
         gate = self._gatekeeper(task, inputs, setting)
         rng = Rng(self.seed, self.stream)
-        card = task.card
-        if not self.grants.knows_architecture:
-            card = task.card_for(self.grants.own_architecture)
+        card = own_card(task, self.grants)
         started = time.perf_counter()
         if setting.cell is not None:
             deliverable = run_isolated(self.move, gate, card, thief_rng(rng), setting.cell)
@@ -87,7 +93,7 @@ class RoundStep(Step):
             access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
             deliverable = self._run(attack, access, rng)
         report = {
-            "own_utility": own_utility(task, gate, deliverable),
+            "own_utility": own_utility(task, gate, deliverable, yardstick_of(self.task, inputs)),
             "move_s": time.perf_counter() - started,
             "meters": gate.meters.reading(),
         }
@@ -96,6 +102,8 @@ class RoundStep(Step):
             "meters": gate.meters.bundle(),
             "register": Bundle({"lines": gate.register.plain()}),
             "report": Bundle(report),
+            "service": gate.service.bundle(),
+            "log": (gate.log or QueryLog()).bundle(),
         }
 
     def _run(self, attack: Attack, access: Access, rng: Rng) -> Deliverable:
@@ -108,10 +116,11 @@ class RoundStep(Step):
         return delivered
 
     def _gatekeeper(self, task: Task, inputs: Inputs, setting: Setting) -> Gatekeeper:
-        earlier, current = None, None
+        earlier, current, served, log = None, None, None, QueryLog()
         if self.previous is not None:
-            earlier = inputs(self.previous, "meters")
+            earlier, served = inputs(self.previous, "meters"), inputs(self.previous, "service")
             current = Deliverable.of(inputs(self.previous, "deliverable"))
+            log = QueryLog.of(inputs(self.previous, "log"))
         lines = inputs(self.previous or self.protect, "register").data["lines"]
         gate = Gatekeeper(
             grants=self.grants,
@@ -120,6 +129,10 @@ class RoundStep(Step):
             compute=task.compute,
             register=Register.of(lines),
             current=current,
+            serving=unpack_wrappers(inputs(self.protect, "serving")),
+            client=self._client(),
+            served=served,
+            log=log if defenses.make(self.protect.defense).reads_log else None,
             data=granted(task.splits.thief, self.grants.data, Rng(self.seed).child("grant")),
             pool=foreign(self.grants.pool, "train", task, setting),
             transfer=foreign(self.grants.transfer, "train", task, setting),
@@ -129,16 +142,23 @@ class RoundStep(Step):
         if "base" in self.grants.knows:
             gate.base = unpack(inputs(self.protect.base, "model"))
         if self.grants.budget.verifier_calls != 0:
-            gate.verifier = self._verifier(task, inputs)
+            gate.verifier = self._verifier(task, inputs, gate)
         return gate
 
-    def _verifier(self, task: Task, inputs: Inputs) -> Callable[[Deliverable], bool]:
+    def _client(self) -> Rng:
+        """Return the randomness of the service that this thief gets, the same in every round."""
+        return Rng(self.seed, self.protect.stream).child("client", *self.stream[:-1])
+
+    def _verifier(
+        self, task: Task, inputs: Inputs, gate: Gatekeeper
+    ) -> Callable[[Deliverable], bool]:
         scheme = defenses.make(self.protect.defense)
         key = Key.of(inputs(self.protect, "key"))  # stays behind the gatekeeper
 
         def caught(deliverable: Deliverable) -> bool:
             rng = Rng(self.seed, self.stream).child("oracle")
             suspect = Suspect.of(deliverable, self.verification, task.compute, rng)
-            return scheme.verify(key, suspect, rng).is_copy
+            known = scheme.evidence(key, gate.log or QueryLog())
+            return scheme.verify(known, suspect, rng).is_copy
 
         return caught

@@ -6,23 +6,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.utility import accuracy_on_test
+from arena.game.match.utility import bare_utility
 from arena.game.rules.meters import Meters
 from arena.world.bundle import Bundle
+from arena.world.data import Dataset
 from arena.world.json_values import Json
-from arena.world.models import build, pack
+from arena.world.kinds.kind import Exam
+from arena.world.models import Model, build, pack, unpack
 from arena.world.rng import Rng
-from arena.world.task import TaskSpec, load_task
+from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Trainer
 
-Half = Literal["owner", "other"]
+Half = Literal["owner", "other", "calibration"]
 
 
 @dataclass(frozen=True)
 class TrainStep(Step):
     """Trains an unprotected model from scratch: a victim's twin, or an innocent.
 
-    `half` is whose data it learns from: the owner's (Neg-1) or the other half (Neg-2).
+    `half` is whose data it learns from: the owner's (Neg-1) or the other half (Neg-2); or it is a
+    yardstick of the referee's and learns from that part of the other half which no thief has.
     """
 
     task: TaskSpec
@@ -37,8 +40,8 @@ class TrainStep(Step):
         return f"train {'/'.join(self.stream)}"
 
     def parents(self) -> tuple[Step, ...]:
-        """Return nothing: training needs only the task."""
-        return ()
+        """Return what the kind of task measures utility with, where it needs that."""
+        return yardsticks(self.task)
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters."""
@@ -58,10 +61,32 @@ class TrainStep(Step):
         """Train; part "model", and "report" with what it cost."""
         task = load_task(self.task, setting.cache)
         card = task.card_for(self.architecture) if self.architecture else task.card
-        data = task.splits.owner if self.half == "owner" else task.splits.other
+        data: Dataset = getattr(task.splits, self.half)
         meters, rng = Meters(), self.rng()
         model = build(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)
         trainer.train(model, Examples.of(data), task.spec.recipe, rng.child("training"))
-        report = {"utility": accuracy_on_test(task, model), "meters": meters.reading()}
+        utility = bare_utility(task, exam_of(task, inputs), model)
+        report = {"utility": utility, "meters": meters.reading()}
         return {"model": pack(model), "report": Bundle(report)}
+
+
+def yardsticks(spec: TaskSpec) -> tuple[TrainStep, ...]:
+    """Return the training of the referee's model that utility is measured with, if there is one.
+
+    It is a parent of every step that measures, so it is trained once and stored.
+    """
+    measured_with = spec.kind().yardstick(spec)
+    if measured_with is None:
+        return ()
+    return (TrainStep(measured_with, spec.seed, ("yardstick",), "calibration"),)
+
+
+def yardstick_of(spec: TaskSpec, inputs: Inputs) -> Model | None:
+    """Return the yardstick of a task; None where its kind needs none."""
+    return next((unpack(inputs(step, "model")) for step in yardsticks(spec)), None)
+
+
+def exam_of(task: Task, inputs: Inputs) -> Exam:
+    """Return how a step measures models of its task."""
+    return task.exam(yardstick_of(task.spec, inputs))

@@ -12,15 +12,20 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from arena.errors import RuleViolation
+from arena.errors import PlayerError, RuleViolation, did_you_mean
 from arena.game.rules.keys import PUBLICATION, Register
 from arena.game.rules.meters import Meters
-from arena.game.rules.threat import ThreatModel, level
+from arena.game.rules.threat import ThreatModel
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.service import Service
+from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.deliverable import Deliverable
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.models import Model, ModelCard, pack
+from arena.world.kinds.interface import Interface
+from arena.world.models import Model, pack
+from arena.world.rng import Rng
 
 
 @dataclass
@@ -31,6 +36,9 @@ class Gatekeeper:
         grants: the threat model. victim: the released model. current: the thief's suspect, if any.
         data, pool, transfer: what is granted, or None. exposed: what is exposed of the key.
         base: the public model that the victim was made from, where it is known.
+        serving: the owner's wrappers, through which the victim answers; they never leave this side.
+        client: the randomness of the service that this thief gets. served: its state so far.
+        log: where calls are written down, for owners that read it.
         verifier: answers whether a suspect would be caught, for scenarios that grant calls of it.
     """
 
@@ -45,9 +53,16 @@ class Gatekeeper:
     transfer: Dataset | None = None
     exposed: Bundle = field(default_factory=Bundle)
     base: Model | None = None
+    serving: tuple[Wrapper, ...] = ()
+    client: Rng = field(default_factory=lambda: Rng(0))
+    served: Bundle | None = None
+    log: QueryLog | None = None
     verifier: Callable[[Deliverable], bool] | None = None
     _touched: bool = False  # the thief has seen something of the victim
     _exact: Model | None = None  # the victim in float64, made once
+
+    def __post_init__(self) -> None:
+        self.service = Service(self._bare, self.serving, self.client, self.served)
 
     def answer(self, request: str, given: Bundle) -> Bundle:
         """Answer one request.
@@ -56,11 +71,20 @@ class Gatekeeper:
             RuleViolation: the request is unknown or not granted.
             BudgetExceeded: it would cost more than is left.
         """
-        handler = getattr(self, f"_on_{request}", None)
-        if handler is None:
-            raise RuleViolation(f"unknown request {request!r}")
-        answered: Bundle = handler(given)
-        return answered
+        handlers = {
+            "charge": self._on_charge,
+            "data": self._on_data,
+            "model": self._on_model,
+            "current": self._on_current,
+            "exposed": self._on_exposed,
+            "base": self._on_base,
+            "query": self._on_query,
+            "verify": self._on_verify,
+            "commit": self._on_commit,
+        }
+        if request not in handlers:
+            raise RuleViolation(f"unknown request {request!r}{did_you_mean(request, handlers)}")
+        return handlers[request](given)
 
     def _on_charge(self, given: Bundle) -> Bundle:
         self.meters.charge(given.data["costs"])
@@ -98,25 +122,19 @@ class Gatekeeper:
         return pack(self.base)
 
     def _on_query(self, given: Bundle) -> Bundle:
-        if level(self.grants.output) < level("labels"):
+        if self.grants.output == "nothing":
             raise RuleViolation("the threat model grants no queries")
-        images = given.tensors["images"]
-        _check_inputs(images, self.victim.card, self.grants)
-        marks, bits = self.meters.new_images(images), self._bits()
+        images, card = given.tensors["images"], self.victim.card
+        self.victim.kind.admit(images, card, self.grants)
+        marks, bits = self.meters.new_images(images), self.victim.kind.bits(card, self.grants)
         n = self._affordable(marks, bits)
         self.meters.charge(self._costs(marks[:n], bits))
         self.meters.remember(marks[:n])
         self._touched = True
-        return Bundle(tensors={"answers": self._answers(images[:n])})
-
-    def _bits(self) -> float:
-        """Return the information in one answer, in bits."""
-        n_classes = self.victim.card.n_classes
-        if self.grants.output == "labels":
-            return math.log2(n_classes)
-        shown = self.grants.top_k if self.grants.output == "top-k" else n_classes
-        digits = self.grants.decimals if self.grants.decimals is not None else 7
-        return shown * max(digits * math.log2(10), 1.0)  # 0 or 1 is still one bit
+        answers = self._answers(images[:n])
+        if self.log is not None:
+            self.log.write(self.service.client, images[:n], answers)
+        return Bundle(tensors={"answers": answers})
 
     def _costs(self, marks: list[bytes], bits: float) -> dict[str, float]:
         n = len(marks)
@@ -141,11 +159,28 @@ class Gatekeeper:
             n -= 1
         return max(n, 1)  # the charge for one image names the meter that is spent
 
-    def _answers(self, images: Tensor) -> Tensor:
+    def _answers(self, inputs: Tensor) -> Tensor:
+        kind = self.victim.kind
+        if not self.serving:
+            return kind.reveal(self._whole(inputs), self.grants)
+        try:
+            served = self.service.answer(inputs)
+        except Exception as error:  # what an owner's wrapper says may hold its secret
+            raise PlayerError(
+                f"the owner's interface failed ({type(error).__name__}); nothing was answered"
+            ) from None
+        return kind.reveal(kind.unserved(served), self.grants)
+
+    def _bare(self, inputs: Tensor) -> Tensor:
+        kind = self.victim.kind
+        return kind.reveal(self._whole(inputs), Interface(output=kind.served))
+
+    def _whole(self, inputs: Tensor) -> Tensor:
         double, victim = self.grants.double, self.victim
         if double:
             self._exact = victim = self._exact or victim.copy().double()
-        return shown(self.compute.logits(victim, images, double=double), self.grants)
+        rng = self.client.child("round", int(self.meters.reading()["rounds"]))
+        return victim.kind.answer(victim, inputs, self.compute, rng, double=double)
 
     def _on_verify(self, given: Bundle) -> Bundle:
         self.meters.charge({"verifier_calls": 1})
@@ -159,37 +194,3 @@ class Gatekeeper:
         model = given.data.get("model", "")
         entry = self.register.enter("thief", given.data["commitment"], time, model)
         return Bundle({"entry": entry.plain()})
-
-
-def _check_inputs(images: Tensor, card: ModelCard, grants: ThreatModel) -> None:
-    if tuple(images.shape[1:]) != card.input_shape or not len(images):
-        raise RuleViolation(
-            f"expected images of (N, {', '.join(map(str, card.input_shape))}) with N > 0, "
-            f"found {tuple(images.shape)}"
-        )
-    if images.is_floating_point():
-        if not bool(images.isfinite().all()):
-            raise RuleViolation("expected finite inputs, found NaN or infinity")
-        if not grants.real_inputs and (float(images.min()) < 0 or float(images.max()) > 1):
-            raise RuleViolation("expected inputs in [0, 1]; the threat model grants no real inputs")
-
-
-def shown(logits: Tensor, grants: ThreatModel) -> Tensor:
-    """Return what the interface lets out of the logits (N, C).
-
-    Labels are int64 (N,); all else is (N, C), with zeros outside the top k, rounded where the
-    threat model says so. Rounded or cut rows are not made to sum to one again.
-    """
-    if grants.output == "labels":
-        return logits.argmax(1)
-    if grants.output == "logits":
-        return _rounded(logits, grants.decimals)
-    rows = logits.softmax(1)
-    if grants.output == "top-k":
-        values, index = rows.topk(min(grants.top_k, rows.shape[1]), 1)
-        rows = torch.zeros_like(rows).scatter(1, index, values)
-    return _rounded(rows, grants.decimals)
-
-
-def _rounded(rows: Tensor, decimals: int | None) -> Tensor:
-    return rows if decimals is None else rows.round(decimals=decimals)

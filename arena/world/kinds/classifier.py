@@ -113,7 +113,7 @@ class Classifier(Kind):
         """Return (n_classes,)."""
         return (card.n_classes,)
 
-    def mismatch(self, found: ModelCard, expected: ModelCard) -> str:
+    def form_mismatch(self, found: ModelCard, expected: ModelCard) -> str:
         """Compare classes and input shape."""
         if found.n_classes != expected.n_classes:
             return (
@@ -169,6 +169,10 @@ class Classifier(Kind):
             values, index = rows.topk(min(interface.top_k, rows.shape[1]), 1)
             rows = torch.zeros_like(rows).scatter(1, index, values)
         return _rounded(rows, interface.decimals)
+
+    def unserved(self, served: Tensor) -> Tensor:
+        """Return logits of probabilities (N, C): their logarithms."""
+        return served.clamp_min(torch.finfo(served.dtype).tiny).log()
 
     def bits(self, card: ModelCard, interface: Interface) -> float:
         """Return log2 of the classes for a label, else the digits of the numbers shown."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from arena.game.court.dispute import Ruling
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import OwnerCase, Referee
 from arena.game.court.statistics import proportion_interval
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.innocents_step import InnocentsStep
@@ -16,13 +16,14 @@ from arena.game.match.protect_step import ProtectStep
 from arena.game.match.step_cache import MemoryMemo, Setting, resolve
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.keys import Key, Register, fresh_seed
-from arena.game.rules.threat import Output, ThreatModel, preset
+from arena.game.rules.threat import ThreatModel, preset
 from arena.game.sides.defense import Protocol, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import unpack
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
@@ -74,11 +75,11 @@ class Table:
         verdict = found["verdict"]
         return Outcome(verdict["statistic"], verdict["p_value"], found["caught"], found["kept"])
 
-    def evidence(self, owner: PlayerSpec) -> Evidence:
+    def evidence(self, owner: PlayerSpec) -> OwnerCase:
         """Return what an owner brings to court."""
         protect = self.match(owner, spec("none"), THIRD).protect()
         key, victim = (resolve(protect, part, self.memo, Setting()) for part in ("key", "victim"))
-        return Evidence(defenses.make(owner), Key.of(key), unpack(victim), Register())
+        return OwnerCase(defenses.make(owner), Key.of(key), unpack(victim), Register())
 
     def reheard(self, owner: PlayerSpec, move: PlayerSpec, protocol: Protocol) -> Ruling:
         """Return the ruling on a claim under another standard of proof."""

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import BudgetExceeded, RuleViolation
-from arena.game.rules.threat import Budget, Output, ThreatModel
+from arena.game.rules.threat import Budget, ThreatModel
 from arena.world.data import Dataset
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from attackers.extract.knockoff import Knockoff, Retrain, drawn
 from tests.attackers.conftest import Thief
@@ -106,5 +107,7 @@ def test_the_copy_starts_from_weights_of_its_own(thief: Thief) -> None:
     assert one.digest() == again.digest() != other.digest()
 
 
-def test_strength_turns_the_epochs() -> None:
-    assert (Knockoff().at(0).epochs, Knockoff().at(1).epochs) == (3, 60)
+def test_a_harsher_knockoff_trains_longer_and_asks_no_more() -> None:
+    mild, harsh = Knockoff().at(0), Knockoff().at(1)
+    assert mild.epochs < Knockoff().epochs <= harsh.epochs
+    assert mild.n_queries == harsh.n_queries

@@ -21,7 +21,7 @@ from arena.world.rng import Rng
 from arena.world.training import Examples
 from attackers.extract import generator as generator_module
 from attackers.extract.generator import (
-    Generator,
+    ConditionalGenerator,
     Teaching,
     generated,
     new_generator,
@@ -65,7 +65,7 @@ def test_the_default_asks_200000_times_in_ten_rounds(
 
 
 @pytest.mark.parametrize("attack", VARIANTS, ids=lambda attack: attack.name)
-def test_synthesis_asks_nothing(thief: Thief, attack: Synthesis) -> None:
+def test_each_rounds_images_are_asked_about_once(thief: Thief, attack: Synthesis) -> None:
     world = thief(PROBABILITIES)
     world.play(attack)
     assert world.spent("images_queried") == world.spent("images_unique") == 180
@@ -184,7 +184,7 @@ def test_a_generator_starts_from_its_stream_and_leaves_the_global_one_alone() ->
     assert not torch.equal(first[0], first[2])
 
 
-def recognised(model: Model, generator: Generator) -> float:
+def recognised(model: Model, generator: ConditionalGenerator) -> float:
     labels = torch.arange(10).repeat(20)
     noise = torch.randn(200, generator.latent, generator=Rng(5).torch())
     with torch.no_grad():

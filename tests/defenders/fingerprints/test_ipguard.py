@@ -21,14 +21,8 @@ from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
 from defenders.fingerprints.ipguard import IPGuard
-from defenders.fingerprints.ipguard_search import (
-    Search,
-    aruc,
-    boundary_loss,
-    boundary_points,
-    halfway,
-)
-from defenders.fingerprints.points import alike, drawn, floats, origin, origin_of
+from defenders.fingerprints.ipguard_search import Search, aruc, boundary_points, halfway
+from defenders.fingerprints.scheme import alike, boundary_loss, drawn, floats, origin, origin_of
 from defenders.triggers.trigger_sets import null_hits_p_value
 from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.weights.rewritings import permuted
@@ -233,10 +227,11 @@ def test_an_unseen_innocent_is_spared(mark: Marking, suspect: Show, innocent: Mo
 
 def test_the_matching_rate_counts_points_with_the_victims_label(mark: Marking) -> None:
     """A suspect that gives the victim's label to the first fifteen points."""
-    key = mark(SCHEME).key
+    protected = mark(SCHEME)
+    key, card = protected.key, protected.model.card
     labels, n = key.tensors["labels"], len(key.tensors["labels"])
     told = torch.where(torch.arange(n) < 15, labels, (labels + 1) % 10)
-    shown = Suspect(lambda _: nn.functional.one_hot(told, 10).float(), "labels", (1, 8, 8), 10)
+    shown = Suspect(lambda _: nn.functional.one_hot(told, 10).float(), "labels", card)
     verdict = SCHEME.verify(key, shown, Rng(0))
     assert verdict.statistic == 15 / n
     assert verdict.p_value == null_hits_p_value(15, n, key.settings["hits"]["nulls"])

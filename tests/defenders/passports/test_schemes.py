@@ -26,7 +26,8 @@ from arena.world.task import Task
 from arena.world.training import Examples, History, Hook, Recipe, StepView
 from defenders.passports.base import Passport
 from defenders.passports.branch import agreement, balanced, responses
-from defenders.passports.layers import affine, footprints, passport_layers, uniform_passports
+from defenders.passports.layers import passport_layers
+from defenders.passports.scheme import affine, footprints, uniform_passports
 from defenders.passports.schemes import DeepIPR1, DeepIPR2, DeepIPR3, PassportAware
 from defenders.passports.training import PrivateBranch
 from tests.defenders.conftest import COMPUTE

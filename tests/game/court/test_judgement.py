@@ -14,24 +14,21 @@ from arena.errors import InvalidDeliverable, NotComparable, PlayerError, RuleVio
 from arena.game.court.dispute import CHECKS, Court, Party, Ruling
 from arena.game.court.referee import Referee
 from arena.game.rules.keys import Key, Register
-from arena.game.rules.threat import Output, ThreatModel
+from arena.game.rules.threat import ThreatModel
+from arena.game.serving.plain_wrappers import InputBlur, InputLevels, InputNoise, OutputLabels
+from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Protected, Protocol, defenses
-from arena.game.sides.deliverable import (
-    Claim,
-    Deliverable,
-    InputBlur,
-    InputLevels,
-    InputNoise,
-    OutputLabels,
-)
+from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
+from arena.world.kinds.interface import Output
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Recipe
-from defenders.weights.uchida import Uchida, project
+from defenders.weights.scheme.uchida import project
+from defenders.weights.uchida import Uchida
 
 COMPUTE = Compute()
 
@@ -114,9 +111,9 @@ def test_only_what_is_granted_may_be_delivered(task: Task, owner: Protected) -> 
 WRAPPERS = [InputNoise(deviation=0.2), InputLevels(levels=4), InputBlur(), OutputLabels()]
 
 
-@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.kind)
+@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.name)
 def test_a_wrapped_interface_is_scored_wrapped(
-    task: Task, owner: Protected, wrapper: InputNoise
+    task: Task, owner: Protected, wrapper: Wrapper
 ) -> None:
     plain = Suspect.plain(owner.model, COMPUTE)
     wrapped = Suspect.of(Deliverable(owner.model, (wrapper,)), "weights", COMPUTE, Rng(0))
@@ -130,7 +127,7 @@ def test_a_deliverable_crosses_a_pipe(owner: Protected) -> None:
     whole = Deliverable(owner.model, (InputLevels(levels=3), OutputLabels()), claim)
     again = Deliverable.of(whole.bundle())
     assert again.kinds() == {"api", "claim"}
-    assert again.wrappers == whole.wrappers
+    assert again.serving == whole.serving
     assert again.model is not None
     assert again.model.digest() == owner.model.digest()
     assert again.claim is not None

@@ -20,7 +20,8 @@ from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
-from attackers.detect import (
+from attackers.rewrite.invariant import shuffled
+from benchmarks.stealth.detector import (
     Detector,
     features,
     norm_features,
@@ -28,8 +29,8 @@ from attackers.detect import (
     spreads,
     weight_features,
 )
-from attackers.rewrite.invariant import shuffled
-from defenders.weights.uchida import Embedding, carrier_size, key_material, target_layer
+from defenders.weights.scheme.uchida import carrier_size
+from defenders.weights.uchida import Embedding, key_material, target_layer
 
 N = 6  # models in each pool
 STRONG = 5.0  # 100 times the default strength of Uchida's mark

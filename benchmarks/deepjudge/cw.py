@@ -1,6 +1,6 @@
 """CW on 1,000 images against its own forward and backward passes.
 
-    python -m benchmarks.cw
+    python -m benchmarks.deepjudge.cw
 
 The attack as DeepJudge plays it (torchattacks through the compute layer, 100 steps), LeNet-5,
 beside as many forward and backward passes to the pixels through the same model on the same images,
@@ -16,7 +16,8 @@ from arena.world.compute import Compute
 from arena.world.models import ModelCard, build
 from arena.world.rng import Rng
 from benchmarks.common import alternate_s, bar, heading, say
-from defenders.deepjudge.growth.blackbox_tests import Generator, adversarial
+from defenders.deepjudge.growth.blackbox_tests import TestGenerator as Generator
+from defenders.deepjudge.growth.blackbox_tests import adversarial
 
 N_IMAGES, N_RUNS = 1000, 3
 HOW = Generator(method="cw")

@@ -1,6 +1,6 @@
 """NOD, NAD, LOD and LAD of every hidden layer on 1,000 tests, LeNet-5.
 
-    python -m benchmarks.whitebox_metrics
+    python -m benchmarks.deepjudge.whitebox_metrics
 
 Measured as the judge measures a suspect: one forward pass of the victim and one of the suspect,
 which are counted. Bar: at most 0.3 s.
@@ -16,7 +16,8 @@ from arena.world.compute import Compute
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from benchmarks.common import bar, heading, median_s, say
-from defenders.deepjudge.case import Case, Tests
+from defenders.deepjudge.case import Case
+from defenders.deepjudge.scheme.tests import Tests
 
 N_TESTS, N_NEURONS, N_RUNS = 1000, 16, 9
 LAYER = "body.relu2"
