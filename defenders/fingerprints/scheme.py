@@ -9,7 +9,7 @@ from typing import Literal, TypedDict
 import torch
 from torch import Tensor
 
-from arena.errors import ModelError, NotComparable
+from arena.errors import MalformedKey, ModelError
 from arena.game.rules.key_form import KeyForm, Tensors, shape_problem
 from arena.world.json_values import Json
 from arena.world.models import Model, ModelCard, restore
@@ -37,12 +37,12 @@ class Origin(KeyForm):
         """Return the victim.
 
         Raises:
-            NotComparable: it cannot be built.
+            MalformedKey: it cannot be built.
         """
         try:
             return restore(ModelCard.read(self.card), self.victim)
         except ModelError as error:
-            raise NotComparable(f"the key's victim is damaged: {error}") from error
+            raise MalformedKey(f"the key's victim is damaged: {error}") from error
 
     @property
     def pool(self) -> Examples:

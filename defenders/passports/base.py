@@ -23,6 +23,7 @@ from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
 from defenders.passports.branch import (
     LEAST_IMAGES,
+    Affines,
     agreement,
     balanced,
     private_branch,
@@ -168,12 +169,15 @@ class Passport(WhiteBox):
         place = passport_layers(model, 1)[0]
         return Passports(layers=(place,), maps={"0": uniform_passports(rng, place.entry)}).bundle()
 
+    def affines(self, secret: PassportKey, found: Affines) -> Affines:
+        """Return scales and shifts as they are put in place."""
+        return put_in_place(secret, found) if self.squeezes else found
+
     def read(self, key: Key, suspect: Suspect) -> BitReading:
         """Return the signs of the scales, and how the private branch does beside the suspect."""
         secret = PassportKey.of(key)
         found = responses(secret, suspect)
-        placed = put_in_place(secret, found) if self.squeezes else found
-        model = private_branch(secret, suspect, placed)
+        model = private_branch(secret, suspect, self.affines(secret, found))
         images, labels = secret.images, secret.labels
         private = suspect.compute.labels(model, images)
         public = suspect.compute.labels(suspect.model(), images)

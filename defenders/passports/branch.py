@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from arena.errors import NotComparable
+from arena.errors import MalformedKey, NotComparable
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.data import Dataset
@@ -143,13 +143,13 @@ def put_in_place(secret: Passports, found: Affines) -> Affines:
     """Return what the networks of a key make of scales and shifts.
 
     Raises:
-        NotComparable: the key holds no networks.
+        MalformedKey: the key holds no networks.
     """
     made = []
     for i, (scale, shift) in enumerate(found):
         net = secret.bottleneck(i)
         if net is None:
-            raise NotComparable("the key holds no network behind its passports")
+            raise MalformedKey("the key holds no network behind its passports")
         net = (net[0].double(), net[1].double())
         made.append((squeezed(net, scale), squeezed(net, shift)))
     return made

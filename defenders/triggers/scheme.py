@@ -208,7 +208,7 @@ class RandomImagesKey(KeyForm):
     def expanded(self, seed: str) -> RandomImagesKey:
         """Return the key with the candidates of a seed; which were kept no seed tells."""
         drawn = candidates(seed, self.n_candidates, self.shape, self.n_classes)
-        return replace(self, **drawn)
+        return replace(self, images=drawn["images"], labels=drawn["labels"])
 
     def problems(self) -> Iterator[str]:
         """Yield what does not fit together."""

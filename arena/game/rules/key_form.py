@@ -15,7 +15,7 @@ from typing import Annotated, Any, Self, get_type_hints
 from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
-from arena.errors import NotComparable
+from arena.errors import MalformedKey
 from arena.game.rules.keys import Key
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
@@ -47,7 +47,7 @@ class KeyForm:
         """Read settings and tensors.
 
         Raises:
-            NotComparable: they are not of this form; says in one sentence all that is wrong.
+            MalformedKey: they are not of this form; says in one sentence all that is wrong.
         """
         found: dict[str, Any] = {}
         problems: list[str] = []
@@ -63,7 +63,7 @@ class KeyForm:
             form = cls(**found)
             problems = list(form.problems())
         if problems:
-            raise NotComparable(f"the key is malformed: {'; '.join(problems)}")
+            raise MalformedKey(f"the key is malformed: {'; '.join(problems)}")
         return form
 
     def problems(self) -> Iterator[str]:

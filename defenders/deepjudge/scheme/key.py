@@ -82,7 +82,7 @@ class Contents:
         """Read a key.
 
         Raises:
-            NotComparable: it is malformed, or the victim in it cannot be built.
+            MalformedKey: it is malformed, or the victim in it cannot be built.
         """
         secret = DeepJudgeKey.of(key)
         blackbox, whitebox = Tests.of(secret.blackbox), Tests.of(secret.whitebox)

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from arena.errors import NotComparable
+from arena.errors import MalformedKey
 from arena.game.rules.key_form import KeyForm, Tensors
 
 TestPart = Literal["all", "exposed", "held-out"]
@@ -63,10 +63,10 @@ class Tests:
         """Read tests back.
 
         Raises:
-            NotComparable: tensors are missing, or there are others.
+            MalformedKey: tensors are missing, or there are others.
         """
         if set(group) != {"images", "labels", "seed", "neuron"}:
-            raise NotComparable(
+            raise MalformedKey(
                 f"expected tests of images, labels, seed and neuron, found {sorted(group)}"
             )
         return cls(**group)

@@ -75,7 +75,9 @@ class DeepSignsKey(KeyForm):
 
     def expanded(self, seed: str) -> DeepSignsKey:
         """Return the key with the classes, projection and bits of a seed."""
-        return replace(self, **key_material(seed, self.sizes))
+        drawn = key_material(seed, self.sizes)
+        classes, matrix, bits = drawn["classes"], drawn["matrix"], drawn["bits"]
+        return replace(self, classes=classes, matrix=matrix, bits=bits)
 
     def problems(self) -> Iterator[str]:
         """Yield what does not fit together."""

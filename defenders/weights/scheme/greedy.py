@@ -70,7 +70,8 @@ class GreedyKey(KeyForm):
 
     def expanded(self, seed: str) -> GreedyKey:
         """Return the key with the message signed by the key pair of a seed."""
-        return replace(self, **signed(self.message, expand(seed, _PURPOSE)))
+        made = signed(self.message, expand(seed, _PURPOSE))
+        return replace(self, modulus=made["modulus"], signature=made["signature"])
 
     @property
     def bits(self) -> Tensor:

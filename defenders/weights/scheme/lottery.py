@@ -83,7 +83,8 @@ class LotteryKey(KeyForm):
 
     def expanded(self, seed: str) -> LotteryKey:
         """Return the key with the payload and the pad of a seed."""
-        return replace(self, **key_material(seed, self.rows, self.columns, self.n_bits))
+        drawn = key_material(seed, self.rows, self.columns, self.n_bits)
+        return replace(self, payload=drawn["payload"], pad=drawn["pad"])
 
     def problems(self) -> Iterator[str]:
         """Yield what does not fit the layer or the code."""

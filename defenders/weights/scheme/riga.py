@@ -83,7 +83,7 @@ class RigaKey(KeyForm):
 
     def expanded(self, seed: str) -> RigaKey:
         """Return the key with the bits of a seed; no seed gives what was trained."""
-        return replace(self, **key_material(seed, self.n_bits))
+        return replace(self, bits=key_material(seed, self.n_bits)["bits"])
 
     def problems(self) -> Iterator[str]:
         """Yield what does not fit the layer."""

@@ -64,7 +64,8 @@ class UchidaKey(KeyForm):
 
     def expanded(self, seed: str) -> UchidaKey:
         """Return the key with the projection and the bits of a seed."""
-        return replace(self, **key_material(seed, self.n_bits, carrier_size(self.shape)))
+        drawn = key_material(seed, self.n_bits, carrier_size(self.shape))
+        return replace(self, matrix=drawn["matrix"], bits=drawn["bits"])
 
     def problems(self) -> Iterator[str]:
         """Yield what does not fit the layer."""
