@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from arena.game.match.step_cache import Setting
+from arena.game.sandbox.bubblewrap import missing
 from arena.runs.executors import InProcess
 from arena.runs.scenario import read_scenario
 from arena.runs.tournament import Tournament, open_folder, task_of
@@ -42,13 +43,15 @@ def test_the_example_attack_has_at_most_twenty_lines_and_plays(
     (tmp_path / "my_attack.py").write_text(code)
     (tmp_path / "my-scenario.toml").write_text(text)
     few = {"task.recipe": {"epochs": 2}, "innocents": {"reporting_same": 1, "reporting_other": 0}}
-    scenario = read_scenario(tmp_path / "my-scenario.toml", few)
+    trusted = [tmp_path / "my_attack.py"] if missing() else []
+    scenario = read_scenario(tmp_path / "my-scenario.toml", few, trusted)
     store, ledger = open_folder(tmp_path / "out")
     tournament = Tournament(scenario, task_of(scenario, Compute()), store, ledger, lambda _: None)
     tournament.run(InProcess(store, Setting()))
     rows = ledger.rounds()
-    assert [(row["move"], row["status"]) for row in rows] == [("shrink", "OK")] * 2
-    assert rows[1]["agreement"] <= rows[0]["agreement"] <= 1
+    assert [(row.move, row.status) for row in rows] == [("shrink", "OK")] * 2
+    agreement = [row.agreement or 0.0 for row in rows]
+    assert 0 < agreement[1] <= agreement[0] <= 1
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from arena.errors import MalformedKey, ModelError
 from arena.game.rules.key_form import KeyForm, Tensors, shape_problem
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 from arena.world.models import Model, ModelCard, restore
 from arena.world.rng import Rng
 from arena.world.training import Examples
@@ -28,7 +28,7 @@ class Origin(KeyForm):
         images, labels: the pool of held-out images (N, *input_shape) and their classes (N,).
     """
 
-    card: dict[str, Json]
+    card: dict[str, Raw]
     victim: Tensors
     images: Tensor = field(metadata={"name": "pool/images"})
     labels: Tensor = field(metadata={"name": "pool/labels"})
@@ -57,7 +57,7 @@ class Origin(KeyForm):
 class Origins(TypedDict):
     """The fields of an `Origin`, to make a form of a scheme's own with."""
 
-    card: dict[str, Json]
+    card: dict[str, Raw]
     victim: Tensors
     images: Tensor
     labels: Tensor

@@ -14,7 +14,7 @@ from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.graph import align
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.models import Model, pack, unpack
 
 _REFERENCE = "reference"
@@ -24,7 +24,7 @@ _REFERENCE = "reference"
 class Sight(KeyForm):
     """What aligned reading needs: the owner's model, as it is packed, and secret probes."""
 
-    packed: dict[str, Json] = field(metadata={"name": _REFERENCE})
+    packed: dict[str, Raw] = field(metadata={"name": _REFERENCE})
     weights: Tensors = field(metadata={"name": _REFERENCE})
     probes: Tensor
 

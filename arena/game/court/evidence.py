@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 
 EVIDENCE, CONSISTENCY = "evidence", "consistency"
 """Names among a verdict's figures."""
@@ -86,7 +86,7 @@ class Evidence:
         }
 
     @classmethod
-    def of(cls, data: Mapping[str, Json]) -> Evidence:
+    def of(cls, data: Mapping[str, Raw]) -> Evidence:
         """Read evidence back."""
         radar, shares = data["radar"], data["radar"]["similarities"]
         metrics = [
@@ -102,7 +102,7 @@ class Evidence:
         )
 
 
-def evidence_of(figures: Mapping[str, Json]) -> dict[str, Evidence]:
+def evidence_of(figures: Mapping[str, Raw]) -> dict[str, Evidence]:
     """Return the evidence among a verdict's figures, by part of the tests."""
     return {part: Evidence.of(data) for part, data in figures.get(EVIDENCE, {}).items()}
 
@@ -130,7 +130,7 @@ class Consistency:
         return {"kind": self.kind, "difference": self.difference}
 
 
-def consistency_of(figures: Mapping[str, Json]) -> Consistency | None:
+def consistency_of(figures: Mapping[str, Raw]) -> Consistency | None:
     """Return the comparison with the victim among a verdict's figures; None where there is none."""
     found = figures.get(CONSISTENCY)
     return None if found is None else Consistency(**found)

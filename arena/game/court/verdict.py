@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Verdict:
     copies: Literal["low", "high"]
     reason: str
     rule: Rule | None = None
-    figures: Mapping[str, Json] = field(default_factory=dict)
+    figures: Mapping[str, Raw] = field(default_factory=dict)
 
     @property
     def rescaled(self) -> float:
@@ -66,7 +66,7 @@ class Verdict:
         return cls(False, 1.0, worst, 0.5, name, copies, f"not verified: {reason}")
 
     def plain(self) -> dict[str, Json]:
-        """Return the verdict as JSON values."""
+        """Return the verdict as JSON values, with what follows from it."""
         return {
             "is_copy": self.is_copy,
             "p_value": self.p_value,

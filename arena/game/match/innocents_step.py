@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arena.game.match.protect_step import ProtectStep
+from arena.game.match.reports import Innocents, InnocentVerdict, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.match.visit import visit
@@ -47,17 +48,16 @@ class InnocentsStep(Step):
         scheme = defenses.make(self.protect.defense)
         rng = Rng(self.protect.seed, self.protect.stream)
         key = self._key(task, inputs, rng.child("client", "visitor"))
-        rows = []
+        verdicts = []
         for i, innocent in enumerate(self.innocents):
             model = unpack(inputs(innocent, "model"))
             suspect = Suspect.plain(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
-            kind = {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
-            utility = inputs(innocent, "report").data["utility"]
-            rows.append(
-                {"kind": innocent.architecture or kind, "utility": utility, **verdict.plain()}
-            )
-        return {"verdicts": Bundle({"rows": rows})}
+            kind = innocent.architecture or {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
+            trained = TrainReport.model_validate(inputs(innocent, "report").data)
+            found = InnocentVerdict(kind=kind, utility=trained.utility, verdict=verdict)
+            verdicts.append(found)
+        return {"verdicts": Bundle(Innocents(verdicts=tuple(verdicts)).plain())}
 
     def _key(self, task: Task, inputs: Inputs, client: Rng) -> Key:
         """Return the owner's key, with what it finds in the log of a visit where it reads that."""

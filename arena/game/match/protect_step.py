@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arena.errors import PlayerError
+from arena.game.match.reports import ProtectionReport, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep, exam_of, yardsticks
 from arena.game.match.utility import bare_utility, served_utility
@@ -16,7 +17,6 @@ from arena.game.sides.defense import OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
-from arena.world.code_version import class_version
 from arena.world.json_values import Json
 from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
@@ -52,7 +52,7 @@ class ProtectStep(Step):
         """Return the parameters, and the version of the scheme's own code."""
         return {
             "defense": self.defense.plain(),
-            "code": class_version(defenses.find(self.defense.name)),
+            "code": defenses.find(self.defense.name).version(),
             "seed": self.seed,
             "stream": list(self.stream),
         }
@@ -77,20 +77,17 @@ class ProtectStep(Step):
             register.enter("owner", protected.key.commitment(), OWNER_TIME, model)
         client = Rng(self.seed, self.stream).child("client", "fidelity")
         exam = exam_of(task, inputs)
-        utility = served_utility(task, exam, protected.model, protected.serving, client)
-        unmarked = bare_utility(task, exam, base)
-        report = {
-            "utility": utility,
-            "base_utility": unmarked,
-            "fidelity_loss": unmarked - utility,
-            "base_meters": dict(inputs(self.base, "report").data["meters"]),
-            "meters": meters.reading(),
-        }
+        report = ProtectionReport(
+            utility=served_utility(task, exam, protected.model, protected.serving, client),
+            base_utility=bare_utility(task, exam, base),
+            base_meters=TrainReport.model_validate(inputs(self.base, "report").data).meters,
+            meters=meters.reading(),
+        )
         return {
             "victim": pack(protected.model),
             "key": protected.key.bundle(),
             "serving": pack_wrappers(protected.serving),
             "register": Bundle({"lines": register.plain()}),
             "exposed": scheme.exposed(protected.key),
-            "report": Bundle(report),
+            "report": Bundle(report.plain()),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from arena.game.match.reports import TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.utility import bare_utility
 from arena.game.rules.meters import Meters
@@ -67,8 +68,8 @@ class TrainStep(Step):
         trainer = Trainer(task.compute, meters, setting.progress)
         trainer.train(model, Examples.of(data), task.spec.recipe, rng.child("training"))
         utility = bare_utility(task, exam_of(task, inputs), model)
-        report = {"utility": utility, "meters": meters.reading()}
-        return {"model": pack(model), "report": Bundle(report)}
+        report = TrainReport(utility=utility, meters=meters.reading())
+        return {"model": pack(model), "report": Bundle(report.plain())}
 
 
 def yardsticks(spec: TaskSpec) -> tuple[TrainStep, ...]:

@@ -141,18 +141,23 @@ class _Part:
         return None
 
 
-@functools.cache
-def _parts(form: Any) -> tuple[_Part, ...]:
-    hints, missing = get_type_hints(form, include_extras=True), dataclasses.MISSING
-    return tuple(
-        _Part(
-            field.name,
-            field.metadata.get("name", field.name),
-            hints[field.name],
-            field.default is not missing or field.default_factory is not missing,
+_KNOWN: dict[type, tuple[_Part, ...]] = {}
+
+
+def _parts(form: type[KeyForm]) -> tuple[_Part, ...]:
+    """Return where the fields of a form lie; each form is looked at once."""
+    if form not in _KNOWN:
+        hints, missing = get_type_hints(form, include_extras=True), dataclasses.MISSING
+        _KNOWN[form] = tuple(
+            _Part(
+                field.name,
+                field.metadata.get("name", field.name),
+                hints[field.name],
+                field.default is not missing or field.default_factory is not missing,
+            )
+            for field in dataclasses.fields(form)
         )
-        for field in dataclasses.fields(form)
-    )
+    return _KNOWN[form]
 
 
 def shape_problem(name: str, tensor: Tensor, *shape: int | None) -> Iterator[str]:

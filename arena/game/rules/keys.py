@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arena.errors import RuleViolation
+from arena.errors import PlayerError, RuleViolation
 from arena.world.bundle import Bundle
-from arena.world.json_values import Frozen, Json, digest
+from arena.world.json_values import Frozen, Raw, digest
 from arena.world.rng import Rng
 
 _EVIDENCE = "evidence/"  # before the names of tensors that were added after the commitment
@@ -31,7 +31,7 @@ class Key:
 
     scheme: str
     seed: str = ""
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: Mapping[str, Raw] = field(default_factory=dict)
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     evidence: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -43,10 +43,19 @@ class Key:
 
     @classmethod
     def of(cls, bundle: Bundle) -> Key:
-        """Read a key back."""
-        data, evidence = bundle.data, bundle.prefixed(_EVIDENCE.rstrip("/"))
-        own = {k: t for k, t in bundle.tensors.items() if not k.startswith(_EVIDENCE)}
-        return cls(data["scheme"], data["seed"], data["settings"], own, evidence)
+        """Return the key in a bundle, which shares no memory with it.
+
+        Raises:
+            PlayerError: it is not of the form of a key.
+        """
+        scheme, seed, settings = (bundle.data.get(n) for n in ("scheme", "seed", "settings"))
+        named = isinstance(scheme, str) and isinstance(seed, str)
+        if not named or not isinstance(settings, Mapping):
+            raise PlayerError("expected a key with a scheme, a seed and settings")
+        copies = {name: tensor.clone() for name, tensor in bundle.tensors.items()}
+        own = {k: t for k, t in copies.items() if not k.startswith(_EVIDENCE)}
+        evidence = Bundle(tensors=copies).prefixed(_EVIDENCE.rstrip("/"))
+        return cls(str(scheme), str(seed), settings, own, evidence)
 
     def without_evidence(self) -> Key:
         """Return the key as it was committed."""
@@ -148,11 +157,11 @@ class Register:
         lines = [entry for entry in self._entries if entry.commitment == commitment]
         return min(lines, key=lambda entry: (entry.time, entry.number), default=None)
 
-    def plain(self) -> list[Json]:
+    def plain(self) -> list[Raw]:
         """Return the register as JSON values."""
         return [entry.plain() for entry in self._entries]
 
     @classmethod
-    def of(cls, lines: list[Json]) -> Register:
+    def of(cls, lines: list[Raw]) -> Register:
         """Read a register back; its chain is checked."""
         return cls(tuple(Entry.model_validate(line) for line in lines))

@@ -179,7 +179,7 @@ class Gatekeeper:
         double, victim = self.grants.double, self.victim
         if double:
             self._exact = victim = self._exact or victim.copy().double()
-        rng = self.client.child("round", int(self.meters.reading()["rounds"]))
+        rng = self.client.child("round", int(self.meters.reading().rounds))
         return victim.kind.answer(victim, inputs, self.compute, rng, double=double)
 
     def _on_verify(self, given: Bundle) -> Bundle:

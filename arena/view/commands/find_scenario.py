@@ -12,8 +12,7 @@ DEFAULT = "quickstart"
 
 def shipped() -> dict[str, Path]:
     """Return the scenarios that ship by name (`quickstart`, `lecture/x`), sorted."""
-    beside = Path(arena.__file__).resolve().parents[1]
-    root = beside / "scenarios"  # not by its name: a folder of a person's own may have it
+    root = arena.ROOT / "scenarios"  # not by its name: a folder of a person's own may have it
     paths = root.rglob("*.toml")
     named = {path.relative_to(root).with_suffix("").as_posix(): path for path in paths}
     return dict(sorted(named.items()))

@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import math
+from typing import Any
 
 import pytest
 
-from arena.runs.ledger import Row
+from arena.game.match.rows import InnocentRow
 from arena.view.reproduce.samples import Sample, findings_of, merged, samples_of
+from arena.world.json_values import Raw
 from tests.view.conftest import made_report, row
 from tests.view.reproduce.conftest import experiment, sample, series
 
 
-def evidence(values: dict[str, float], part: str = "all") -> str:
+def evidence(values: dict[str, float], part: str = "all") -> dict[str, Raw]:
     lines = [{"metric": m, "value": v, "tau": 0.5, "vote": v <= 0.5} for m, v in values.items()]
     shares = {metric: 1 - value for metric, value in values.items()}
-    return json.dumps({"evidence": {part: {"lines": lines, "radar": {"similarities": shares}}}})
+    return {"evidence": {part: {"lines": lines, "radar": {"similarities": shares}}}}
 
 
-def innocent(number: int, **more: object) -> Row:
-    made: Row = {
-        "owner": "o",
-        "repeat": 0,
-        "number": number,
-        "kind": "Neg-1",
-        "caught": 0,
-        "statistic_name": "BER",
-        "statistic": 0.5,
-        "threshold": 0.3,
-        "utility": 0.9,
-        "reason": "",
-        "figures": "{}",
-    }
-    return made | more
+def innocent(number: int, kind: str = "Neg-1") -> InnocentRow:
+    return InnocentRow(
+        owner="o",
+        number=number,
+        kind=kind,
+        statistic_name="BER",
+        statistic=0.5,
+        threshold=0.3,
+        utility=0.9,
+    )
 
 
-def one(**more: object) -> Sample:
-    fields = {"statistic_name": "BER", "caught": 1, "figures": "{}", **more}
+def one(**more: Any) -> Sample:
+    fields = {"statistic_name": "BER", "caught": True, **more}
     (found,) = samples_of(made_report([row("o", "t", 0.5, **fields)]))
     return found
 
@@ -79,13 +75,13 @@ def test_two_axes_make_no_area() -> None:
 
 
 def test_a_failed_round_is_a_sample_without_readings_and_with_its_reason() -> None:
-    (found,) = samples_of(made_report([row("o", "t", None, figures="{}")]))
+    (found,) = samples_of(made_report([row("o", "t", None)]))
     assert (dict(found.readings), found.note) == ({}, "it broke")
 
 
 def test_innocents_are_samples_of_their_kind() -> None:
     report = made_report(
-        [row("o", "t", figures="{}", statistic_name="BER")],
+        [row("o", "t", statistic_name="BER")],
         [innocent(0), innocent(1, kind="Neg-2")],
     )
     found = samples_of(report)[1:]
@@ -116,7 +112,7 @@ def test_repeats_and_kinds_are_kept_apart() -> None:
 
 def test_a_series_is_walked_in_its_order_by_degree_or_by_a_column() -> None:
     rows = [
-        row("o", name, statistic_name="BER", statistic=value, figures="{}", images_queried=asked)
+        row("o", name, statistic_name="BER", statistic=value, images_queried=asked)
         for name, value, asked in (("c1", 0.4, 30.0), ("c0", 0.2, 10.0))
     ]
     found = findings_of(experiment("curves", ("BER",)), made_report(rows))
