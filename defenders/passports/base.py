@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 
@@ -98,22 +98,23 @@ class Passport(WhiteBox):
     def mark(self, task: OwnerTask, seed: str, rng: Rng) -> Protected:
         """Train with the passports' branch."""
         places = passport_layers(task.base(), self.n_layers)
-        shown = self._pictures(task, seed)
+        pictures = self._pictures(task, seed)
         secret = PassportKey(
             layers=places,
             maps=self._maps(task, places, seed),
             source=self.passports,
             bits=drawn_bits(seed, places),
-            images=shown.images.cpu(),
-            labels=shown.labels.cpu(),
+            images=pictures.images.cpu(),
+            labels=pictures.labels.cpu(),
         )
         branch = self.branch(secret, seed)
         model = task.trained([branch, *self.more_hooks(task, seed)])
         secret = dataclasses.replace(secret, bottlenecks=_learnt(branch))
         key = self.completed(task, secret.into(Key(self.name, seed)))
         task.lab.meter.charge({"images_forward": 3 * len(secret.images)})
-        figures = self.read(key, Suspect.plain(model, task.lab.compute)).figures
-        secret = dataclasses.replace(secret, claimed_accuracy=figures["private_accuracy"])
+        shown = self.read(key, Suspect.plain(model, task.lab.compute))
+        accuracy = cast(float, shown.figures["private_accuracy"])
+        secret = dataclasses.replace(secret, claimed_accuracy=accuracy)
         return Protected(model, secret.into(key))
 
     def more_hooks(self, task: OwnerTask, seed: str) -> list[Hook]:
