@@ -73,7 +73,7 @@ class ForgePassport(Attack):
         secret = replace(secret, bits=_signs(victim, secret))
         key = replace(secret.into(key), seed="")
         access.lab.meter.charge({"images_forward": 3 * len(secret.images)})
-        figures = scheme.verify(key, Suspect.plain(victim, access.lab.compute), rng).figures
+        figures = scheme.verify(key, Suspect.bare(victim, access.lab.compute), rng).figures
         key = replace(secret, claimed_accuracy=figures.get("private_accuracy", 1.0)).into(key)
         if self.commits:
             access.commit(key.commitment(), victim.digest())

@@ -112,7 +112,7 @@ class Passport(WhiteBox):
         secret = dataclasses.replace(secret, bottlenecks=_learnt(branch))
         key = self.completed(task, secret.into(Key(self.name, seed)))
         task.lab.meter.charge({"images_forward": 3 * len(secret.images)})
-        shown = self.read(key, Suspect.plain(model, task.lab.compute))
+        shown = self.read(key, Suspect.bare(model, task.lab.compute))
         accuracy = cast(float, shown.figures["private_accuracy"])
         secret = dataclasses.replace(secret, claimed_accuracy=accuracy)
         return Protected(model, secret.into(key))

@@ -106,6 +106,6 @@ class Adi(Defense):
                 f"{secret.n_classes}"
             )
         if self.swap_head:
-            suspect = Suspect.plain(with_head(suspect.model(), secret.head), suspect.compute)
+            suspect = Suspect.bare(with_head(suspect.model(), secret.head), suspect.compute)
         hits = n_hits(suspect.labels(secret.images), secret.labels)
         return binomial_verdict(hits, secret.n_triggers, 1 / suspect.n_classes, self.level)

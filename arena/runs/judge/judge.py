@@ -17,7 +17,8 @@ from torch import Tensor
 
 from arena.errors import ArenaError, RegistryError
 from arena.game.match.step_cache import Setting, resolve
-from arena.game.match.train_step import Half, TrainStep
+from arena.game.match.train_step import TrainStep
+from arena.game.rules.innocents import NEGATIVES, Half
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import Defense, OwnerTask, defenses
 from arena.game.sides.lab import Lab
@@ -44,10 +45,9 @@ from arena.world.task import Task, TaskSpec, load_task
 
 FEWEST = 3  # innocents: one may choose tests, and a bound needs two
 _HALVES: tuple[Half, Half] = ("owner", "other")
-_KINDS = {"owner": "Neg-1", "other": "Neg-2"}
 
 
-class Stage(NamedTuple):
+class Milestone(NamedTuple):
     """A stage that begins: what it is, how many are done, how many there are."""
 
     title: str
@@ -55,7 +55,7 @@ class Stage(NamedTuple):
     n_total: int
 
 
-Hear = Callable[[Stage, Findings], None]
+Hear = Callable[[Milestone, Findings], None]
 """Told of each stage as it begins, and of what was found before it."""
 
 
@@ -123,7 +123,7 @@ class Hearing:
         self.findings.verdict = self.scheme.verify(key, suspect, rng)
 
     def _begin(self, title: str) -> None:
-        self._hear(Stage(title, self._n_done, self._n_stages), self.findings)
+        self._hear(Milestone(title, self._n_done, self._n_stages), self.findings)
         self._n_done += 1
 
     def _task(self, model: str, arguments: dict[str, Json]) -> Task:
@@ -155,7 +155,7 @@ class Hearing:
             model = load_exhibit(trial.suspect, task)
             check_suspect(model, victim, outputs_only=trial.access != "weights")
             self.findings.suspect = _described(model, task)
-            return Suspect.plain(model, task.compute, trial.access)
+            return Suspect.bare(model, task.compute, trial.access)
         wanted: Wanted = "labels" if trial.access == "labels" else "probabilities"
         remote = RemoteModel(trial.suspect, card.n_classes, wanted, _Kept(self.store))
         self.findings.meter = remote.meter
@@ -179,7 +179,7 @@ class Hearing:
         stream = ("judge", "innocent", str(i))
         step = TrainStep(task.spec, self.trial.seed, stream, half)
         model = unpack(resolve(step, "model", self.store, self.setting))
-        self.findings.innocents.append(_described(model, task) | {"kind": _KINDS[half]})
+        self.findings.innocents.append(_described(model, task) | {"kind": NEGATIVES[half]})
         return model
 
     def _key(self, victim: Model, task: Task, innocents: Sequence[Model]) -> Key:

@@ -20,7 +20,7 @@ _WEAKER = 0.05  # accuracy that innocents may lack before thresholds are in doub
 
 
 @dataclass(frozen=True)
-class Line:
+class EvidenceLine:
     """The evidence of one metric; `margin` is how far beyond tau it is, as a share of tau."""
 
     metric: str
@@ -39,7 +39,7 @@ class Line:
         return (self.metric, *numbers, vote, f"{self.p_value:.2g}")
 
 
-def lines_of(verdict: Verdict) -> list[Line]:
+def lines_of(verdict: Verdict) -> list[EvidenceLine]:
     """Return the evidence that a verdict holds; its own statistic where it holds no more."""
     evidence = evidence_of(verdict.figures).get(ALL)
     if evidence is not None:
@@ -51,12 +51,12 @@ def lines_of(verdict: Verdict) -> list[Line]:
     vote = verdict.is_copy if verdict.rule is None else verdict.rule.is_copy
     margin = gap / verdict.threshold if verdict.threshold else 0.0
     numbers = (verdict.statistic, verdict.threshold, margin, vote, verdict.p_value)
-    return [Line(verdict.name, *numbers, verdict.rescaled, 0.5)]
+    return [EvidenceLine(verdict.name, *numbers, verdict.rescaled, 0.5)]
 
 
-def _line(one: MetricEvidence) -> Line:
+def _line(one: MetricEvidence) -> EvidenceLine:
     numbers = (one.value, one.tau, one.margin, one.vote, one.p_value)
-    return Line(one.metric, *numbers, one.similarity, one.threshold)
+    return EvidenceLine(one.metric, *numbers, one.similarity, one.threshold)
 
 
 def silent(verdict: Verdict) -> dict[str, str]:
