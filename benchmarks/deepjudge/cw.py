@@ -16,7 +16,8 @@ from arena.world.compute import Compute
 from arena.world.models import ModelCard, build
 from arena.world.rng import Rng
 from benchmarks.common import alternate_s, bar, heading, say
-from defenders.deepjudge.growth.blackbox_tests import Generator, adversarial
+from defenders.deepjudge.growth.blackbox_tests import TestGenerator as Generator
+from defenders.deepjudge.growth.blackbox_tests import adversarial
 
 N_IMAGES, N_RUNS = 1000, 3
 HOW = Generator(method="cw")

@@ -13,8 +13,9 @@ from arena.world.models import Model
 from arena.world.task import Task
 from arena.world.training import Examples
 from defenders.deepjudge.case import Case
-from defenders.deepjudge.growth.blackbox_tests import Generator
-from defenders.deepjudge.growth.generate import Plan, make_case, seed_images
+from defenders.deepjudge.growth.blackbox_tests import TestGenerator as Generator
+from defenders.deepjudge.growth.generate import GrowthPlan as Plan
+from defenders.deepjudge.growth.generate import make_case, seed_images
 from defenders.deepjudge.growth.whitebox_tests import Growth
 from tests.defenders.conftest import LAB
 

@@ -161,7 +161,7 @@ def test_weights_are_handed_over_as_copies(trained: Model, task: Task) -> None:
         ({"output": "nothing"}, lambda access: access.query(pictures(1)), "grants no queries"),
         ({}, lambda access: access.pool(), "grants no 'pool' data"),
         ({}, lambda access: access.transfer(), "grants no 'transfer' data"),
-        ({}, lambda access: access.exposed(), "does not expose the test cases"),
+        ({}, lambda access: access.exposed(), "exposes nothing of the owner's key"),
         ({}, lambda access: access._channel("key", Bundle()), "unknown request 'key'"),
     ],
 )

@@ -11,14 +11,8 @@ from torch import Tensor, nn
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
-from defenders.deepjudge.growth.blackbox_tests import (
-    Ahead,
-    Generator,
-    Method,
-    Steps,
-    adversarial,
-    grid,
-)
+from defenders.deepjudge.growth.blackbox_tests import Ahead, Method, Steps, adversarial, grid
+from defenders.deepjudge.growth.blackbox_tests import TestGenerator as Generator
 from tests.defenders.conftest import COMPUTE, LAB
 
 N = 24
