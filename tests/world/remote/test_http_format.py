@@ -147,13 +147,13 @@ def test_json_without_decimals_is_read_as_probabilities() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("values", [[-1.0, 1.0], [0.0, 255.0], [0.5, 1.5], [-0.1, 0.5]])
-def test_images_of_another_range_are_refused(form: Form, values: list[float]) -> None:
+def test_images_of_another_range_are_refused(form: BatchForm, values: list[float]) -> None:
     with pytest.raises(EndpointError, match=r"expected values in \[0, 1\], found .* divide bytes"):
         read_images(write_images(torch.tensor([values]), form), form)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_images_that_are_not_finite_are_refused(form: Form) -> None:
+def test_images_that_are_not_finite_are_refused(form: BatchForm) -> None:
     with pytest.raises(EndpointError, match=r"expected values in \[0, 1\], found nan to nan"):
         read_images(write_images(torch.tensor([[0.5, float("nan")]]), form), form)
 
