@@ -64,7 +64,7 @@ class Contents:
         return Key("deepjudge", seed, settings, origin(case.victim, self.pool) | tests)
 
     @classmethod
-    def of(cls, key: Key) -> Contents:
+    def read(cls, key: Key) -> Contents:
         """Read a key.
 
         Raises:

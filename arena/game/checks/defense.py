@@ -187,7 +187,7 @@ def recognises_its_own_model(trial: DefenseTrial) -> Iterator[str]:
 
 
 def spares_the_innocent(trial: DefenseTrial) -> Iterator[str]:
-    """Independently trained models are not called copies."""
+    """Independent models that are innocent of what the scheme accuses are not called copies."""
     if trial.protected is None:
         return
     for name in list(trial.suspects)[1:]:
@@ -258,7 +258,7 @@ def keeps_a_key_that_travels(trial: DefenseTrial) -> Iterator[str]:
     """A key that was written and read back has the same commitment and gives the same verdict."""
     if trial.protected is None:
         return
-    again = Key.of(Bundle.from_bytes(trial.key.bundle().to_bytes()))
+    again = Key.read(Bundle.from_bytes(trial.key.bundle().to_bytes()))
     if again.commitment() != trial.protected.key.commitment():
         yield "expected the same commitment from the key as it was read back, found another"
     elif trial.hear_again(trial.own, again).outcome != trial.hear(trial.own).outcome:

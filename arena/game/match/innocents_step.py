@@ -9,6 +9,7 @@ from arena.game.match.reports import Innocents, InnocentVerdict, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.match.visit import visit
+from arena.game.rules.innocents import NEGATIVES
 from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.defense import defenses
@@ -53,7 +54,7 @@ class InnocentsStep(Step):
             model = unpack(inputs(innocent, "model"))
             suspect = Suspect.bare(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
-            kind = innocent.architecture or {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
+            kind = innocent.architecture or NEGATIVES[innocent.half]
             trained = TrainReport.model_validate(inputs(innocent, "report").data)
             found = InnocentVerdict(kind=kind, utility=trained.utility, verdict=verdict)
             verdicts.append(found)
@@ -61,7 +62,7 @@ class InnocentsStep(Step):
 
     def _key(self, task: Task, inputs: Inputs, client: Rng) -> Key:
         """Return the owner's key, with what it finds in the log of a visit where it reads that."""
-        scheme, key = defenses.make(self.protect.defense), Key.of(inputs(self.protect, "key"))
+        scheme, key = defenses.make(self.protect.defense), Key.read(inputs(self.protect, "key"))
         if not scheme.reads_log:
             return key
         victim = unpack(inputs(self.protect, "victim"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arena.errors import PlayerError
 from arena.game.match.reports import ProtectionReport, TrainReport
@@ -15,6 +15,7 @@ from arena.game.rules.meters import Meters
 from arena.game.serving.wrapper import pack_wrappers
 from arena.game.sides.defense import OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
+from arena.game.sides.needs import Offer, unmet
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
@@ -68,9 +69,13 @@ class ProtectStep(Step):
 
         lab = Lab(task.compute, meters, setting.progress)
         owner = OwnerTask.from_task(task, base, lab, self.base.rng(), nulls)
+        owner = replace(owner, null_halves=tuple(null.half for null in self.nulls))
         protected = scheme.protect(owner, Rng(self.seed, self.stream).sealed())
         if not isinstance(protected, Protected):
             raise PlayerError(f"expected Protected from {self.defense.name}, found {protected!r}")
+        for wrapper in protected.serving:
+            for problem in unmet(wrapper, Offer(protected.model.card)):
+                raise PlayerError(f"{self.defense.name} cannot be served: {problem}")
         register = Register()
         if scheme.protocol != "none":
             model = protected.model.digest()

@@ -25,7 +25,7 @@ from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.player import PlayerSpec
-from arena.game.sides.suspect import Suspect
+from arena.game.sides.suspect import accused
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
@@ -118,15 +118,15 @@ class RoundStep(Step):
         earlier, current, served, log = None, None, None, QueryLog()
         if self.previous is not None:
             earlier, served = inputs(self.previous, "meters"), inputs(self.previous, "service")
-            current = Deliverable.of(inputs(self.previous, "deliverable"))
-            log = QueryLog.of(inputs(self.previous, "log"))
+            current = Deliverable.read(inputs(self.previous, "deliverable"))
+            log = QueryLog.read(inputs(self.previous, "log"))
         lines = inputs(self.previous or self.protect, "register").data["lines"]
         gate = Gatekeeper(
             grants=self.grants,
             victim=unpack(inputs(self.protect, "victim")),
             meters=Meters(self.grants.budget, earlier),
             compute=task.compute,
-            register=Register.of(lines),
+            register=Register.read(lines),
             current=current,
             serving=unpack_wrappers(inputs(self.protect, "serving")),
             client=self._client(),
@@ -152,11 +152,11 @@ class RoundStep(Step):
         self, task: Task, inputs: Inputs, gate: Gatekeeper
     ) -> Callable[[Deliverable], bool]:
         scheme = defenses.make(self.protect.defense)
-        key = Key.of(inputs(self.protect, "key"))  # stays behind the gatekeeper
+        key = Key.read(inputs(self.protect, "key"))  # stays behind the gatekeeper
 
         def caught(deliverable: Deliverable) -> bool:
             rng = Rng(self.seed, self.stream).child("oracle")
-            suspect = Suspect.of(deliverable, self.verification, task.compute, rng)
+            suspect = accused(deliverable, task, self.verification, rng)
             known = scheme.evidence(key, gate.log or QueryLog())
             return scheme.verify(known, suspect, rng).is_copy
 

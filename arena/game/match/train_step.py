@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from arena.game.match.grants import training_data
 from arena.game.match.reports import TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.utility import bare_utility
+from arena.game.rules.innocents import Half
 from arena.game.rules.meters import Meters
 from arena.world.bundle import Bundle
-from arena.world.data import Dataset
 from arena.world.json_values import Json
 from arena.world.kinds.kind import Exam
 from arena.world.models import Model, build, pack, unpack
@@ -18,15 +18,14 @@ from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Trainer
 
-Half = Literal["owner", "other", "calibration"]
-
 
 @dataclass(frozen=True)
 class TrainStep(Step):
     """Trains an unprotected model from scratch: a victim's twin, or an innocent.
 
-    `half` is whose data it learns from: the owner's (Neg-1) or the other half (Neg-2); or it is a
-    yardstick of the referee's and learns from that part of the other half which no thief has.
+    `half` is whose data it learns from: the owner's (Neg-1), the other half (Neg-2), or those of
+    another source (Neg-3); or it is a yardstick of the referee's and learns from that part of the
+    other half which no thief has.
     """
 
     task: TaskSpec
@@ -62,7 +61,7 @@ class TrainStep(Step):
         """Train; part "model", and "report" with what it cost."""
         task = load_task(self.task, setting.cache)
         card = task.card_for(self.architecture) if self.architecture else task.card
-        data: Dataset = getattr(task.splits, self.half)
+        data = training_data(task, self.half)
         meters, rng = Meters(), self.rng()
         model = build(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from arena.errors import NotComparable, RuleViolation
 from arena.game.court.verdict import Verdict
+from arena.game.rules.innocents import Accused, Half
 from arena.game.rules.keys import Key
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper
@@ -43,6 +45,7 @@ class OwnerTask:
         train_rng: the randomness of the base model, so that a protected twin differs by its mark.
         unprotected: the victim's twin of the same data, recipe and seed; `base` gives copies of it.
         null_models: makes independent models that nobody reports on; `nulls` shows them.
+        null_halves: whose data each of them learnt from, where that is known.
         marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
     """
 
@@ -54,6 +57,7 @@ class OwnerTask:
     train_rng: Rng
     unprotected: Model
     null_models: Callable[[], Sequence[Model]] = field(default=tuple)
+    null_halves: tuple[Half, ...] = ()
     marks_base: bool = False
 
     @classmethod
@@ -82,8 +86,12 @@ class OwnerTask:
         return self.unprotected.copy()
 
     def nulls(self) -> list[Suspect]:
-        """Return the calibration innocents as suspects whose weights may be read."""
-        return [Suspect.bare(model, self.lab.compute) for model in self.null_models()]
+        """Return the calibration innocents as suspects whose weights may be read.
+
+        All are innocent of what the scheme accuses; `half` says whose data each learnt from.
+        """
+        pairs = zip_longest(self.null_models(), self.null_halves)
+        return [replace(Suspect.bare(model, self.lab.compute), half=half) for model, half in pairs]
 
     def trained(
         self,
@@ -125,7 +133,8 @@ class Defense(Player):
     Class attributes: `reads`, what verification must see of a suspect; `invasive`, whether the
     model is changed at all (fingerprints do not); `exposes`, what a thief must be said to know for
     `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies are low or
-    high in it.
+    high in it; `accuses`, what a verdict is about: it decides which independent models are
+    innocent, and what can be a suspect.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
@@ -133,6 +142,7 @@ class Defense(Player):
     reads: ClassVar[Output] = "weights"
     invasive: ClassVar[bool] = True
     exposes: ClassVar[Secret] = "tests"
+    accuses: ClassVar[Accused] = "model"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
 
     level: float = 0.01
@@ -149,6 +159,8 @@ class Defense(Player):
     def verify(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Return the verdict on any suspect: one that the key cannot read is "not verified"."""
         try:
+            if self.accuses != "output":
+                suspect.need_model(f"{self.name} accuses {_ACCUSED[self.accuses]}")
             return self.examine(key, suspect, rng)
         except (NotComparable, RuleViolation) as error:
             return Verdict.unreadable(str(error), *self.statistic)
@@ -187,5 +199,10 @@ class Defense(Player):
         return key
 
 
+_ACCUSED: dict[Accused, str] = {
+    "model": "a model",
+    "data": "whoever trains a model on its data",
+    "output": "what a model made",
+}
 defenses: Registry[Defense] = Registry("defender", "copyright_arena.defenders")
 defense = defenses.register

@@ -1,12 +1,13 @@
-"""What a thief hands in: a model, a wrapped API, a claim, or a model with a claim."""
+"""What a thief hands in: a model, a wrapped API, outputs alone, a claim, or one with a claim."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arena.errors import InvalidDeliverable, ModelError, RegistryError
+from arena.errors import InvalidDeliverable, ModelError, PlayerError, RegistryError
 from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import Wrapper, pack_wrappers, unpack_wrappers
+from arena.game.sides.outputs import Outputs
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
@@ -28,17 +29,23 @@ class Claim:
 
 @dataclass(frozen=True)
 class Deliverable:
-    """A model behind wrappers (the first is the innermost), a claim, or both."""
+    """A model behind wrappers (the first is the innermost), outputs without a model, or a claim.
+
+    A model or outputs may come with a claim.
+    """
 
     model: Model | None = None
     serving: tuple[Wrapper, ...] = ()
     claim: Claim | None = None
+    outputs: Outputs | None = None
 
     def kinds(self) -> frozenset[str]:
-        """Return which of model, api and claim this is."""
+        """Return which of model, api, outputs and claim this is."""
         kinds = set()
         if self.model is not None:
             kinds.add("api" if self.serving else "model")
+        if self.outputs is not None:
+            kinds.add("outputs")
         if self.claim is not None:
             kinds.add("claim")
         return frozenset(kinds)
@@ -49,6 +56,8 @@ class Deliverable:
         parts = {"serving": pack_wrappers(self.serving)}
         if self.model is not None:
             parts["model"] = pack(self.model)
+        if self.outputs is not None:
+            parts["outputs"] = self.outputs.bundle()
         if self.claim is not None:
             data["defense"] = self.claim.defense.plain()
             parts["key"] = self.claim.key.bundle()
@@ -59,23 +68,34 @@ class Deliverable:
         return Bundle(data, tensors)
 
     @classmethod
-    def of(cls, bundle: Bundle) -> Deliverable:
+    def read(cls, bundle: Bundle) -> Deliverable:
         """Read a deliverable back; every check of a model file applies.
 
         Raises:
             InvalidDeliverable: it holds a model or wrappers that cannot be rebuilt.
         """
+        try:
+            return cls._read_parts(bundle)
+        except (ModelError, RegistryError, PlayerError) as error:
+            raise InvalidDeliverable(str(error)) from error
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            first = str(error).partition("\n")[0]
+            raise InvalidDeliverable(
+                f"expected a deliverable, found data that are none ({type(error).__name__}: "
+                f"{first}); build it with Deliverable(...)"
+            ) from error
+
+    @classmethod
+    def _read_parts(cls, bundle: Bundle) -> Deliverable:
         parts = {
-            name: Bundle(data, bundle.prefixed(name)) for name, data in bundle.data["parts"].items()
+            name: Bundle(dict(data), bundle.prefixed(name))
+            for name, data in bundle.data["parts"].items()
         }
         claim = None
-        try:
-            if "key" in parts:
-                earlier = unpack(parts["earlier"]) if "earlier" in parts else None
-                defense = PlayerSpec.model_validate(bundle.data["defense"])
-                claim = Claim(defense, Key.of(parts["key"]), earlier)
-            model = unpack(parts["model"]) if "model" in parts else None
-            serving = unpack_wrappers(parts["serving"])
-        except (ModelError, RegistryError) as error:
-            raise InvalidDeliverable(str(error)) from error
-        return cls(model, serving, claim)
+        if "key" in parts:
+            earlier = unpack(parts["earlier"]) if "earlier" in parts else None
+            defense = PlayerSpec.model_validate(bundle.data["defense"])
+            claim = Claim(defense, Key.read(parts["key"]), earlier)
+        model = unpack(parts["model"]) if "model" in parts else None
+        outputs = Outputs.of(parts["outputs"]) if "outputs" in parts else None
+        return cls(model, unpack_wrappers(parts["serving"]), claim, outputs)
