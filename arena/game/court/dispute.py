@@ -25,8 +25,8 @@ from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.rng import Rng
 
-Check = Literal["timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage"]
-CHECKS: dict[StandardOfProof, frozenset[Check]] = {
+ProofCheck = Literal["timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage"]
+CHECKS: dict[StandardOfProof, frozenset[ProofCheck]] = {
     "none": frozenset(),
     "timestamp": frozenset({"timestamp"}),
     "prf-labels": frozenset({"prf-labels"}),
@@ -66,7 +66,7 @@ class Court:
     register: Register
     nulls: Sequence[Suspect]
     rng: Rng
-    checks: frozenset[Check]
+    checks: frozenset[ProofCheck]
     failed: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
@@ -111,8 +111,8 @@ class Court:
         self.failed.append(check)
         self.reasons.append(reason)
 
-    def _check(self, check: Check, party: Party, verdict: Verdict) -> None:
-        checks: dict[Check, Callable[[Party, Verdict], str]] = {
+    def _check(self, check: ProofCheck, party: Party, verdict: Verdict) -> None:
+        checks: dict[ProofCheck, Callable[[Party, Verdict], str]] = {
             "timestamp": self._timestamp,
             "seeded": _seeded,
             "prf-labels": _prf_labels,
@@ -206,12 +206,11 @@ def _seeded(party: Party, _verdict: Verdict) -> str:
 
 
 def _prf_labels(party: Party, _verdict: Verdict) -> str:
-    images = party.defense.trigger_images(party.key)
-    labels = party.key.tensors.get("labels")
-    n_classes = party.key.settings.get("n_classes")
-    if images is None or labels is None or n_classes is None:
-        return ""  # the check speaks of trigger sets only: a fingerprint's labels are answers
-    if not torch.equal(prf_labels(party.key.seed, images, int(n_classes)), labels):
+    triggers = party.defense.drawn_triggers(party.key)
+    if triggers is None:
+        return ""  # the check speaks of drawn labels only: those of a fingerprint are answers
+    given = prf_labels(party.key.seed, triggers.images, triggers.n_classes)
+    if not torch.equal(given, triggers.labels):
         return "the labels are not the ones that the seed gives to these images"
     return ""
 
