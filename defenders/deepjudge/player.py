@@ -23,7 +23,7 @@ from arena.world.kinds.interface import Output, level
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
-from defenders.deepjudge.growth.blackbox_tests import Method, Steps, TestGenerator, grid
+from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe, Method, Steps, grid
 from defenders.deepjudge.growth.generate import (
     GrowthPlan,
     default_layer,
@@ -56,7 +56,7 @@ class DeepJudge(Defense):
     Threat model: secret are the tests, expanded from one committed seed; verification uses all that
     the scenario grants, up to `access`. The model is not changed.
     Parameters: access; method ("any": the gap rule chooses among all), eps (of CW the confidence;
-    0: the gap rule chooses among `strengths`); n_steps, steps (see `TestGenerator`); n_seeds,
+    0: the gap rule chooses among `strengths`); n_steps, steps (see `ExampleRecipe`); n_seeds,
     n_whitebox (seeds of either kind of test); share (of the held-out images that the seed draws
     from); layer ("" is the second activation), factor (m), growth_steps (of white-box tests);
     alpha, alpha_whitebox (tau as a share of the bound); needed (how many metrics the p-value needs:
@@ -119,14 +119,14 @@ class DeepJudge(Defense):
         contents = Contents(plan, case, pool, nulls_of(measured), found)
         return Protected(victim.copy(), contents.key("" if self.protocol == "none" else seed))
 
-    def _candidates(self) -> list[TestGenerator]:
+    def _candidates(self) -> list[ExampleRecipe]:
         """Return the generators that the gap rule may choose; one if the settings name it."""
-        like = TestGenerator(n_steps=self.n_steps, steps=self.steps)
+        like = ExampleRecipe(n_steps=self.n_steps, steps=self.steps)
         if self.eps and self.method != "any":
             return [like.of_strength(self.method, self.eps)]
         return grid(self.method, (self.eps,) if self.eps else self.strengths, like)
 
-    def _plan(self, victim: Model, generator: TestGenerator) -> GrowthPlan:
+    def _plan(self, victim: Model, generator: ExampleRecipe) -> GrowthPlan:
         return GrowthPlan(
             generator=generator,
             growth=Growth(factor=self.factor, n_steps=self.growth_steps),

@@ -11,7 +11,7 @@ from arena.world.json_values import Frozen
 from arena.world.models import Model
 from arena.world.training import Examples
 from defenders.deepjudge.case import Case
-from defenders.deepjudge.growth.blackbox_tests import TestGenerator, adversarial
+from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe, adversarial
 from defenders.deepjudge.growth.neuron_function import path_to
 from defenders.deepjudge.growth.seeds import most_certain
 from defenders.deepjudge.growth.whitebox_tests import Growth, grow, reference_bounds
@@ -22,7 +22,7 @@ from defenders.fingerprints.scheme import alike, drawn, floats
 class GrowthPlan(Frozen):
     """Everything but the seed, the victim and the pool that test cases follow from."""
 
-    generator: TestGenerator
+    generator: ExampleRecipe
     growth: Growth
     layer: str
     n_seeds: int
@@ -58,7 +58,7 @@ def seed_images(seed: str, victim: Model, pool: Examples, plan: GrowthPlan, lab:
 
 
 def blackbox_tests(
-    seed: str, victim: Model, seeds: Examples, how: TestGenerator, lab: Lab
+    seed: str, victim: Model, seeds: Examples, how: ExampleRecipe, lab: Lab
 ) -> Tests:
     """Return the adversarial examples that the victim misclassifies: Rob of the victim is 0."""
     rng = expand(seed, f"deepjudge {how.title}")
