@@ -138,7 +138,7 @@ class DeepJudge(Defense):
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Measure what the suspect grants and judge it by the innocents in the key."""
-        contents = Contents.of(key)
+        contents = Contents.read(key)
         access = min(self.access, suspect.grants, key=level)
         measured = contents.case.measure(suspect, access)
         alphas = (self.alpha, self.alpha_whitebox)
@@ -175,7 +175,7 @@ class DeepJudge(Defense):
 
         Tests that differ by the rounding of another machine count as the same.
         """
-        contents = Contents.of(key)
+        contents = Contents.read(key)
         case = contents.case
         again = make_case(key.seed, case.victim, contents.pool, contents.plan, Lab())
         if derives(case, again):
@@ -184,7 +184,7 @@ class DeepJudge(Defense):
 
     def exposed(self, key: Key) -> Bundle:
         """Return the tests of every other seed: the others stay secret, and are reported apart."""
-        case = Contents.of(key).case
+        case = Contents.read(key).case
         shown = {
             kind: tests.select(tests.part("exposed"))
             for kind, tests in (("blackbox", case.blackbox), ("whitebox", case.whitebox))
@@ -212,7 +212,7 @@ class DeepJudge(Defense):
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the black-box tests."""
-        return Contents.of(key).case.blackbox.images
+        return Contents.read(key).case.blackbox.images
 
 
 def _exact(lab: Lab) -> Lab:

@@ -34,7 +34,7 @@ reporting_other = 1
 scheme = "none"
 
 [[owner]]
-name = "bits/32"
+name = "bits+32"
 scheme = "uchida"
 settings = { n_bits = 32, strength = 0.3 }
 
@@ -50,7 +50,7 @@ moves = [{ move = "ft-ll", strength = 0.5 }, { move = "ft-al", settings = { epoc
 name = "poor"
 moves = [{ move = "ft-al", settings = { epochs = 1 } }]
 threat = { budget = { steps = 1 } }
-against = ["bits/32"]
+against = ["bits+32"]
 """
 
 

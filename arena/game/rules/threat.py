@@ -11,6 +11,10 @@ from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Interface, level
 
 Form = Literal["model", "api", "outputs", "claim"]
+OF_THE_RULES = frozenset({"scheme", "base"})
+"""What a thief may know by the rules: which scheme it is, and what the victim was made from."""
+
+_QUERY_METERS = ("images_queried", "images_unique", "calls", "rounds", "bits_revealed")
 
 
 class Spent(Frozen):
@@ -80,7 +84,7 @@ class ThreatModel(Interface):
     @property
     def secrets(self) -> frozenset[str]:
         """Return what is known beside the two words of the rules: what a scheme exposes."""
-        return self.knows - {"scheme", "base"}
+        return self.knows - OF_THE_RULES
 
     @property
     def knows_architecture(self) -> bool:
@@ -92,6 +96,9 @@ class ThreatModel(Interface):
         lacks = []
         if level(needs.output) > level(self.output):
             lacks.append(f"output {needs.output!r} (granted: {self.output!r})")
+        if level("nothing") < level(needs.output) < level("weights"):
+            spent = [meter for meter in _QUERY_METERS if self.budget.of(meter) == 0]
+            lacks += [f"a budget of {meter} above 0" for meter in spent]
         if needs.data > 0 and self.data == 0:
             lacks.append("own data")
         flags = ("data_labels", "real_inputs", "double", "precommit")

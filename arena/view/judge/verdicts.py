@@ -104,9 +104,9 @@ def provenance(verdict: Verdict, level: float) -> str:
 def cautions(findings: Findings) -> list[str]:
     """Return what a reader should know before relying on the verdict."""
     said = []
-    known = [float(one["accuracy"]) for one in findings.innocents]
+    known = [model.accuracy or 0.0 for model in findings.innocents]
     mean = sum(known) / len(known) if known else 0.0
-    victim = float(findings.victim.get("accuracy", 0.0))
+    victim = (findings.victim.accuracy if findings.victim else None) or 0.0
     if known and mean < victim - _WEAKER:
         said.append(
             f"innocents are weaker than the victim (accuracy {mean:.3f} against {victim:.3f}), so "

@@ -78,7 +78,7 @@ class Contents:
         return secret.into(Key("deepjudge", seed))
 
     @classmethod
-    def of(cls, key: Key) -> Contents:
+    def read(cls, key: Key) -> Contents:
         """Read a key.
 
         Raises:
