@@ -123,7 +123,8 @@ def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterato
         return
     known = OF_THE_RULES | ({scheme.exposes for scheme in defenses.classes().values()} - {""})
     for word in sorted(grants.knows - known):
-        yield f"{where}no scheme exposes {word!r} to a thief that knows it{did_you_mean(word, known)}"
+        hint = did_you_mean(word, known)
+        yield f"{where}no scheme exposes {word!r} to a thief that knows it{hint}"
     if grants.pool == "*":
         yield f"{where}the threat model leaves the pool open; name a data set in `grant`"
     for action in thief.script():
