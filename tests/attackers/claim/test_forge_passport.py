@@ -135,8 +135,9 @@ class Board:
         """Return which images that nobody trained on are classified rightly with its passports."""
         shown = Suspect.bare(self.victim(name).model.copy(), COMPUTE)
         secret, test = PassportKey.of(key), self.task.splits.test
-        affines = SCHEMES[name].affines(secret, responses(secret, shown))
-        branch = private_branch(secret, shown, affines)
+        branch = private_branch(
+            secret, shown, SCHEMES[name].affines(secret, responses(secret, shown))
+        )
         return right(COMPUTE.labels(branch, test.images), test.labels)
 
     def ruling(self, attack: ForgePassport, protocol: StandardOfProof) -> Ruling:

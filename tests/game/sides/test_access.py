@@ -123,6 +123,7 @@ def test_rounds_are_a_budget_too(trained: Model, task: Task) -> None:
         (torch.rand(0, 1, 8, 8), "expected inputs of"),
         (torch.full((1, 1, 8, 8), math.nan), "expected finite inputs"),
         (torch.full((1, 1, 8, 8), 1.5), "expected inputs in"),
+        (torch.full((1, 1, 8, 8), -5000, dtype=torch.int32), "expected inputs of uint8 or floats"),
     ],
 )
 def test_strange_inputs_are_refused(
