@@ -65,6 +65,10 @@ class NotComparable(ArenaError):  # noqa: N818 - not a fault: the verdict is "no
     """A suspect lacks what a key reads (layer, shape, class count); becomes "not verified"."""
 
 
+class MalformedKey(ArenaError):  # noqa: N818 - a claimed key is the claimant's word
+    """A key is not of the form that its scheme's keys have."""
+
+
 class EndpointError(ArenaError):
     """A model behind a URL cannot be asked, or does not answer as a model does."""
 

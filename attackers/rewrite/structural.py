@@ -130,7 +130,7 @@ class Cliques(Obfuscation):
 
 @attack("nso-split")
 @dataclass(frozen=True, kw_only=True)
-class Splits(Obfuscation):
+class NeuronSplits(Obfuscation):
     """Replaces units of every layer by copies that share their output (NeuronSplit)."""
 
     size: int = 2

@@ -20,12 +20,12 @@ from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
-from arena.world.models import Model
+from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.training import Examples
 from defenders.fingerprints.ipguard_search import Search, aruc, boundary_points, halfway
 from defenders.fingerprints.own_copies import own_derivations
-from defenders.fingerprints.points import alike, drawn, floats, origin, origin_of
+from defenders.fingerprints.scheme import IPGuardKey, alike, drawn, floats, origin
 from defenders.triggers.trigger_sets import n_hits, null_hits_p_value
 
 Target = Literal["least-likely", "random"]
@@ -76,22 +76,26 @@ class IPGuard(Defense):
             PlayerError: no point arrives behind the boundary.
         """
         victim, seed, pool = task.base(), fresh_seed(rng), Examples.of(task.probe)
-        points = self._points(seed, victim, pool, task.lab)
+        points, labels = self._points(seed, victim, pool, task.lab)
         models = {
             "copies": own_derivations(task, victim, rng.child("derivations")),
             "nulls": task.nulls(),
         }
         hits = {
-            kind: [n_hits(model.labels(points["points"]), points["labels"]) for model in suspects]
+            kind: [n_hits(model.labels(points), labels) for model in suspects]
             for kind, suspects in models.items()
         }
-        settings = {"card": victim.card.plain(), "hits": hits}
-        tensors = origin(victim, pool) | points
+        secret = IPGuardKey(
+            **origin(victim, pool),
+            hits={"copies": hits["copies"], "nulls": hits["nulls"]},
+            points=points,
+            point_labels=labels,
+        )
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
-        return Protected(victim.copy(), Key("ipguard", seed, settings, tensors))
+        return Protected(victim.copy(), secret.into(Key("ipguard", seed)))
 
-    def _points(self, seed: str, victim: Model, pool: Examples, lab: Lab) -> dict[str, Tensor]:
+    def _points(self, seed: str, victim: Model, pool: Examples, lab: Lab) -> tuple[Tensor, Tensor]:
         """Return the points (K, *shape) and the victim's labels for them (K,)."""
         chosen = drawn(len(pool), self.n_points, expand(seed, "ipguard images"))
         start = floats(pool.images[chosen])
@@ -111,32 +115,34 @@ class IPGuard(Defense):
                 "arrived; lower margin, or raise lr or n_steps"
             )
         kept = points[arrived].cpu()
-        return {"points": kept, "labels": lab.labels(victim, kept)}
+        return kept, lab.labels(victim, kept)
 
     def rederive(self, key: Key) -> Key:
         """Return the key with the points found again from its seed, victim and pool.
 
         Points that differ by the rounding of another machine count as the same.
         """
-        victim, pool = origin_of(key)
-        again = self._points(key.seed, victim, pool, Lab())
-        same = all(alike(key.tensors[name], tensor) for name, tensor in again.items())
-        return key if same else dataclasses.replace(key, tensors={**key.tensors, **again})
+        secret = IPGuardKey.of(key)
+        points, labels = self._points(key.seed, secret.model(), secret.pool, Lab())
+        if alike(secret.points, points) and alike(secret.point_labels, labels):
+            return key
+        return dataclasses.replace(secret, points=points, point_labels=labels).into(key)
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the points."""
-        return key.tensors["points"]
+        return IPGuardKey.of(key).points
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Compare the suspect's labels of the points with the victim's."""
-        labels, hits = key.tensors["labels"], key.settings["hits"]
-        n_classes = key.settings["card"]["n_classes"]
+        secret = IPGuardKey.of(key)
+        n_classes = ModelCard.read(secret.card).n_classes
         if suspect.n_classes != n_classes:
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
             )
-        found = n_hits(suspect.labels(key.tensors["points"]), labels)
-        return self._verdict(found, len(labels), hits["nulls"], hits["copies"])
+        found = n_hits(suspect.labels(secret.points), secret.point_labels)
+        nulls, copies = list(secret.hits["nulls"]), list(secret.hits["copies"])
+        return self._verdict(found, len(secret.points), nulls, copies)
 
     def _verdict(self, found: int, n: int, nulls: list[int], copies: list[int]) -> Verdict:
         def p_value(hits: int) -> float:

@@ -10,46 +10,37 @@ from torch import Tensor
 
 from arena.errors import NotComparable
 from arena.game.court.verdict import Verdict
-from arena.game.rules.keys import Key, expand, fresh_seed, prf_labels
-from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
+from arena.game.rules.key_form import Tensors
+from arena.game.rules.keys import Key, fresh_seed
+from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json, Raw
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
-from defenders.triggers.trigger_sets import TriggerFeed, abstract_images, binomial_verdict, n_hits
-
-_HEAD = "head/"
-
-
-def key_material(seed: str, settings: dict[str, Raw]) -> dict[str, Tensor]:
-    """Return the triggers (K, *shape) and their labels (K,), both expanded from a seed."""
-    shape, n_classes = tuple(settings["shape"]), int(settings["n_classes"])
-    images = abstract_images(expand(seed, "adi images"), int(settings["n_triggers"]), shape)
-    return {"images": images, "labels": prf_labels(seed, images, n_classes)}
+from defenders.triggers.scheme import AdiKey
+from defenders.triggers.trigger_sets import TriggerFeed, binomial_verdict, n_hits
 
 
 def head_of(model: Model) -> dict[str, Tensor]:
     """Return copies of the last layer's parameters, for a verification that puts it back."""
     head = model.get_submodule(layers.head(model, model.card.input_shape))
     state = head.state_dict()
-    return {_HEAD + name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
-def with_head(model: Model, key: Key) -> Model:
+def with_head(model: Model, stored: Tensors) -> Model:
     """Return the model, changed in place, with the owner's last layer.
 
     Raises:
         NotComparable: its own last layer has another shape.
     """
     head = model.get_submodule(layers.head(model, model.card.input_shape))
-    stored = {k.removeprefix(_HEAD): t for k, t in key.tensors.items() if k.startswith(_HEAD)}
     shapes = {name: tensor.shape for name, tensor in head.state_dict().items()}
     if shapes != {name: tensor.shape for name, tensor in stored.items()}:
         raise NotComparable("the owner's last layer does not fit behind the suspect's other layers")
-    head.load_state_dict(stored)
+    head.load_state_dict(dict(stored))
     return model
 
 
@@ -84,41 +75,37 @@ class Adi(Defense):
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Train the victim with triggers in every batch."""
-        settings: dict[str, Json] = {
-            "n_triggers": self.n_triggers,
-            "shape": list(task.card.input_shape),
-            "n_classes": task.card.n_classes,
-        }
-        seed = fresh_seed(rng)
-        material = key_material(seed, settings)
-        feed = TriggerFeed(material["images"], material["labels"], self.per_batch)
-        model = task.trained([feed])
+        seed, card = fresh_seed(rng), task.card
+        secret = AdiKey.from_seed(seed, self.n_triggers, card.input_shape, card.n_classes)
+        model = task.trained([TriggerFeed(secret.images, secret.labels, self.per_batch)])
         if self.swap_head:
-            material |= head_of(model)
+            secret = dataclasses.replace(secret, head=head_of(model))
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
-        return Protected(model, Key("adi", seed, settings, material))
+        return Protected(model, secret.into(Key("adi", seed)))
 
     def rederive(self, key: Key) -> Key:
-        """Return the key that the seed expands to.
-
-        A stored last layer is no part of it: one that was made later could read anything.
-        """
-        return dataclasses.replace(key, tensors=key_material(key.seed, dict(key.settings)))
+        """Return the key that the seed expands to, without a stored last layer."""
+        return AdiKey.of(key).expanded(key.seed).into(dataclasses.replace(key, tensors={}))
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the triggers (K, *input_shape)."""
-        return key.tensors["images"]
+        return AdiKey.of(key).images
+
+    def drawn_triggers(self, key: Key) -> Triggers:
+        """Return the triggers with the labels that the seed must give."""
+        secret = AdiKey.of(key)
+        return Triggers(secret.images, secret.labels, secret.n_classes)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Count the triggers that get the owner's label."""
-        images, labels = key.tensors["images"], key.tensors["labels"]
-        if suspect.n_classes != key.settings["n_classes"]:
+        secret = AdiKey.of(key)
+        if suspect.n_classes != secret.n_classes:
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the key holds labels of "
-                f"{key.settings['n_classes']}"
+                f"{secret.n_classes}"
             )
         if self.swap_head:
-            suspect = Suspect.bare(with_head(suspect.model(), key), suspect.compute)
-        hits = n_hits(suspect.labels(images), labels)
-        return binomial_verdict(hits, len(labels), 1 / suspect.n_classes, self.level)
+            suspect = Suspect.bare(with_head(suspect.model(), secret.head), suspect.compute)
+        hits = n_hits(suspect.labels(secret.images), secret.labels)
+        return binomial_verdict(hits, secret.n_triggers, 1 / suspect.n_classes, self.level)

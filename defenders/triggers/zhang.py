@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,30 +16,11 @@ from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
-from arena.world.json_values import Json, Raw
+from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
+from defenders.triggers.scheme import ZhangKey
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits, null_verdict
-
-
-def pattern_from(seed: str, shape: tuple[int, ...], share: float) -> tuple[Tensor, tuple[int, int]]:
-    """Return the pattern (C, h, w) that a seed expands to, and the row and column where it goes.
-
-    Grey values are uniform, the side is a share of the image's, the place is one of the corners.
-    """
-    channels, height, width = shape
-    h, w = max(1, round(height * share)), max(1, round(width * share))
-    random = expand(seed, "zhang pattern").numpy()
-    pattern = torch.from_numpy(random.integers(0, 256, (channels, h, w)).astype("uint8"))
-    bottom, right = random.integers(0, 2, 2).tolist()
-    return pattern, (bottom * (height - h), right * (width - w))
-
-
-def pasted(images: Tensor, pattern: Tensor, place: tuple[int, int]) -> Tensor:
-    """Return copies of uint8 images (N, C, H, W) with the pattern (C, h, w) at (row, column)."""
-    marked, (row, column) = images.clone(), place
-    marked[:, :, row : row + pattern.shape[1], column : column + pattern.shape[2]] = pattern
-    return marked
 
 
 def classes_from(seed: str, source: int | None, target: int | None, n: int) -> tuple[int, int]:
@@ -96,20 +76,18 @@ class Zhang(Defense):
             )
         seed, n_classes = fresh_seed(rng), task.card.n_classes
         source, target = classes_from(seed, self.source, self.target, n_classes)
-        shape = list(task.card.input_shape)
-        settings = {"source": source, "target": target, "size": self.size, "shape": shape}
-        material = self._clean(task.data, source, rng) | _marks(seed, settings)
-        key = Key("zhang", seed, settings, material)
-        shown = _marked(key, "embedded")
+        embedded, held_out = self._clean(task.data, source, rng)
+        secret = ZhangKey.marking(seed, (source, target), self.size, held_out, embedded)
+        shown = secret.marked(embedded)
         labels = torch.full((len(shown),), target)
         model = task.trained([TriggerFeed(shown, labels, self.per_batch)])
-        null_hits = [_hits(key, null, "held-out") for null in task.nulls()]
-        key = dataclasses.replace(key, settings={**settings, "null_hits": null_hits})
+        null_hits = [_hits(secret, null, held_out) for null in task.nulls()]
+        secret = dataclasses.replace(secret, null_hits=null_hits)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
-            key = dataclasses.replace(key, seed="")
-        return Protected(model, key)
+            seed = ""
+        return Protected(model, secret.into(Key("zhang", seed)))
 
-    def _clean(self, data: Dataset, source: int, rng: Rng) -> dict[str, Tensor]:
+    def _clean(self, data: Dataset, source: int, rng: Rng) -> tuple[Tensor, Tensor]:
         """Return the source class's images without the mark: those to embed, and the held-out."""
         images = data.images[data.labels == source].cpu()
         n_embedded = round(len(images) * self.embedded)
@@ -119,47 +97,30 @@ class Zhang(Defense):
                 "choose another source class or share"
             )
         order = torch.randperm(len(images), generator=rng.child("held-out").torch())
-        return {
-            "embedded": images[order[:n_embedded]],
-            "held-out": images[order[n_embedded:]],
-        }
+        return images[order[:n_embedded]], images[order[n_embedded:]]
 
     def rederive(self, key: Key) -> Key:
-        """Return the key with the pattern and corner that the seed expands to.
-
-        The images are the owner's own and no seed gives them: that the mark, and not the images,
-        earns the target label is what the referee's null models are for.
-        """
-        material = {**key.tensors, **_marks(key.seed, key.settings)}
-        return dataclasses.replace(key, tensors=material)
+        """Return the key with the pattern and corner that the seed expands to."""
+        return ZhangKey.of(key).expanded(key.seed).into(key)
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the held-out triggers (K, C, H, W) with the mark."""
-        return _marked(key, "held-out")
+        secret = ZhangKey.of(key)
+        return secret.marked(secret.held_out)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Count the held-out triggers that get the target label; compare with the null models."""
-        if suspect.n_classes <= int(key.settings["target"]):
-            raise NotComparable(f"the suspect has no class {key.settings['target']}")
-        n_held, n_embedded = len(key.tensors["held-out"]), len(key.tensors["embedded"])
-        hits = _hits(key, suspect, "held-out")
-        memorised = _hits(key, suspect, "embedded") / max(n_embedded, 1)
-        verdict = null_verdict(hits, n_held, list(key.settings["null_hits"]), self.level)
+        secret = ZhangKey.of(key)
+        if suspect.n_classes <= secret.target:
+            raise NotComparable(f"the suspect has no class {secret.target}")
+        n_held, n_embedded = len(secret.held_out), len(secret.embedded)
+        hits = _hits(secret, suspect, secret.held_out)
+        memorised = _hits(secret, suspect, secret.embedded) / max(n_embedded, 1)
+        verdict = null_verdict(hits, n_held, list(secret.null_hits), self.level)
         rates: dict[str, Json] = {"tsa/generalise": hits / n_held, "tsa/memorise": memorised}
         return dataclasses.replace(verdict, figures={**verdict.figures, **rates})
 
 
-def _marks(seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-    pattern, place = pattern_from(seed, tuple(settings["shape"]), float(settings["size"]))
-    return {"pattern": pattern, "place": torch.tensor(place)}
-
-
-def _marked(key: Key, part: str) -> Tensor:
-    row, column = key.tensors["place"].tolist()
-    return pasted(key.tensors[part], key.tensors["pattern"], (row, column))
-
-
-def _hits(key: Key, suspect: Suspect, part: str) -> int:
-    marked = _marked(key, part)
-    answers = suspect.labels(marked) if len(marked) else torch.zeros(0)
-    return n_hits(answers, torch.full((len(marked),), int(key.settings["target"])))
+def _hits(secret: ZhangKey, suspect: Suspect, images: Tensor) -> int:
+    answers = suspect.labels(secret.marked(images)) if len(images) else torch.zeros(0)
+    return n_hits(answers, torch.full((len(images),), secret.target))

@@ -131,7 +131,7 @@ def test_findings_are_plain_and_name_everything(exhibits: Path, court: Path) -> 
     assert found["asked"]["scheme"]["name"] == "deepjudge"
     assert found["asked"]["seed"] == 4
     assert len(found["innocents"]) == N_INNOCENTS
-    assert {one.kind for one in found["innocents"]} == {"given"}
+    assert {one["kind"] for one in found["innocents"]} == {"given"}
     assert 0.8 < found["victim"]["accuracy"] <= 1
     assert len(found["tests"]["commitment"]) == 64
 
