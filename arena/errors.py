@@ -57,6 +57,10 @@ class NotComparable(ArenaError):  # noqa: N818 - not a fault: the verdict is "no
     """A suspect lacks what a key reads (layer, shape, class count); becomes "not verified"."""
 
 
+class NoReference(NotComparable):
+    """No independent model is like the suspect; becomes the outcome "no reference"."""
+
+
 class EndpointError(ArenaError):
     """A model behind a URL cannot be asked, or does not answer as a model does."""
 

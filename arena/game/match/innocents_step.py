@@ -49,9 +49,6 @@ class InnocentsStep(Step):
             model = unpack(inputs(innocent, "model"))
             suspect = Suspect.plain(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
-            kind = {"owner": "Neg-1", "other": "Neg-2"}[innocent.half]
             utility = inputs(innocent, "report").data["utility"]
-            rows.append(
-                {"kind": innocent.architecture or kind, "utility": utility, **verdict.plain()}
-            )
+            rows.append({"kind": innocent.kind, "utility": utility, **verdict.plain()})
         return {"verdicts": Bundle({"rows": rows})}

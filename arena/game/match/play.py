@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from itertools import cycle
 
 from pydantic import Field
 
@@ -26,6 +27,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen, Json
 from arena.world.task import TaskSpec
+from arena.world.training.variants import VARIANTS
 
 Want = tuple[Step, str]
 """A step and the name of the part that is wanted."""
@@ -38,6 +40,8 @@ class Pools(Frozen):
     calibration_other: int = Field(6, ge=0)  # Neg-2: the other half of the data
     reporting_same: int = Field(10, ge=0)
     reporting_other: int = Field(10, ge=0)
+    calibration_odd: int = Field(12, ge=0)  # of `VARIANTS` in their order, halves by turns
+    reporting_odd: int = Field(12, ge=0)
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
 
@@ -66,7 +70,8 @@ class MatchSpec(Frozen):
     def calibration(self) -> tuple[TrainStep, ...]:
         """Return the innocents for thresholds and for the referee's null tests."""
         pools = self.pools
-        return self._pool("calibration", pools.calibration_same, pools.calibration_other)
+        same = self._pool("calibration", pools.calibration_same, pools.calibration_other)
+        return (*same, *self._odd("calibration", pools.calibration_odd))
 
     def reporting(self) -> tuple[TrainStep, ...]:
         """Return the innocents on which false positives are reported; none of them calibrates."""
@@ -75,7 +80,8 @@ class MatchSpec(Frozen):
             TrainStep(self.task, self.seed, ("reporting", name), "owner", name)
             for name in pools.architectures
         )
-        return (*self._pool("reporting", pools.reporting_same, pools.reporting_other), *foreign)
+        same = self._pool("reporting", pools.reporting_same, pools.reporting_other)
+        return (*same, *self._odd("reporting", pools.reporting_odd), *foreign)
 
     def _pool(self, name: str, n_same: int, n_other: int) -> tuple[TrainStep, ...]:
         halves: list[tuple[Half, int]] = [("owner", n_same), ("other", n_other)]
@@ -83,6 +89,15 @@ class MatchSpec(Frozen):
             TrainStep(self.task, self.seed, (name, half, str(i)), half)
             for half, n in halves
             for i in range(n)
+        )
+
+    def _odd(self, name: str, n: int) -> tuple[TrainStep, ...]:
+        """Return independent models that were trained differently."""
+        halves: tuple[Half, Half] = ("owner", "other")
+        made = zip(range(n), cycle(VARIANTS), cycle(halves), strict=False)
+        return tuple(
+            TrainStep(self.task, self.seed, (name, variant, str(i)), half, variant=variant)
+            for i, variant, half in made
         )
 
     def protect(self) -> ProtectStep:
