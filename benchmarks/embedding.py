@@ -76,8 +76,8 @@ def hooks_of(scheme: Defense, data: Dataset) -> Sequence[Hook]:
         recipe=RECIPE,
         lab=spy,
         train_rng=Rng(1),
-        _base=build(CARD, Rng(0)),
-        _nulls=lambda: nulls,
+        unprotected=build(CARD, Rng(0)),
+        null_models=lambda: nulls,
     )
     scheme.protect(task, Rng(2))
     return spy.seen[-1]

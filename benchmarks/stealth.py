@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -98,16 +98,10 @@ class Side:
         return models, n_found
 
     def _owner(self, i: int, base: Model, nulls: Sequence[Model]) -> OwnerTask:
-        return OwnerTask(
-            data=self.data,
-            probe=self.task.splits.probe,
-            card=self.task.card,
-            recipe=self.task.spec.recipe,
-            lab=Lab(self.task.compute),
-            train_rng=self.rng.child("base", i),
-            _base=base,
-            _nulls=lambda: nulls,
-        )
+        rng = self.rng.child("base", i)
+        lab = Lab(self.task.compute)
+        owner = OwnerTask.from_task(self.task, base, lab, rng, lambda: nulls)
+        return replace(owner, data=self.data)
 
 
 def rows(read: Callable[[Model], Tensor], models: Sequence[Model]) -> Tensor:

@@ -57,8 +57,8 @@ def posed(
         recipe=recipe,
         lab=access.lab,
         train_rng=rng,
-        _base=base,
-        _nulls=references,
+        unprotected=base,
+        null_models=references,
         marks_base=True,
     )
 

@@ -32,7 +32,7 @@ def thieves_key(access: Access, victim: Model, scheme: Defense, rng: Rng) -> Key
         recipe=Recipe(epochs=0),
         lab=access.lab,
         train_rng=rng.child("no training"),
-        _base=victim,
+        unprotected=victim,
         marks_base=True,
     )
     return scheme.protect(task, rng.child("key")).key

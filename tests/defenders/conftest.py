@@ -6,53 +6,36 @@ from collections.abc import Callable
 
 import pytest
 
+from arena import testing
 from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
-from arena.world.data import Dataset
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
-from arena.world.training import Examples
 
 COMPUTE = Compute()
 LAB = Lab(COMPUTE)
 Marking = Callable[[Defense], Protected]
 
 
-def _model(task: Task, data: Dataset, rng: Rng) -> Model:
-    model = LAB.build(task.card, rng.child("initial"))
-    LAB.train(model, Examples.of(data), task.spec.recipe, rng.child("training"))
-    return model
-
-
 @pytest.fixture(scope="session")
 def nulls(task: Task) -> list[Model]:
     """Twelve independent models: six of the owner's data, six of the other half."""
     halves = [task.splits.owner] * 6 + [task.splits.other] * 6
-    return [_model(task, data, Rng(100 + i)) for i, data in enumerate(halves)]
+    return [testing.trained(task, data, Rng(100 + i)) for i, data in enumerate(halves)]
 
 
 @pytest.fixture(scope="session")
 def innocent(task: Task) -> Model:
     """An independent model on which nothing is calibrated."""
-    return _model(task, task.splits.other, Rng(200))
+    return testing.trained(task, task.splits.other, Rng(200))
 
 
 @pytest.fixture(scope="session")
 def owner_task(task: Task, nulls: list[Model]) -> OwnerTask:
-    train_rng = Rng(3)
-    return OwnerTask(
-        data=task.splits.owner,
-        probe=task.splits.probe,
-        card=task.card,
-        recipe=task.spec.recipe,
-        lab=LAB,
-        train_rng=train_rng,
-        _base=_model(task, task.splits.owner, train_rng),
-        _nulls=lambda: nulls,
-    )
+    return testing.owner_task(task, testing.trained(task, rng=Rng(3)), nulls)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import torch
@@ -189,17 +189,9 @@ class Stage:
 
     def owner_task(self, meters: Meters) -> OwnerTask:
         """Return the owner's world. The data are copies, so that what happens to them is seen."""
-        splits = self.task.splits
-        return OwnerTask(
-            data=_copy(splits.owner),
-            probe=_copy(splits.probe),
-            card=self.task.card,
-            recipe=self.task.spec.recipe,
-            lab=Lab(self.task.compute, meters),
-            train_rng=ROOT.child("victim"),
-            _base=self.victim(),
-            _nulls=self.nulls,
-        )
+        lab, rng = Lab(self.task.compute, meters), ROOT.child("victim")
+        owner = OwnerTask.from_task(self.task, self.victim(), lab, rng, self.nulls)
+        return replace(owner, data=_copy(owner.data), probe=_copy(owner.probe))
 
     def utility(self, model: Model) -> float:
         """Return the accuracy in [0, 1] on the test split."""

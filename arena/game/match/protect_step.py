@@ -62,16 +62,8 @@ class ProtectStep(Step):
         def nulls() -> Sequence[Model]:
             return [unpack(inputs(null, "model")) for null in self.nulls]
 
-        owner = OwnerTask(
-            data=task.splits.owner,
-            probe=task.splits.probe,
-            card=task.card,
-            recipe=task.spec.recipe,
-            lab=Lab(task.compute, meters, setting.progress),
-            train_rng=self.base.rng(),
-            _base=base,
-            _nulls=nulls,
-        )
+        lab = Lab(task.compute, meters, setting.progress)
+        owner = OwnerTask.from_task(task, base, lab, self.base.rng(), nulls)
         protected = scheme.protect(owner, Rng(self.seed, self.stream))
         if not isinstance(protected, Protected):
             raise PlayerError(f"expected Protected from {self.defense.name}, found {protected!r}")

@@ -21,6 +21,7 @@ from arena.world.bundle import Bundle
 from arena.world.data import Dataset
 from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
+from arena.world.task import Task
 from arena.world.training import Examples, Hook, Recipe
 
 Protocol = Literal["none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"]
@@ -36,9 +37,9 @@ class OwnerTask:
     Attributes:
         data: the owner's split. probe: held-out images for seeds of fingerprints.
         card: what the victim is to be. recipe: how it is trained.
-        base: returns a copy of the unprotected model (same data, recipe and seed).
-        nulls: copies of independent models that nobody reports on: for thresholds.
         train_rng: the randomness of the base model, so that a protected twin differs by its mark.
+        unprotected: the victim's twin of the same data, recipe and seed; `base` gives copies of it.
+        null_models: makes independent models that nobody reports on; `nulls` shows them.
         marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
     """
 
@@ -48,17 +49,38 @@ class OwnerTask:
     recipe: Recipe
     lab: Lab
     train_rng: Rng
-    _base: Model
-    _nulls: Callable[[], Sequence[Model]] = field(default=tuple)
+    unprotected: Model
+    null_models: Callable[[], Sequence[Model]] = field(default=tuple)
     marks_base: bool = False
+
+    @classmethod
+    def from_task(
+        cls,
+        task: Task,
+        unprotected: Model,
+        lab: Lab,
+        train_rng: Rng,
+        null_models: Callable[[], Sequence[Model]] = tuple,
+    ) -> OwnerTask:
+        """Return the world of the owner of a model of this task."""
+        return cls(
+            data=task.splits.owner,
+            probe=task.splits.probe,
+            card=unprotected.card,
+            recipe=task.spec.recipe,
+            lab=lab,
+            train_rng=train_rng,
+            unprotected=unprotected,
+            null_models=null_models,
+        )
 
     def base(self) -> Model:
         """Return a copy of the unprotected twin of the victim."""
-        return self._base.copy()
+        return self.unprotected.copy()
 
     def nulls(self) -> list[Suspect]:
         """Return the calibration innocents as suspects whose weights may be read."""
-        return [Suspect.plain(model, self.lab.compute) for model in self._nulls()]
+        return [Suspect.plain(model, self.lab.compute) for model in self.null_models()]
 
     def trained(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -199,17 +200,10 @@ class Hearing:
         return key
 
     def _owner(self, victim: Model, task: Task, innocents: Sequence[Model]) -> OwnerTask:
-        return OwnerTask(
-            data=task.splits.owner,
-            probe=task.splits.probe,
-            card=victim.card,
-            recipe=task.spec.recipe,
-            lab=Lab(task.compute, progress=self.setting.progress),
-            train_rng=Rng(self.trial.seed, ("judge", "owner")),
-            _base=victim,
-            _nulls=lambda: innocents,
-            marks_base=True,
-        )
+        lab = Lab(task.compute, progress=self.setting.progress)
+        rng = Rng(self.trial.seed, ("judge", "owner"))
+        owner = OwnerTask.from_task(task, victim, lab, rng, lambda: innocents)
+        return replace(owner, marks_base=True)
 
 
 def judging_scheme(spec: PlayerSpec) -> Defense:

@@ -8,16 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from arena import testing
 from arena.game.court.dispute import Ruling
-from arena.game.court.referee import Evidence, Referee
 from arena.game.court.verdict import Verdict
-from arena.game.match.grants import granted
-from arena.game.match.protect_step import OWNER_TIME
-from arena.game.rules.keys import PUBLICATION, Key, Register
-from arena.game.rules.meters import Meters
+from arena.game.rules.keys import PUBLICATION, Key
 from arena.game.rules.threat import preset
-from arena.game.sides.access import Access
-from arena.game.sides.defense import OwnerTask, Protected, Protocol
+from arena.game.sides.defense import Protected, Protocol
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
@@ -89,16 +85,7 @@ class Board:
 
     def victim(self, name: str) -> Protected:
         if name not in self._victims:
-            splits = self.task.splits
-            owner = OwnerTask(
-                data=splits.owner,
-                probe=splits.probe,
-                card=self.task.card,
-                recipe=RECIPE,
-                lab=LAB,
-                train_rng=Rng(3),
-                _base=self.base,
-            )
+            owner = replace(testing.owner_task(self.task, self.base), recipe=RECIPE)
             self._victims[name] = SCHEMES[name].protect(owner, Rng(4))
         return self._victims[name]
 
@@ -110,18 +97,12 @@ class Board:
 
     def _forge(self, name: str, attack: ForgePassport) -> Forgery:
         scheme, victim = SCHEMES[name], self.victim(name)
-        register = Register()
-        register.enter("owner", victim.key.commitment(), OWNER_TIME, victim.model.digest())
-        gate = Gatekeeper(
-            grants=GRANTS,
-            victim=victim.model.copy(),
-            meters=Meters(GRANTS.budget),
-            compute=COMPUTE,
-            data=granted(self.task.splits.thief, GRANTS.data, Rng(0)),
+        gate = replace(
+            testing.gatekeeper(self.task, victim.model.copy(), GRANTS),
             exposed=scheme.exposed(victim.key),
-            register=register,
+            register=testing.committed(victim),
         )
-        claim = attack.run(Access(gate.answer, GRANTS, self.task.card, COMPUTE), Rng(7)).claim
+        claim = attack.run(testing.access(self.task, gate), Rng(7)).claim
         assert claim is not None
         shown = Suspect.plain(victim.model.copy(), COMPUTE)
         forged, valid = (self._accuracy(name, key) for key in (claim.key, victim.key))
@@ -151,8 +132,7 @@ class Board:
         """Return how a dispute over the V2 victim ends under a standard of proof."""
         forgery, victim = self.forged("v2", attack), self.victim("v2")
         scheme = replace(SCHEMES["v2"], protocol=protocol)
-        evidence = Evidence(scheme, victim.key, victim.model, forgery.gate.register)
-        referee = Referee(self.task, evidence, GRANTS)
+        referee = testing.referee(self.task, victim, scheme, GRANTS, forgery.gate.register)
         judged = referee.judge(Deliverable(claim=forgery.claim), self.nulls, Rng(0))
         assert judged.ruling is not None
         return judged.ruling

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from arena import testing
 from arena.errors import DataError, InvalidDeliverable, RuleViolation
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import Referee
+from arena.game.rules.keys import Key
 from arena.game.rules.threat import ThreatModel
+from arena.game.sides.defense import Protected
 from arena.game.sides.deliverable import Deliverable
 from arena.world import layers
 from arena.world.data import Dataset, load
@@ -88,11 +93,8 @@ def test_it_asks_nothing_and_uses_no_own_data(thief: Thief) -> None:
 
 
 def referee(world: World, transfer: Dataset | None) -> Referee:
-    from arena.game.checks.fixtures import Bystander
-    from arena.game.rules.keys import Key, Register
-
-    evidence = Evidence(Bystander(), Key("bystander"), world.victim, Register())
-    return Referee(world.task, evidence, MOVING, transfer=transfer)
+    owner = Protected(world.victim, Key("bystander"))
+    return replace(testing.referee(world.task, owner, grants=MOVING), transfer=transfer)
 
 
 def test_the_referee_scores_it_on_the_other_task_and_only_where_it_is_granted(thief: Thief) -> None:

@@ -6,22 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from arena.game.match.grants import granted
-from arena.game.rules.meters import Meters
-from arena.game.sides.access import Access
+from arena import testing
 from arena.game.sides.attack import Attack
 from arena.game.sides.defense import OwnerTask
-from arena.game.sides.deliverable import Deliverable
-from arena.game.sides.gatekeeper import Gatekeeper
 from arena.world.models import Model
-from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
 from defenders.deepjudge.case import Case
 from defenders.deepjudge.growth.blackbox_tests import Generator
 from defenders.deepjudge.growth.generate import Plan, make_case, seed_images
 from defenders.deepjudge.growth.whitebox_tests import Growth
-from tests.defenders.conftest import COMPUTE, LAB
+from tests.defenders.conftest import LAB
 
 SEED = "5e" * 32
 PLAN = Plan(
@@ -63,19 +58,7 @@ def stolen(task: Task, victim: Model) -> Thieves:
 
     def model(attack: Attack) -> Model:
         if repr(attack) not in made:
-            gate = Gatekeeper(
-                grants=attack.needs,
-                victim=victim.copy(),
-                meters=Meters(attack.needs.budget),
-                compute=COMPUTE,
-                current=None,
-                data=granted(task.splits.thief, attack.needs.data, Rng(0)),
-                pool=None,
-            )
-            access = Access(gate.answer, attack.needs, task.card, COMPUTE)
-            delivered: Deliverable = attack.run(access, Rng(7))
-            assert delivered.model is not None
-            made[repr(attack)] = delivered.model
+            made[repr(attack)] = testing.thief(task, victim.copy(), attack.needs).play(attack)
         return made[repr(attack)].copy()
 
     return model

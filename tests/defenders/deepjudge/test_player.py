@@ -236,14 +236,14 @@ def test_no_model_that_is_reported_takes_part_in_protection(
         return nulls
 
     quick = replace(QUICK, n_seeds=8, growth_steps=5)
-    quick.protect(replace(owner_task, _nulls=calibration), Rng(4))
+    quick.protect(replace(owner_task, null_models=calibration), Rng(4))
     assert asked == [12]
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_too_few_innocents_bound_nothing(owner_task: OwnerTask, nulls: list[Model], n: int) -> None:
     with pytest.raises(PlayerError, match=f"at least 2 calibration innocents .* found {n}"):
-        SCHEME.protect(replace(owner_task, _nulls=lambda: nulls[:n]), Rng(4))
+        SCHEME.protect(replace(owner_task, null_models=lambda: nulls[:n]), Rng(4))
 
 
 def test_the_tests_follow_from_the_committed_seed(mark: Marking) -> None:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from arena import testing
 from arena.errors import PlayerError
 from arena.game.rules.keys import random_bits
 from arena.game.sides.defense import OwnerTask, Protected
@@ -28,7 +29,7 @@ from defenders.passports.branch import agreement, balanced, responses
 from defenders.passports.layers import affine, footprints, passport_layers, uniform_passports
 from defenders.passports.schemes import DeepIPR1, DeepIPR2, DeepIPR3, PassportAware
 from defenders.passports.training import PrivateBranch
-from tests.defenders.conftest import COMPUTE, LAB
+from tests.defenders.conftest import COMPUTE
 from tests.world.graph.networks import network, own
 
 Show = Callable[[Model], Suspect]
@@ -102,22 +103,9 @@ def owners(task: Task) -> list[Owner]:
     """Owners that train for 30 epochs, as scenarios do."""
     found = []
     for seed in SEEDS:
-        rng = Rng(3 + seed)
-        base = LAB.build(task.card, rng.child("initial"))
-        LAB.train(base, Examples.of(task.splits.owner), RECIPE, rng.child("training"))
-        found.append(
-            Owner(
-                OwnerTask(
-                    data=task.splits.owner,
-                    probe=task.splits.probe,
-                    card=task.card,
-                    recipe=RECIPE,
-                    lab=LAB,
-                    train_rng=rng,
-                    _base=base,
-                )
-            )
-        )
+        base = testing.trained(task, rng=Rng(3 + seed), recipe=RECIPE)
+        owner = testing.owner_task(task, base, seed=3 + seed)
+        found.append(Owner(replace(owner, recipe=RECIPE)))
     return found
 
 

@@ -113,7 +113,7 @@ def test_the_key_holds_the_hits_of_the_null_models(
 
 
 def test_without_null_models_nothing_is_ever_proved(owner_task: OwnerTask, suspect: Show) -> None:
-    protected = SCHEME.protect(replace(owner_task, _nulls=tuple), Rng(4))
+    protected = SCHEME.protect(replace(owner_task, null_models=tuple), Rng(4))
     verdict = SCHEME.verify(protected.key, suspect(protected.model), Rng(0))
     assert verdict.statistic >= 0.9
     assert (verdict.is_copy, verdict.p_value) == (False, 1)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from arena import testing
 from arena.game.court.verdict import Verdict
 from arena.game.match.play import MatchSpec
 from arena.game.rules.keys import Key
@@ -22,7 +23,7 @@ from arena.world.json_values import Json
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
-from arena.world.training import Examples, Recipe
+from arena.world.training import Recipe
 from defenders.weights.deepsigns import DeepSigns
 from defenders.weights.greedy import Greedy
 from defenders.weights.lottery import Lottery
@@ -96,10 +97,8 @@ def owners(owner_task: OwnerTask, task: Task) -> list[OwnerTask]:
     """Owners of three seeds that train for 30 epochs, as scenarios do."""
     found = []
     for seed in (3, 4, 5):
-        rng = Rng(seed)
-        base = LAB.build(task.card, rng.child("initial"))
-        LAB.train(base, Examples.of(task.splits.owner), RECIPE, rng.child("training"))
-        found.append(replace(owner_task, recipe=RECIPE, train_rng=rng, _base=base))
+        base = testing.trained(task, rng=Rng(seed), recipe=RECIPE)
+        found.append(replace(owner_task, recipe=RECIPE, train_rng=Rng(seed), unprotected=base))
     return found
 
 
@@ -218,7 +217,7 @@ def test_an_independent_model_is_made_similar_by_alignment_so_null_models_must_j
 
 def test_without_null_models_an_aligned_reading_proves_nothing(owner_task: OwnerTask) -> None:
     scheme = SCHEMES["greedy"]
-    protected = scheme.protect(replace(owner_task, _nulls=tuple), Rng(4))
+    protected = scheme.protect(replace(owner_task, null_models=tuple), Rng(4))
     verdict = read(scheme, protected.key, protected.model)
     assert verdict.statistic <= OWN_ERROR["greedy"]
     assert (verdict.is_copy, verdict.p_value) == (False, 1)

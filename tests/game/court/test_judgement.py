@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from arena import testing
 from arena.errors import InvalidDeliverable, NotComparable, PlayerError, RuleViolation
 from arena.game.court.dispute import CHECKS, Court, Party, Ruling
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import Referee
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import Output, ThreatModel
-from arena.game.sides.defense import OwnerTask, Protected, Protocol, defenses
+from arena.game.sides.defense import Protected, Protocol, defenses
 from arena.game.sides.deliverable import (
     Claim,
     Deliverable,
@@ -23,7 +24,6 @@ from arena.game.sides.deliverable import (
     InputNoise,
     OutputLabels,
 )
-from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
@@ -39,17 +39,8 @@ COMPUTE = Compute()
 @pytest.fixture(scope="module")
 def owner(task: Task) -> Protected:
     """A marked model and its key."""
-    base = build(task.card, Rng(0))
-    workshop = OwnerTask(
-        data=task.splits.owner,
-        probe=task.splits.probe,
-        card=task.card,
-        recipe=Recipe(epochs=4),
-        lab=Lab(COMPUTE),
-        train_rng=Rng(3),
-        _base=base,
-    )
-    return Uchida(strength=0.3).protect(workshop, Rng(4))
+    workshop = testing.owner_task(task, build(task.card, Rng(0)))
+    return Uchida(strength=0.3).protect(replace(workshop, recipe=Recipe(epochs=4)), Rng(4))
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +49,8 @@ def strangers(task: Task) -> list[Model]:
 
 
 def referee(task: Task, owner: Protected, scheme: Uchida | None = None) -> Referee:
-    register = Register()
-    register.enter("owner", owner.key.commitment(), 1, owner.model.digest())
-    evidence = Evidence(scheme or Uchida(), owner.key, owner.model, register)
-    kinds = frozenset({"model", "api", "claim"})
-    return Referee(task, evidence, ThreatModel(output="weights", deliverables=kinds))
+    grants = ThreatModel(output="weights", deliverables=frozenset({"model", "api", "claim"}))
+    return testing.referee(task, owner, scheme or Uchida(), grants)
 
 
 def test_the_untouched_victim_is_recognised(task: Task, owner: Protected) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from arena import testing
 from arena.errors import BudgetExceeded, RuleViolation
 from arena.game.rules.keys import PUBLICATION
 from arena.game.rules.meters import Meters
@@ -25,7 +27,7 @@ from arena.world.training import Examples, Recipe
 
 def granted(victim: Model, task: Task, **fields: Any) -> tuple[Access, Gatekeeper]:
     grants = ThreatModel(**{"output": "probabilities", **fields})
-    gate = Gatekeeper(grants, victim, Meters(grants.budget), Compute(), data=task.splits.thief)
+    gate = replace(testing.gatekeeper(task, victim, grants), data=task.splits.thief)
     return Access(gate.answer, grants, task.card, Compute()), gate
 
 
