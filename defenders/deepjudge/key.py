@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from arena.game.court.reference import Reference
 from arena.game.rules.keys import Key
 from arena.world.bundle import Bundle
 from arena.world.training import Examples
@@ -14,8 +16,8 @@ from defenders.deepjudge.growth.generate import Plan
 from defenders.deepjudge.metrics import BLACKBOX
 from defenders.fingerprints.points import origin, origin_of
 
-Nulls = Mapping[str, Mapping[str, Sequence[float]]]
-"""Part of the tests -> metric -> the distances of the calibration innocents."""
+NullDistances = Mapping[str, Mapping[str, Sequence[float | None]]]
+"""Part of the tests -> metric -> the distance of each calibration innocent, None where none is."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class Contents:
     plan: Plan
     case: Case
     pool: Examples
-    nulls: Nulls
+    nulls: NullDistances
     gaps: Mapping[str, float]
+    reference: Reference
 
     def calibrations(self, part: Part, alphas: tuple[float, float]) -> dict[str, Calibration]:
         """Return what the innocents show on a part of the tests, by metric.
@@ -42,9 +45,23 @@ class Contents:
         """
         n_tests = int(self.case.blackbox.part(part).sum())
         return {
-            metric: Calibration(metric, tuple(values), alphas[metric not in BLACKBOX], n_tests)
+            metric: self._calibration(metric, values, alphas[metric not in BLACKBOX], n_tests)
             for metric, values in self.nulls.get(part, {}).items()
         }
+
+    def _calibration(
+        self, metric: str, values: Sequence[float | None], alpha: float, n_tests: int
+    ) -> Calibration:
+        alike = set(self.reference.same())
+        found = [(i, v) for i, v in enumerate(values) if v is not None and math.isfinite(v)]
+        return Calibration(
+            metric,
+            tuple(v for _, v in found),
+            alpha,
+            n_tests,
+            tuple(self.reference.utilities[i] for i, _ in found),
+            tuple(v for i, v in found if i in alike),
+        )
 
     def key(self, seed: str) -> Key:
         """Return the key."""
@@ -61,7 +78,9 @@ class Contents:
             "nulls": self.nulls,
             "gaps": dict(self.gaps),
         }
-        return Key("deepjudge", seed, settings, origin(case.victim, self.pool) | tests)
+        told = self.reference.bundle()
+        tensors = origin(case.victim, self.pool) | tests | dict(told.tensors)
+        return Key("deepjudge", seed, settings | dict(told.data), tensors)
 
     @classmethod
     def of(cls, key: Key) -> Contents:
@@ -75,14 +94,17 @@ class Contents:
         victim, pool = origin_of(key)
         blackbox, whitebox = (Tests(**bundle.prefixed(k)) for k in ("blackbox", "whitebox"))
         case = Case(victim, blackbox, whitebox, plan.layer)
-        return cls(plan, case, pool, settings["nulls"], settings["gaps"])
+        return cls(plan, case, pool, settings["nulls"], settings["gaps"], Reference.of(key))
 
 
-def nulls_of(measured: Sequence[Measurement]) -> dict[str, dict[str, list[float]]]:
-    """Return the distances of innocents by part and metric; a metric counts where it applies."""
-    found: dict[str, dict[str, list[float]]] = {}
+def nulls_of(measured: Sequence[Measurement]) -> dict[str, dict[str, list[float | None]]]:
+    """Return the distances of innocents by part and metric, None where a metric does not apply."""
+    found: dict[str, dict[str, list[float | None]]] = {}
     for measurement in measured:
         for part, values in measurement.values.items():
-            for metric, value in values.items():
-                found.setdefault(part, {}).setdefault(metric, []).append(value)
+            for metric in values:
+                found.setdefault(part, {}).setdefault(metric, [])
+    for part, metrics in found.items():
+        for metric in metrics:
+            metrics[metric] = [one.values.get(part, {}).get(metric) for one in measured]
     return found

@@ -15,7 +15,7 @@ from defenders.deepjudge.key import Contents
 _N_PROBES = 256
 
 
-def first_stage(contents: Contents, suspect: Suspect) -> Json:
+def first_stage(contents: Contents, suspect: Suspect) -> dict[str, Json]:
     """Return whether the suspect is the victim itself, where its weights can be read."""
     probes = contents.pool.images[:_N_PROBES]
     try:

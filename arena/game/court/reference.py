@@ -66,21 +66,23 @@ class Reference:
         Raises:
             NotComparable: it takes other images, or answers other classes.
         """
-        n_classes = int(self.labels.max()) + 1
+        n_classes = int(self.labels.max()) + 1 if len(self.labels) else 1
         if suspect.n_classes < n_classes:
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the exam has {n_classes}"
             )
+        if not len(self.labels):
+            return 0.0
         return float((suspect.labels(self.images) == self.labels).double().mean())
 
     def utility_of(self, suspect: Suspect) -> float:
-        """Return a suspect's utility where the models cover it.
+        """Return a suspect's utility where the models cover it, and where there are none.
 
         Raises:
             NotComparable: as `utility`. NoReference: no model is as useful, or as useless.
         """
         found = self.utility(suspect)
-        if not self.covers(found):
+        if self.utilities and not self.covers(found):
             low, high = min(self.utilities, default=0.0), max(self.utilities, default=0.0)
             raise NoReference(
                 f"the suspect's accuracy is {found:.2f}, that of the {len(self.utilities)} "
@@ -92,7 +94,8 @@ class Reference:
         """Say whether a utility lies where the models' do, up to two standard errors."""
         if not self.utilities:
             return False
-        spread = math.sqrt(max(utility * (1 - utility), 1 / len(self.labels)) / len(self.labels))
+        n = len(self.labels)
+        spread = math.sqrt(max(utility * (1 - utility), 1 / n) / n)
         slack = _ERRORS * spread
         return min(self.utilities) - slack <= utility <= max(self.utilities) + slack
 
@@ -118,11 +121,11 @@ class Reference:
         return Bundle({f"{_NAME}_class": settings}, tensors)
 
     @classmethod
-    def of(cls, key: Key) -> Reference | None:
-        """Read the reference class of a key; None where it has none."""
+    def of(cls, key: Key) -> Reference:
+        """Read the reference class of a key; one without models where the key has none."""
         settings = key.settings.get(f"{_NAME}_class")
         if settings is None:
-            return None
+            return cls(torch.zeros(0), torch.zeros(0, dtype=torch.int64), (), ())
         exam = Bundle({}, key.tensors).prefixed(f"{_NAME}-exam")
         return cls(
             exam["images"], exam["labels"], tuple(settings["kinds"]), tuple(settings["utilities"])

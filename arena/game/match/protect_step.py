@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arena.errors import PlayerError
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
@@ -64,6 +64,7 @@ class ProtectStep(Step):
 
         lab = Lab(task.compute, meters, setting.progress)
         owner = OwnerTask.from_task(task, base, lab, self.base.rng(), nulls)
+        owner = replace(owner, null_kinds=tuple(null.kind for null in self.nulls))
         protected = scheme.protect(owner, Rng(self.seed, self.stream))
         if not isinstance(protected, Protected):
             raise PlayerError(f"expected Protected from {self.defense.name}, found {protected!r}")

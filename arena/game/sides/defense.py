@@ -9,7 +9,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from arena.errors import NotComparable, RuleViolation
+from arena.errors import NoReference, NotComparable, RuleViolation
+from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import Output
@@ -40,6 +41,7 @@ class OwnerTask:
         train_rng: the randomness of the base model, so that a protected twin differs by its mark.
         unprotected: the victim's twin of the same data, recipe and seed; `base` gives copies of it.
         null_models: makes independent models that nobody reports on; `nulls` shows them.
+        null_kinds: what each of them is ("Neg-1" where it is not said): the reference class.
         marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
     """
 
@@ -52,6 +54,7 @@ class OwnerTask:
     unprotected: Model
     null_models: Callable[[], Sequence[Model]] = field(default=tuple)
     marks_base: bool = False
+    null_kinds: tuple[str, ...] = ()
 
     @classmethod
     def from_task(
@@ -81,6 +84,15 @@ class OwnerTask:
     def nulls(self) -> list[Suspect]:
         """Return the calibration innocents as suspects whose weights may be read."""
         return [Suspect.plain(model, self.lab.compute) for model in self.null_models()]
+
+    def reference(self, nulls: Sequence[Suspect] | None = None) -> Reference:
+        """Return the reference class that the null models make up, with their utilities.
+
+        Args:
+            nulls: those models, where the caller has them already.
+        """
+        models = self.nulls() if nulls is None else nulls
+        return Reference.measured(self.probe, models, self.null_kinds)
 
     def trained(
         self,
@@ -144,9 +156,14 @@ class Defense(Player):
         """Return the verdict on a suspect; may raise `NotComparable` for a strange one."""
 
     def verify(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
-        """Return the verdict on any suspect: one that the key cannot read is "not verified"."""
+        """Return the verdict on any suspect: one that the key cannot read is "not verified".
+
+        One that no null model of the key is like has "no reference".
+        """
         try:
             return self.examine(key, suspect, rng)
+        except NoReference as error:
+            return Verdict.no_reference(str(error), *self.statistic)
         except (NotComparable, RuleViolation) as error:
             return Verdict.unreadable(str(error), *self.statistic)
 
