@@ -4,3 +4,5 @@ Importing this package is cheap on purpose: `torch` is imported by the floors th
 """
 
 __version__ = "0.1.0"
+DISTRIBUTION = "copyright-arena"
+"""What `pip` calls it: tells this package from others of its name."""

@@ -200,7 +200,8 @@ def referee(
         register: who committed what; else the owner, in time.
     """
     register = committed(owner) if register is None else register
-    evidence = Evidence(scheme or Bystander(), owner.key, owner.model, register)
+    scheme = scheme or Bystander()
+    evidence = Evidence(scheme, owner.key, owner.model, register, owner.serving)
     return Referee(task, evidence, grants)
 
 

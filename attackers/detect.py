@@ -1,4 +1,4 @@
-"""Property inference (W3): is a model marked at all? A score in [0, 1] from shadow models.
+"""Property inference: is a model marked at all? A score in [0, 1] from shadow models.
 
 Whoever has a model's weights and knows how a scheme marks, but not its key, trains shadow models
 with and without such a mark and learns to tell them apart by what their weights look like. No move
@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+import scipy  # its parts load when they are first used
 import torch
 import torch.nn.functional as F
-from scipy import stats
 from torch import Tensor, nn
 
 from arena.world import layers
@@ -99,7 +99,7 @@ def spread_scores(suspects: Tensor, unmarked: Tensor) -> Tensor:
     n = len(unmarked)
     spread = unmarked.std(0).clamp_min(_TINY) * (1 + 1 / n) ** 0.5
     t = ((suspects - unmarked.mean(0)) / spread).numpy()  # (N, L)
-    least = torch.from_numpy(stats.t.sf(t, n - 1)).min(1).values
+    least = torch.from_numpy(scipy.stats.t.sf(t, n - 1)).min(1).values
     return 1 - (least * suspects.shape[1]).clamp_max(1)
 
 
@@ -135,7 +135,7 @@ class Detector:
         for _ in range(_N_STEPS):
             optimiser.zero_grad()
             loss = F.binary_cross_entropy_with_logits(made.net(inputs)[:, 0], truth)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
         return made
 

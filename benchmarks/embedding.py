@@ -125,7 +125,8 @@ def main() -> None:
 
 def interleaved(work: dict[str, Callable[[], float]], n_turns: int) -> dict[str, list[float]]:
     """Return the seconds a step of each piece of work in each turn, after one to warm up."""
-    names, times = list(work), {name: [] for name in work}
+    names = list(work)
+    times: dict[str, list[float]] = {name: [] for name in work}
     for turn in range(n_turns + 1):
         for i in range(len(names)):
             name = names[(i + turn) % len(names)]

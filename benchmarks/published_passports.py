@@ -3,7 +3,8 @@
 Convolution, normalisation without scale and shift, then those of the public branch or of the
 passports, which are convolved with the layer's weights anew in every private pass; V2 makes a
 public and a private pass a step and adds the losses. The data loader and the transformation of
-single images, which cost more, are left out. Source: specs/whitebox.md 10.
+single images, which cost more, are left out. Source: Fan et al., NeurIPS
+2019, and their published code.
 """
 
 from __future__ import annotations

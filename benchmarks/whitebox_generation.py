@@ -91,7 +91,7 @@ def main() -> None:
     compute = Compute()
     model, seeds = victim(compute)
     bounds = reference_bounds(model, LAYER, seeds, HOW.factor, compute)
-    prefix = nn.Sequential(model.normalise, *list(model.body)[:5]).requires_grad_(False)
+    prefix = nn.Sequential(model.normalise, *list(model.body.children())[:5]).requires_grad_(False)
     heading(f"White-box tests, {N_SEEDS} seeds x {len(bounds)} neurons", N_TURNS)
     say(f"{torch.get_num_threads()} threads")
     path = path_to(model, LAYER, compute)

@@ -14,10 +14,25 @@ from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe, Trainer
+from tests.salted.sitecustomize import VARIABLE, salt
 
 settings.register_profile("arena", deadline=None, max_examples=25)
 settings.load_profile("arena")
-torch.set_num_threads(1)  # the tests run beside each other
+torch.set_num_threads(int(os.environ.get("ARENA_TEST_THREADS", "1")))  # tests run beside others
+
+_PLAIN = Rng._sequence  # the streams as the seeds in the tests name them
+if os.environ.get(VARIABLE):  # the suite on another root seed: `ARENA_TEST_SEED=1 pytest`
+    salt(Rng, os.environ[VARIABLE])
+    folders = [str(Path(__file__).parent / "salted"), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))  # for whatever tests start
+
+
+@pytest.fixture(autouse=True)
+def _streams(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the streams of a test with values that are bound to a seed as they are written."""
+    if request.node.get_closest_marker("unsalted"):
+        monkeypatch.setattr(Rng, "_sequence", _PLAIN)
+        monkeypatch.delenv(VARIABLE, raising=False)
 
 
 @pytest.fixture(scope="session")

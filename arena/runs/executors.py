@@ -123,6 +123,7 @@ class InProcess:
 
 
 _FAREWELL_S = 5.0  # how long a worker may take to end
+_TRIES = 3  # workers that may die, one after the other, before they take up a step
 
 
 @dataclass
@@ -152,6 +153,7 @@ class Workers:
         self._job = (store, setting.cache, setting.cell, plugins)
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
+        self._n_stillborn = 0
 
     def _begin(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -213,20 +215,42 @@ class Workers:
             # JSON, not pickle: a player's code runs at the other end of this pipe.
             said = json.loads(worker.pipe.recv_bytes())
         except (EOFError, OSError):
-            worker.process.join()
-            code = worker.process.exitcode
-            killed = code == -9
-            message = f"the worker process ended with {'SIGKILL' if killed else f'code {code}'}"
-            return self._replace(worker, "MEMORY" if killed else "ERROR", message)
+            return self._bury(worker)
         if "began" in said:
-            worker.started = time.monotonic()
+            worker.started, self._n_stillborn = time.monotonic(), 0
             return None
+        if "broken" in said:
+            raise StoreError(said["broken"])
         if "progress" in said:
             self._heard(worker.step.digest, *said["progress"])
             return None
         outcome = Outcome(worker.step.digest, said["status"], said["message"])
         worker.step = None
         return outcome
+
+    def _bury(self, worker: _Worker) -> Outcome | None:
+        """Return the outcome of a step whose worker died; one that never began it is replaced.
+
+        Raises:
+            StoreError: workers die again and again before they begin, which is no player's doing.
+        """
+        assert worker.step is not None  # noqa: S101 - only busy workers are heard
+        worker.process.join()
+        code = worker.process.exitcode
+        ended = "SIGKILL" if code == -9 else f"code {code}"
+        if worker.started < math.inf:
+            status: Status = "MEMORY" if code == -9 else "ERROR"
+            return self._replace(worker, status, f"the worker process ended with {ended}")
+        self._n_stillborn += 1
+        if self._n_stillborn >= _TRIES:
+            raise StoreError(
+                f"expected worker processes that run, found {_TRIES} that ended with {ended} "
+                "before they took up a step; see what they wrote above, or try --jobs 1"
+            )
+        step = worker.step
+        self._workers.remove(worker)
+        self.submit(step)
+        return None
 
     def _is_overdue(self, worker: _Worker) -> bool:
         if self._limit_s is None or worker.step is None:
@@ -250,6 +274,9 @@ class Workers:
 @contextlib.contextmanager
 def _deaf() -> Iterator[None]:
     """Start processes that Ctrl-C does not reach: whoever started them stops them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -277,8 +304,9 @@ def _work(
             setting = Setting(cache, _Every(pipe), cell)
             try:
                 outcome = make(step, store, setting)
-            except StoreError as error:
-                outcome = Outcome(step.digest, "ERROR", str(error))
+            except StoreError as error:  # nobody's failure: the run cannot go on
+                _say(pipe, {"broken": str(error)})
+                continue
             _say(pipe, {"status": outcome.status, "message": outcome.message})
 
 

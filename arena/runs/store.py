@@ -1,27 +1,54 @@
 """The artefact store: what every step produced, named by the step's recipe.
 
-A part is a file `<digest>.<part>`; `<digest>.done` lists the parts of a finished step with their
-SHA-256 and is written last. Everything is written to a temporary name, synced and renamed, so a
-reader sees a whole step or none. A part that does not match its checksum is as good as missing.
+A part is a file `<digest>.<part>`; `<digest>.done` names the step, lists its parts with their
+SHA-256, seals both with a SHA-256 of its own and is written last. Everything is written to a
+temporary name, synced and renamed, so a reader sees a whole step or none. A part or a list that
+does not match its checksum, or is another step's, is as good as missing: the step is made again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from arena.errors import StoreError
-from arena.game.match.step_cache import Parts
+from arena.game.match.step_cache import SECRET, Parts
 from arena.world.atomic_write import write_whole
 from arena.world.bundle import Bundle
+from arena.world.file_lock import hold
+from arena.world.json_values import Json, canonical
+from arena.world.json_values import digest as sha256
 
 _REMEMBERED = 4096  # small bundles kept in memory, so that replays cost no file
 _SMALL = 1 << 16  # bytes
+
+
+def sealed(step: str, sums: Mapping[str, str]) -> bytes:
+    """Return the list of a step's parts with their checksums, bound to the step and sealed."""
+    content: dict[str, Json] = {"step": step, "parts": dict(sums)}
+    return canonical({**content, "seal": sha256(content)}).encode()
+
+
+def unsealed(step: str, blob: bytes) -> dict[str, str] | None:
+    """Return the checksums in a list of parts; None where it is not, whole, the list of this step.
+
+    >>> unsealed("a1", sealed("a1", {"model": "ff"}))
+    {'model': 'ff'}
+    >>> unsealed("b2", sealed("a1", {"model": "ff"})) is None
+    True
+    """
+    try:
+        read = json.loads(blob)
+        content = {"step": step, "parts": read["parts"]}
+        sound = read == {**content, "seal": sha256(content)}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    sums: dict[str, str] = content["parts"]
+    return sums if sound else None
 
 
 class Store:
@@ -37,21 +64,21 @@ class Store:
                 f"expected a folder that can be written, found {root} ({error})"
             ) from error
 
-    def _path(self, digest: str, part: str) -> Path:
+    def path(self, digest: str, part: str) -> Path:
+        """Return the file of a part, or of the list of a step's parts (`done`)."""
         return self.root / digest[:2] / f"{digest}.{part}"
 
     def _sums(self, digest: str) -> dict[str, str] | None:
         """Return the checksum of each part of a finished step."""
         try:
-            sums: dict[str, str] = json.loads(self._path(digest, "done").read_text())
-        except (OSError, ValueError):
+            return unsealed(digest, self.path(digest, "done").read_bytes())
+        except OSError:
             return None
-        return sums
 
     def has(self, digest: str) -> bool:
         """Say whether a step is finished and its parts are all there."""
         sums = self._sums(digest)
-        return sums is not None and all(self._path(digest, part).exists() for part in sums)
+        return sums is not None and all(self.path(digest, part).is_file() for part in sums)
 
     def load(self, digest: str, part: str) -> Bundle | None:
         """Return a part; None where it was never made or its bytes are not what was written."""
@@ -62,11 +89,11 @@ class Store:
         if sums is None or part not in sums:
             return None
         try:
-            blob = self._path(digest, part).read_bytes()
+            blob = self.path(digest, part).read_bytes()
         except OSError:
             blob = b""
         if hashlib.sha256(blob).hexdigest() != sums[part]:
-            self._path(digest, "done").unlink(missing_ok=True)  # the step will be made again
+            self.path(digest, "done").unlink(missing_ok=True)  # the step will be made again
             return None
         bundle = Bundle.from_bytes(blob)
         if len(blob) <= _SMALL:
@@ -79,7 +106,7 @@ class Store:
             self._memory.popitem(last=False)
 
     def save(self, digest: str, parts: Parts) -> None:
-        """Keep all parts of a step.
+        """Keep all parts of a step; nobody else on the machine may read a secret one.
 
         Raises:
             StoreError: the folder cannot be written.
@@ -89,14 +116,16 @@ class Store:
             for part, bundle in parts.items():
                 blob = bundle.to_bytes()
                 sums[part] = hashlib.sha256(blob).hexdigest()
-                write_whole(self._path(digest, part), blob)
-            write_whole(self._path(digest, "done"), json.dumps(sums).encode())
+                write_whole(self.path(digest, part), blob, private=part in SECRET)
+            write_whole(self.path(digest, "done"), sealed(digest, sums))
         except OSError as error:
-            raise StoreError(f"cannot write to {self.root}: {error}; free some space") from error
+            raise StoreError(
+                f"cannot write {error.filename2 or error.filename or self.root} "
+                f"({error.strerror}); free some space, or remove what is in its place"
+            ) from error
 
     @contextlib.contextmanager
     def lock(self, digest: str) -> Iterator[None]:
         """Hold a step among all processes; the lock of a killed process is free again."""
-        with (self.root / "locks" / digest).open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with hold(self.root / "locks" / digest):
             yield

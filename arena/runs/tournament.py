@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy
 import torch
 
 import arena
-from arena.errors import RuleViolation
+from arena.errors import RuleViolation, StoreError
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.innocents_step import InnocentsStep
 from arena.game.match.play import MatchSpec, RoundRecord, Want, check_needs, move_of, play
@@ -28,6 +29,8 @@ from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.json_values import Json
 from arena.world.task import TaskSpec
+
+_TRIES = 3  # how often a step that was damaged on the disk is made again
 
 Game = Generator[list[Want], list[Bundle], object]
 
@@ -92,6 +95,7 @@ class Tournament:
         self._steps: dict[str, Step] = {}
         self._queue: list[str] = []
         self._running: set[str] = set()
+        self._n_damaged: Counter[str] = Counter()
         self.n_made = self._n_planned = 0
 
     def steps(self) -> list[Step]:
@@ -221,10 +225,21 @@ class Tournament:
         return self._advance(playing, [bundle for bundle in bundles if bundle is not None])
 
     def _forget(self, wanted: list[Want]) -> None:
-        for step, _ in wanted:
-            if not self.store.has(step.digest):
-                del self._steps[step.digest], self._outcomes[step.digest]
-                self._want(step)
+        """Want damaged steps again; one that is damaged again and again ends the run."""
+        missing = [(step, part) for step, part in wanted if not self._is_there(step, part)]
+        for step, part in missing:
+            self._n_damaged[step.digest] += 1
+            if self._n_damaged[step.digest] > _TRIES:
+                raise StoreError(
+                    f"expected the part {part!r} of the step `{step.title}` in {self.store.root}, "
+                    f"found it damaged {_TRIES} times after it was made; use another disk"
+                )
+            self._steps.pop(step.digest, None)
+            self._outcomes.pop(step.digest, None)
+            self._want(step)
+
+    def _is_there(self, step: Step, part: str) -> bool:
+        return self.store.has(step.digest) and self.store.load(step.digest, part) is not None
 
     def _advance(self, playing: _Playing, given: list[Bundle] | StepFailed | None) -> bool:
         try:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from arena.errors import ArenaError
 from arena.world.frozen_conv import fix_convolutions
+from arena.world.models.model import Model
 
 Precision = Literal["float32", "bfloat16"]
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -76,12 +77,25 @@ class Compute:
         for start in range(0, n_images, size):
             yield slice(start, min(start + size, n_images))
 
-    def logits(self, model: nn.Module, images: Tensor, *, double: bool = False) -> Tensor:
-        """Return the logits (N, C) of a model in eval mode, on the CPU.
+    def parts(self, model: nn.Module, inputs: Tensor) -> Iterator[slice]:
+        """Yield the slices in which a model runs some inputs."""
+        heavy = isinstance(model, Model) and model.kind.heavy
+        return self.chunks(len(inputs), 4 if heavy else inputs.dim())
+
+    def inputs(
+        self, model: nn.Module, inputs: Tensor, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Return stored inputs as a model reads them; what is no `Model` reads images."""
+        if isinstance(model, Model):
+            return model.kind.prepare(inputs, self, dtype)
+        return self.images(inputs, dtype)
+
+    def outputs(self, model: nn.Module, inputs: Tensor, *, double: bool = False) -> Tensor:
+        """Return the outputs (N, ...) of a model in eval mode, on the CPU.
 
         Args:
             model: the model; it is put into eval mode and onto the device, not changed otherwise.
-            images: uint8 or floats in [0, 1], (N, *input_shape).
+            inputs: (N, *input_shape), as they are stored: pixels as uint8 or floats in [0, 1].
             double: compute in float64 (on a copy of the model, unless it is float64 already).
         """
         if double and any(t.dtype == torch.float32 for t in model.state_dict().values()):
@@ -90,18 +104,22 @@ class Compute:
         dtype = torch.float64 if double else torch.float32
         context = contextlib.nullcontext() if double else self.autocast()
         with torch.no_grad(), context:
-            parts = [
-                model(self.images(images[part], dtype)).to("cpu", dtype)
-                for part in self.chunks(len(images), images.dim())
+            outputs = [
+                model(self.inputs(model, inputs[part], dtype)).to("cpu", dtype)
+                for part in self.parts(model, inputs)
             ]
-        return torch.cat(parts) if parts else torch.zeros(0, 0, dtype=dtype)
+        return torch.cat(outputs) if outputs else torch.zeros(0, 0, dtype=dtype)
+
+    def logits(self, model: nn.Module, images: Tensor, *, double: bool = False) -> Tensor:
+        """Return the outputs of a classifier: its logits (N, C)."""
+        return self.outputs(model, images, double=double)
 
     def probabilities(self, model: nn.Module, images: Tensor, *, double: bool = False) -> Tensor:
-        """Return the softmax (N, C) of the logits, on the CPU."""
+        """Return the softmax (N, C) of a classifier's logits, on the CPU."""
         return self.logits(model, images, double=double).softmax(1)
 
     def labels(self, model: nn.Module, images: Tensor) -> Tensor:
-        """Return the predicted classes (N,), on the CPU."""
+        """Return the classes (N,) that a classifier predicts, on the CPU."""
         return self.logits(model, images).argmax(1)
 
     def accuracy(self, model: nn.Module, images: Tensor, labels: Tensor) -> float:
@@ -126,8 +144,8 @@ class Compute:
         self.place(model).eval()
         kept: dict[str, list[Tensor]] = {name: [] for name in layers}
         with torch.no_grad(), self.autocast(), captured(model, layers) as seen:
-            for part in self.chunks(len(images), images.dim()):
-                model(self.images(images[part]))
+            for part in self.parts(model, images):
+                model(self.inputs(model, images[part]))
                 for name in layers:
                     kept[name].append(reduce(seen[name]).to("cpu", torch.float32))
         return {name: torch.cat(parts) for name, parts in kept.items()}
@@ -142,8 +160,8 @@ class Compute:
         """
         frozen = self.frozen(model)
         parts = []
-        for part in self.chunks(len(images), images.dim()):
-            batch = self.images(images[part]).detach().requires_grad_(True)
+        for part in self.parts(model, images):
+            batch = self.inputs(model, images[part]).detach().requires_grad_(True)
             index = torch.arange(part.start, part.stop)
             value = objective(frozen(batch), index).sum()
             (gradient,) = torch.autograd.grad(value, batch)
@@ -170,12 +188,12 @@ class FixedModel(nn.Module):
             fix_convolutions(self.model)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return float32 logits (N, C) on the device; differentiable in `images`."""
-        sizes = [part.stop - part.start for part in self.compute.chunks(len(images), images.dim())]
+        """Return float32 outputs (N, ...) on the device; differentiable in `images`."""
+        sizes = [part.stop - part.start for part in self.compute.parts(self.model, images)]
         parts = []
         for chunk in torch.split(images, sizes):  # slices would add up gradients of the whole
             with self.compute.autocast():
-                parts.append(self.model(self.compute.images(chunk)).float())
+                parts.append(self.model(self.compute.inputs(self.model, chunk)).float())
         return torch.cat(parts)
 
 

@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from arena.errors import NotComparable
+from arena.world.models.model import Model
 
-WEIGHTED = (nn.Conv2d, nn.Linear)
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+RECURRENT = (nn.LSTM, nn.GRU)
+WEIGHTED = (*CONVOLUTIONS, nn.Linear, nn.Embedding, *RECURRENT)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
 
 
@@ -41,12 +44,18 @@ def _calls(model: nn.Module, input_shape: tuple[int, ...]) -> list[_Call]:
     training = model.training
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros(1, *input_shape, device=device))
+            model.eval()(_blank(model, input_shape).to(device))
     finally:
         model.train(training)
         for handle in handles:
             handle.remove()
     return order
+
+
+def _blank(model: nn.Module, input_shape: tuple[int, ...]) -> Tensor:
+    if isinstance(model, Model):
+        return model.kind.blank(model.card)
+    return torch.zeros(1, *input_shape)
 
 
 def executed(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module]]:
@@ -71,18 +80,21 @@ def _pairs(calls: list[_Call]) -> Iterator[tuple[str, str]]:
         makers[id(call.output)] = call  # a layer that works in place makes its input anew
         if maker is None or n_runs[maker.name] > 1 or n_runs[call.name] > 1:
             continue
-        if isinstance(maker.module, nn.Conv2d) and isinstance(call.module, nn.BatchNorm2d):
+        if isinstance(maker.module, CONVOLUTIONS) and isinstance(call.module, nn.BatchNorm2d):
             yield maker.name, call.name
 
 
 def weighted(model: nn.Module, input_shape: tuple[int, ...]) -> list[str]:
-    """Return the names of the convolutions and linear layers in order of execution."""
+    """Return the names of the layers that carry what was learnt, in order of execution.
+
+    Those are convolutions (transposed ones too), linear, embedding and recurrent layers.
+    """
     return [name for name, m in executed(model, input_shape) if isinstance(m, WEIGHTED)]
 
 
 def convolutions(model: nn.Module, input_shape: tuple[int, ...]) -> list[str]:
-    """Return the names of the convolutions in order of execution."""
-    return [name for name, m in executed(model, input_shape) if isinstance(m, nn.Conv2d)]
+    """Return the names of the convolutions, transposed ones too, in order of execution."""
+    return [name for name, m in executed(model, input_shape) if isinstance(m, CONVOLUTIONS)]
 
 
 def head(model: nn.Module, input_shape: tuple[int, ...]) -> str:
@@ -97,20 +109,42 @@ def head(model: nn.Module, input_shape: tuple[int, ...]) -> str:
     return linear[-1]
 
 
+def last(model: nn.Module, input_shape: tuple[int, ...]) -> str:
+    """Return the name of the last layer with weights that runs.
+
+    Raises:
+        NotComparable: no layer has any.
+    """
+    names = weighted(model, input_shape)
+    if not names:
+        raise NotComparable("expected a model with layers that have weights, found none")
+    return names[-1]
+
+
 def activations(model: nn.Module, input_shape: tuple[int, ...]) -> list[str]:
     """Return the names of the hidden activation functions (ReLU and its kin) in order."""
     kinds = (nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU, nn.Tanh, nn.Sigmoid)
     return [name for name, m in executed(model, input_shape) if isinstance(m, kinds)]
 
 
+def weight_of(module: nn.Module | None) -> Tensor | None:
+    """Return what counts as a layer's weights; None where it has none.
+
+    A recurrent layer's are those from hidden state to hidden state of its first level, (G * H, H)
+    with G gates.
+    """
+    name = "weight_hh_l0" if isinstance(module, RECURRENT) else "weight"
+    tensor = getattr(module, name, None)
+    return tensor if isinstance(tensor, Tensor) else None
+
+
 def weight(model: nn.Module, layer: str) -> Tensor:
-    """Return the weight tensor of a named layer.
+    """Return the weight tensor of a named layer; see `weight_of`.
 
     Raises:
         NotComparable: there is no such layer, or it has no weight.
     """
-    module = dict(model.named_modules()).get(layer)
-    tensor = getattr(module, "weight", None)
-    if not isinstance(tensor, Tensor):
+    tensor = weight_of(dict(model.named_modules()).get(layer))
+    if tensor is None:
         raise NotComparable(f"expected a layer {layer!r} with weights, the suspect has none")
     return tensor

@@ -60,7 +60,10 @@ class Splits:
 
 
 def split(source: Source, shares: Shares, rng: Rng) -> Splits:
-    """Cut a source into the splits of a match (specs/attacks.md 0.4, specs/blackbox.md F.2).
+    """Cut a source into the splits of a match whose owner and thief share no image.
+
+    Disjoint halves are what Chen et al. (S&P 2022) and Shafieinejad et al. (IH&MMSec 2021) use; the
+    calibration split keeps thresholds apart from the models that are reported on.
 
     Raises:
         DataError: a class has too few images to be in every split.

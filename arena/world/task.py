@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import Field
+from torch import Tensor
 
 from arena.world.compute import Compute, Precision
 from arena.world.data import Dataset, load
 from arena.world.json_values import Frozen, Json
-from arena.world.models import ModelCard
+from arena.world.kinds import Exam, Kind, find
+from arena.world.models import Model, ModelCard
+from arena.world.models.registry import kind_of
 from arena.world.rng import Rng
 from arena.world.splits import Shares, Splits, split
 from arena.world.training import Recipe
@@ -35,6 +37,10 @@ class TaskSpec(Frozen):
         """Return the compute layer that this task runs on."""
         return Compute(self.device, self.precision)
 
+    def kind(self) -> Kind:
+        """Return what the models of this task do: what their architecture is for."""
+        return find(kind_of(self.model))
+
 
 @dataclass(frozen=True)
 class Task:
@@ -50,13 +56,26 @@ class Task:
         return self.spec.compute()
 
     @property
-    def chance(self) -> float:
-        """Return the accuracy in [0, 1] of always answering the most frequent test class."""
-        test = self.splits.test
-        return float(torch.bincount(test.labels).max()) / len(test)
+    def kind(self) -> Kind:
+        """Return what the models of this task do."""
+        return find(self.card.kind)
+
+    def exam(self, yardstick: Model | None = None, data: Dataset | None = None) -> Exam:
+        """Return how models are measured: on the test split, or on other data of the same form.
+
+        Args:
+            yardstick: the model of the referee's own that the kind measures with, if it does.
+            data: replaces the test split.
+        """
+        rng = Rng(self.spec.seed).child("exam")
+        return self.kind.exam(data or self.splits.test, self.card, yardstick, rng)
+
+    def serve(self, model: Model, inputs: Tensor) -> Tensor:
+        """Return what a bare model answers to the referee."""
+        return model.kind.serve(model, inputs, self.compute, Rng(self.spec.seed).child("serve"))
 
     def card_for(self, architecture: str, arguments: dict[str, Json] | None = None) -> ModelCard:
-        """Return the card of another architecture for the same input and classes."""
+        """Return the card of another architecture for what goes in and comes out of this one."""
         fields = {"architecture": architecture, "arguments": arguments or {}}
         return self.card.model_copy(update=fields)
 
@@ -66,15 +85,7 @@ def _loaded(spec_json: str, cache: Path | None) -> Task:
     spec = TaskSpec.model_validate_json(spec_json)
     source = load(spec.data, seed=spec.seed, cache=cache)
     splits = split(source, spec.shares, Rng(spec.seed).child("splits"))
-    mean, std = statistics(source.train)
-    card = ModelCard(
-        architecture=spec.model,
-        arguments=spec.arguments,
-        n_classes=source.train.n_classes,
-        input_shape=source.train.input_shape,
-        mean=mean,
-        std=std,
-    )
+    card = spec.kind().card(source.train, spec.model, spec.arguments)
     return Task(spec, splits, card)
 
 
@@ -85,11 +96,3 @@ def load_task(spec: TaskSpec, cache: Path | None = None) -> Task:
         DataError: the data cannot be had.
     """
     return _loaded(spec.model_dump_json(), cache)
-
-
-def statistics(data: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of each channel (of each feature for rows) in [0, 1]."""
-    values = data.images.double() / 255
-    axes = (0, 2, 3) if values.dim() == 4 else (0,)
-    mean, std = values.mean(axes), values.std(axes, correction=0).clamp_min(1e-3)
-    return tuple(round(float(m), 6) for m in mean), tuple(round(float(s), 6) for s in std)

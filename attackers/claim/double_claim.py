@@ -62,7 +62,7 @@ class DoubleClaim(Attack):
 @attack("commit-then-buy")
 @dataclass(frozen=True, kw_only=True)
 class CommitThenBuy(DoubleClaim):
-    """Commits to a key, then obtains the victim and embeds that key in it (A6).
+    """Commits to a key, then obtains the victim and embeds that key in it.
 
     What: the key is drawn and entered into the register before the victim exists, so no date
     speaks against it. Later the thief overwrites the stolen model with it and claims the result.
@@ -74,7 +74,8 @@ class CommitThenBuy(DoubleClaim):
     Cost: 0 queries; epochs * ceil(n / batch) optimiser steps, and (own_epochs + epochs) *
     ceil(n / batch) for a decoy.
     Differences to the paper: none is known; the decoy is ours.
-    Reference: specs/attacks.md A6, after Lukas et al., S&P 2022 (overwriting).
+    Reference: Lukas et al.: SoK: How robust is image classification watermarking, S&P 2022
+    (overwriting); Adi et al., USENIX Security 2018 (why a commitment must come first).
     Versions: 1.
     """
 
@@ -111,7 +112,7 @@ class CommitThenBuy(DoubleClaim):
 @attack("second-owner")
 @dataclass(frozen=True, kw_only=True)
 class SecondOwner(DoubleClaim):
-    """Claims the victim in good faith: both models were made from one public base (A6).
+    """Claims the victim in good faith: both models were made from one public base.
 
     What: no thief at all, but an owner who fine-tuned the same public model on data of its own,
     protected the result, committed to the key, and takes the victim for a copy of it.
@@ -121,12 +122,14 @@ class SecondOwner(DoubleClaim):
     of the marking.
     Cost: 0 queries; (own_epochs + epochs) * ceil(n / batch) optimiser steps, and four trainings of
     own_epochs for schemes that calibrate on null models.
-    Differences to the paper: there is none; the case is that of specs/attacks.md A6.
-    Reference: specs/attacks.md A6.
+    Differences to the paper: nobody published the case; it is an honest owner's double claim, where
+    Adi et al. have a dishonest one.
+    Reference: Adi et al.: Turning your weakness into a strength: watermarking deep neural networks
+    by backdooring, USENIX Security 2018 (ambiguity and who came first).
     Versions: 1.
     """
 
-    paper: ClassVar[str] = "specs/attacks.md A6"
+    paper: ClassVar[str] = "after Adi et al., USENIX Security 2018"
     needs: ClassVar[ThreatModel] = ThreatModel(
         data=1,
         data_labels=True,

@@ -71,7 +71,7 @@ def confidence(lab: Lab, models: Sequence[Model], images: Tensor, targets: Tenso
 @attack("false-claim")
 @dataclass(frozen=True, kw_only=True)
 class FalseClaim(Attack):
-    """Commits to transferable adversarial images early, then claims any model of the task (A3).
+    """Commits to transferable adversarial images early, then claims any model of the task.
 
     What: the claimant trains models of its own, moves its images to random classes until these
     models agree, and keeps those that further models, which took no part, are surest of. It enters

@@ -25,7 +25,7 @@ _IPGUARD = PlayerSpec(name="ipguard", settings={"margin": 10.0, "lr": 0.01, "tar
 @attack("false-fingerprint")
 @dataclass(frozen=True, kw_only=True)
 class FalseFingerprint(Attack):
-    """Commits to a fingerprint of its own model early, then claims any model of the task (A3, A5).
+    """Commits to a fingerprint of its own model early, then claims any model of the task.
 
     What: the claimant runs a fingerprint scheme's own code on a model of its own. Points far behind
     the boundary transfer to whatever was trained for the task; and the models that the scheme takes
@@ -38,7 +38,7 @@ class FalseFingerprint(Attack):
     Cost: 0 queries; a training of the own model, n_negatives more where they are trained, and what
     the scheme's protection costs.
     Differences to the paper: it moves images until they transfer; here the published generation of
-    tests is left as it is, and its settings and negatives are chosen (our derivation, A5).
+    tests is left as it is, and its settings and negatives are chosen (our derivation).
     Reference: Liu et al.: False claims against model ownership resolution, 2024.
     Versions: 1.
     """

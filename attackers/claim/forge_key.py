@@ -34,7 +34,8 @@ def flipped(projection: Projection) -> Tensor:
     """Return the rows (N, M) with signs that make one feature spell the bits.
 
     x_j <- s_j * sign(x_j . w) * x_j with s_j = 2 b_j - 1. A standard normal row times a sign is a
-    standard normal row: no test of its distribution sees it. Source: specs/attacks.md A1 a.
+    standard normal row: no test of its distribution sees it. Own derivation; the
+    attack is that of Fan et al., NeurIPS 2019.
 
     Raises:
         PlayerError: each row reads several features, whose signs do not turn one by one.
@@ -52,8 +53,8 @@ def nearest(projection: Projection, margin: float) -> Tensor:
     """Return the rows (N, M), least changed, that spell the bits.
 
     Wrong scores are moved to `margin` times the size of their feature on the right side, right ones
-    stay: x_j <- x_j + F^+ (wanted_j - F x_j). For one feature that is the closed form of the
-    source, about 0.8 / sqrt(M) of a wrong row. Source: specs/attacks.md A1 b.
+    stay: x_j <- x_j + F^+ (wanted_j - F x_j). For one feature f that is x_j + (wanted_j - x_j . f)
+    f / |f|^2, about 0.8 / sqrt(M) of a wrong row. Own derivation, after Fan et al., NeurIPS 2019.
     """
     features, scores = projection.features.double(), projection.scores
     sizes = features.norm(dim=1)  # (S,): a standard normal row scores about as much
@@ -65,7 +66,7 @@ def nearest(projection: Projection, margin: float) -> Tensor:
 def ground(scheme: Defense, honest: Key, suspect: Suspect, n_seeds: int, rng: Rng) -> Key:
     """Return the best of many honest keys: the one that the suspect speaks for by luck.
 
-    N seeds reach a p-value of about 1 / N. Source: specs/attacks.md A1 c.
+    N seeds reach a p-value of about 1 / N. Each seed is one draw of the null.
     """
 
     def p_value(key: Key) -> float:
@@ -79,7 +80,7 @@ def ground(scheme: Defense, honest: Key, suspect: Suspect, n_seeds: int, rng: Rn
 @attack("forge-key")
 @dataclass(frozen=True, kw_only=True)
 class ForgeKey(Attack):
-    """Claims the victim with the key of a linear decoder that was made after seeing it (A1).
+    """Claims the victim with the key of a linear decoder that was made after seeing it.
 
     What: an honest key is made with the scheme's own code, without a step of training; then its
     projection is changed until the victim's weights (or hidden units) spell its bits: by the signs

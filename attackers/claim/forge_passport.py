@@ -250,7 +250,7 @@ class Elsewhere(Hook):
         self._stolen = tuple(stolen.to(device) for stolen in self._stolen)
 
     def loss(self, view: StepView) -> Tensor:
-        """Return the sign loss and 1 / MSE. Source: specs/whitebox.md 10.3."""
+        """Return the sign loss and 1 / MSE. Source: Fan et al., NeurIPS 2019 (fake-3)."""
         terms = []
         for part, signs, stolen in zip(self.parts, self.signs, self._stolen, strict=True):
             terms.append(_ALPHA * F.relu(_MARGIN - signs * part.found()[0]).sum())

@@ -53,7 +53,7 @@ def adversarial(access: Access, images: Tensor, eps: float, rng: Rng) -> Tensor:
 @attack("forge-triggers")
 @dataclass(frozen=True, kw_only=True)
 class ForgeTriggers(Attack):
-    """Claims the victim with a trigger set whose labels are the victim's own answers (A2).
+    """Claims the victim with a trigger set whose labels are the victim's own answers.
 
     What: images of any kind are put to the victim; what it answers becomes the label, so every
     trigger is hit. Against labels that must follow from a seed ("prf") the forger keeps the images

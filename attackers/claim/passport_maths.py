@@ -72,7 +72,7 @@ def solved(wanted: Tensor, start: Tensor, conv: nn.Conv2d) -> Tensor:
     positions = _positions(begin, conv, weight)
     n_out, n_positions = positions.shape[1], positions[0, 0].numel()
     probes = torch.eye(n_out, dtype=torch.float64)[:, :, None, None].expand_as(positions)
-    rows: Tensor = conv2d_input(  # type: ignore[no-untyped-call]
+    rows: Tensor = conv2d_input(
         (n_out, *begin.shape[1:]),
         weight,
         probes / n_positions,

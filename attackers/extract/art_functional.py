@@ -17,6 +17,7 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.world.global_rng import lent
 from arena.world.json_values import Json
+from arena.world.kinds.classifier import normalisation
 from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.extract.art_wrappers import Array
@@ -56,10 +57,8 @@ def assigned(model: Model, extraction: Any) -> None:
     scale = w_0.norm(dim=0)  # a ReLU passes positive factors on to the next layer
     w_0, b_0, w_1 = w_0 / scale, b_0[:, 0] / scale, w_1 * scale[:, None]
     shape = model.card.input_shape
-    mean, std = (
-        constant.double().expand(shape).flatten()
-        for constant in (model.normalise.mean, model.normalise.std)
-    )
+    known = normalisation(model)
+    mean, std = (constant.double().expand(shape).flatten() for constant in (known.mean, known.std))
     state = {
         "fc1.weight": (w_0 * std[:, None]).T,
         "fc1.bias": b_0 + mean @ w_0,
@@ -72,7 +71,7 @@ def assigned(model: Model, extraction: Any) -> None:
 @attack("art-functional")
 @dataclass(frozen=True, kw_only=True)
 class ArtFunctional(Attack):
-    """The toolbox's FunctionallyEquivalentExtraction: an exact copy of one hidden ReLU layer (E7).
+    """The toolbox's FunctionallyEquivalentExtraction: an exact copy of one hidden ReLU layer.
 
     What: along a line through the inputs the logits bend where a neuron switches; second
     differences there give its weights, a least-squares problem gives the last layer.

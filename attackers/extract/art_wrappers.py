@@ -143,7 +143,7 @@ class ToolboxExtraction(Attack):
 @attack("art-copycat")
 @dataclass(frozen=True, kw_only=True)
 class ArtCopycat(ToolboxExtraction):
-    """The toolbox's CopycatCNN: random images, hard labels, standard training (E6)."""
+    """The toolbox's CopycatCNN: random images, hard labels, standard training."""
 
     paper: ClassVar[str] = "Correia-Silva et al., IJCNN 2018"
 
@@ -157,7 +157,7 @@ class ArtCopycat(ToolboxExtraction):
 @attack("art-knockoff")
 @dataclass(frozen=True, kw_only=True)
 class ArtKnockoff(ToolboxExtraction):
-    """The toolbox's KnockoffNets, with its random or its adaptive policy (E5).
+    """The toolbox's KnockoffNets, with its random or its adaptive policy.
 
     Parameters of this wrapper: strategy; reward (of the adaptive policy, which asks and learns
     image by image, always from hard labels, and softmaxes answered probabilities once more). The

@@ -26,7 +26,7 @@ def logits_of(answers: Tensor, output: str) -> Tensor:
 @attack("distill")
 @dataclass(frozen=True, kw_only=True)
 class Distill(Attack):
-    """Trains a fresh model on the victim's answers at a raised temperature (M18).
+    """Trains a fresh model on the victim's answers at a raised temperature.
 
     What: own images are answered once; the copy minimises T^2 * KL between the two softmaxes at
     temperature T, so that the order of the unlikely classes counts as well.

@@ -49,7 +49,7 @@ def floor_of(decimals: int | None) -> float:
 @attack("equation-softmax")
 @dataclass(frozen=True, kw_only=True)
 class EquationSoftmax(Attack):
-    """Solves softmax regression from D + 1 answers, one linear system (E1).
+    """Solves softmax regression from D + 1 answers, one linear system.
 
     What: the logarithms of the answered probabilities, less their mean, are linear in the input;
     as many random inputs as a class has weights determine all of them.
@@ -91,7 +91,7 @@ class EquationSoftmax(Attack):
 @attack("equation-mlp")
 @dataclass(frozen=True, kw_only=True)
 class EquationMlp(Attack):
-    """Solves a multilayer perceptron from a few random answers for each of its weights (E1).
+    """Solves a multilayer perceptron from a few random answers for each of its weights.
 
     What: random inputs, answered once; the same kind of network is trained on the answered rows
     until it meets them. The equations are not linear: of several starts the one with the lowest

@@ -85,7 +85,7 @@ def train_generator(lab: Lab, generator: Generator, model: Model, how: Teaching,
         loss = F.cross_entropy(critic(torch.cat(images)), torch.cat([labels, labels]))
         loss = loss + how.spread * spread_term((first, second), images)
         adam.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         adam.step()
 
 

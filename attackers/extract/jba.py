@@ -42,7 +42,7 @@ def moved(lab: Lab, model: Model, known: Examples, step: float) -> Tensor:
 @attack("jba")
 @dataclass(frozen=True, kw_only=True)
 class JacobianAugmentation(Attack):
-    """Grows a few images along the substitute's own gradient and asks about each new one (JBA, E4).
+    """Grows a few images along the substitute's own gradient and asks about each new one (JBA).
 
     What: in each round the substitute learns all that was answered so far, then every image gives
     one more: itself, moved by `step` in the sign of the gradient of the logit that the victim

@@ -29,7 +29,7 @@ def drawn(images: Tensor, n: int | None, rng: Rng) -> Tensor:
 @attack("knockoff")
 @dataclass(frozen=True, kw_only=True)
 class Knockoff(Attack):
-    """Trains a fresh model on the victim's answers to images drawn at random (Knockoff Nets, E5).
+    """Trains a fresh model on the victim's answers to images drawn at random (Knockoff Nets).
 
     What: one round of queries without replacement; soft cross-entropy to the answered rows, or
     cross-entropy to answered labels. Rows cut to the top k or rounded are not made to sum to one.
@@ -78,7 +78,7 @@ class Knockoff(Attack):
 @attack("retrain")
 @dataclass(frozen=True, kw_only=True)
 class Retrain(Knockoff):
-    """Trains a fresh model on the victim's answers to the thief's own in-domain images (M19).
+    """Trains a fresh model on the victim's answers to the thief's own in-domain images.
 
     What: Knockoff with images of the task itself; it costs as much as honest training on them.
     Threat model: labels suffice; unlabelled own data; no weights.

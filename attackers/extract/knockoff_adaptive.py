@@ -22,7 +22,7 @@ from attackers.extract.sampling_policy import Policy, Reward, Rewards, Stock
 @attack("knockoff-adaptive")
 @dataclass(frozen=True, kw_only=True)
 class KnockoffAdaptive(Attack):
-    """Asks about the pool's classes that pay: Knockoff Nets with its adaptive policy (E5).
+    """Asks about the pool's classes that pay: Knockoff Nets with its adaptive policy.
 
     What: a bandit draws classes of the pool; the answers' certainty, their diversity and the
     substitute's surprise are its reward; the substitute learns one step from each batch. When all

@@ -147,7 +147,7 @@ class Synthesis(Attack):
 @attack("es-opt")
 @dataclass(frozen=True, kw_only=True)
 class SynthesisByOptimisation(Synthesis):
-    """Makes images by moving noise until the copy answers a random row (ES attack, OPT-SYN, E10).
+    """Makes images by moving noise until the copy answers a random row (ES attack, OPT-SYN).
 
     Parameters of this variant: alphas (the least and the greatest of the Dirichlet's parameters,
     drawn for each image and class); input_steps and input_lr of Adam on the images. Each round but
@@ -175,7 +175,7 @@ class SynthesisByOptimisation(Synthesis):
 @attack("es-dnn")
 @dataclass(frozen=True, kw_only=True)
 class SynthesisByGenerator(Synthesis):
-    """Makes images with a generator whose classes the copy recognises (ES attack, DNN-SYN, E10).
+    """Makes images with a generator whose classes the copy recognises (ES attack, DNN-SYN).
 
     Parameters of this variant: latent (width of the generator's noise); generator_steps (in each
     round but the last), generator_lr and generator_batch of Adam; spread (weight of the term that

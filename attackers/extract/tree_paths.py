@@ -77,7 +77,7 @@ def assembled(leaves: Sequence[Leaf], threshold: Callable[[int, int], float]) ->
 @attack("tree-paths")
 @dataclass(frozen=True, kw_only=True)
 class TreePaths(Attack):
-    """Maps a decision tree by moving one feature at a time and watching the leaf change (E2).
+    """Maps a decision tree by moving one feature at a time and watching the leaf change.
 
     What: the answered probabilities name the leaf. From a point, every feature is moved over its
     range and the places where the leaf changes are bisected: they bound the leaf's box, and each

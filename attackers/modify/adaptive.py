@@ -100,7 +100,7 @@ class Push:
 @attack("adapt-b")
 @dataclass(frozen=True, kw_only=True)
 class AdaptBlackbox(FineTune):
-    """Fine-tunes on the exposed black-box tests, with their true labels (Adapt-B, D1).
+    """Fine-tunes on the exposed black-box tests, with their true labels (Adapt-B).
 
     What: fine-tuning of all layers in which a share of each batch are exposed test cases,
     adversarial examples with the label of the image that each comes from.
@@ -144,7 +144,7 @@ class AdaptBlackbox(FineTune):
 @attack("adapt-w")
 @dataclass(frozen=True, kw_only=True)
 class AdaptWhitebox(AdaptBlackbox):
-    """Fine-tunes while driving hidden outputs on the exposed white-box tests away (Adapt-W, D2).
+    """Fine-tunes while driving hidden outputs on the exposed white-box tests away (Adapt-W).
 
     What: fine-tuning of all layers in which a share of each batch are exposed tests; the outputs of
     the neurons of the tested layer on them are pushed away from the stolen model's, up to a wanted

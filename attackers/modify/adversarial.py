@@ -51,7 +51,7 @@ def attacked(lab: Lab, model: Model, clean: Examples, how: Pgd, rng: Rng) -> Exa
 @attack("adversarial-training")
 @dataclass(frozen=True, kw_only=True)
 class AdversarialTraining(Attack):
-    """Fine-tunes the stolen model on adversarial examples of itself (M17, Adv-Train D3).
+    """Fine-tunes the stolen model on adversarial examples of itself (Adv-Train).
 
     What: before each epoch fresh adversarial examples of the model as it then is, some for each
     radius, join the own images, with the targets of the images that they come from.

@@ -94,7 +94,7 @@ class Asleep(Hook):
 @attack("fine-prune")
 @dataclass(frozen=True, kw_only=True)
 class FinePrune(Attack):
-    """Removes the channels that are least active on clean images, then fine-tunes (M6).
+    """Removes the channels that are least active on clean images, then fine-tunes.
 
     What: whole channels of one late convolution, those with the lowest mean activation on the
     thief's own images (as the next layer sees it, behind pooling), become zero in everything that

@@ -92,7 +92,7 @@ class FineTune(Attack):
 @attack("ft-ll")
 @dataclass(frozen=True, kw_only=True)
 class FineTuneLast(FineTune):
-    """Fine-tunes the last layer only (FT-LL, M1): the mildest attack, a sanity row."""
+    """Fine-tunes the last layer only (FT-LL): the mildest attack, a sanity row."""
 
     trains: ClassVar[Literal["all", "last"]] = "last"
 
@@ -100,13 +100,13 @@ class FineTuneLast(FineTune):
 @attack("ft-al")
 @dataclass(frozen=True, kw_only=True)
 class FineTuneAll(FineTune):
-    """Fine-tunes all layers (FT-AL, M2)."""
+    """Fine-tunes all layers (FT-AL)."""
 
 
 @attack("rt-ll")
 @dataclass(frozen=True, kw_only=True)
 class RetrainLast(FineTune):
-    """Draws the last layer anew and trains it alone (RT-LL, M3)."""
+    """Draws the last layer anew and trains it alone (RT-LL)."""
 
     trains: ClassVar[Literal["all", "last"]] = "last"
     resets: ClassVar[bool] = True
@@ -115,6 +115,6 @@ class RetrainLast(FineTune):
 @attack("rt-al")
 @dataclass(frozen=True, kw_only=True)
 class RetrainAll(FineTune):
-    """Draws the last layer anew and trains all layers (RT-AL, M4)."""
+    """Draws the last layer anew and trains all layers (RT-AL)."""
 
     resets: ClassVar[bool] = True

@@ -24,11 +24,11 @@ _SCHEME = PlayerSpec(name="uchida")
 @attack("overwrite")
 @dataclass(frozen=True, kw_only=True)
 class Overwrite(Attack):
-    """Embeds a fresh key into the stolen model with the same scheme (M16).
+    """Embeds a fresh key into the stolen model with the same scheme.
 
     What: the thief plays the owner's part: own images with the stolen model's answers as labels,
     the stolen model as the base, a key of its own. Where claims may be delivered it claims the
-    model with that key as well (A6), committed when it is made, which is after publication.
+    model with that key as well, committed when it is made, which is after publication.
     Threat model: weights, architecture, unlabelled own data, and the scheme's name; no key.
     Parameters: scheme (any defender by name, with its settings; a strength of up to 1000 times the
     owner's is usual); epochs; lr of Adam; batch (images); references (independent models that

@@ -27,7 +27,7 @@ from attackers.modify.prune import prunable
 def shifted(weight: Tensor, shift: float, noise: float, rng: Rng) -> Tensor:
     """Return W - (shift * mean of W over output filters + noise * N(0, std(W)^2)).
 
-    The mean is the carrier of Uchida's mark. Source: specs/attacks.md M9.
+    The mean is the carrier of Uchida's mark. Source: Lukas et al., S&P 2022.
     """
     draw = torch.randn(weight.shape, generator=rng.torch()).to(weight)
     return weight - (shift * weight.mean(0) + noise * weight.std(correction=0) * draw)
@@ -37,7 +37,7 @@ def rounded(values: Tensor, bits: int) -> Tensor:
     """Return the values, each in the middle of its bin between 2^bits edges from least to largest.
 
     Values on an edge stay: so the extremes do, and rounding twice is rounding once.
-    Source: specs/attacks.md M8.
+    Source: Lukas et al., S&P 2022.
     """
     exact = values.detach().double()
     low, high = float(exact.min()), float(exact.max())
@@ -58,7 +58,7 @@ def quantise(model: Model, bits: int) -> None:
 @attack("weight-shift")
 @dataclass(frozen=True, kw_only=True)
 class WeightShift(Attack):
-    """Takes the mean filter out of every convolution, adds noise, and fine-tunes (M9).
+    """Takes the mean filter out of every convolution, adds noise, and fine-tunes.
 
     What: W <- W - (shift * mean over output filters + noise * N(0, std(W)^2)) for every
     convolution, then fine-tuning on the answers that the model gave before.
@@ -99,7 +99,7 @@ class WeightShift(Attack):
 @attack("quantise")
 @dataclass(frozen=True, kw_only=True)
 class Quantise(Attack):
-    """Rounds every weight to one of a few values (M8).
+    """Rounds every weight to one of a few values.
 
     What: 2^bits edges from a tensor's smallest to its largest weight; each weight moves to the
     middle of its bin. Fine-tuning may follow, and rounding once more after it.

@@ -102,7 +102,7 @@ class Pruning(Hook):
 @attack("prune")
 @dataclass(frozen=True, kw_only=True)
 class Prune(Attack):
-    """Sets the smallest weights to zero and fine-tunes the rest (P-r %, M5).
+    """Sets the smallest weights to zero and fine-tunes the rest (P-r %).
 
     What: each layer loses the same share of its weights (scope "layer"), or all together lose the
     share below one threshold ("global", which empties wide layers first); at one stroke before

@@ -56,7 +56,8 @@ def fisher(lab: Lab, model: Model, examples: Examples) -> dict[str, Tensor]:
 class Elastic(Hook):
     """The extra loss: k/2 * sum over i of min(F_i, 1 / (lr k)) (theta_i - theta0_i)^2.
 
-    The cap keeps a step of gradient descent from overshooting. Source: specs/attacks.md M15.
+    The cap keeps a step of gradient descent from overshooting. Source: Chen et al.,
+    AsiaCCS 2021.
     """
 
     def __init__(self, information: Mapping[str, Tensor], k: float, lr: float) -> None:
@@ -97,7 +98,7 @@ class Foreign(Hook):
 @attack("refit")
 @dataclass(frozen=True, kw_only=True)
 class Refit(Attack):
-    """Fine-tunes at several learning rates and keeps the largest that the model survives (M15).
+    """Fine-tunes at several learning rates and keeps the largest that the model survives.
 
     What: a large learning rate that decays slowly moves the weights far enough to lose a mark. How
     large it may be is found on the thief's own data: from the largest down, a copy is fine-tuned
@@ -186,7 +187,7 @@ class Refit(Attack):
 @attack("refit-au")
 @dataclass(frozen=True, kw_only=True)
 class RefitAugmented(Refit):
-    """REFIT with foreign images in every batch, labelled by the stolen model (AU, M15).
+    """REFIT with foreign images in every batch, labelled by the stolen model (AU).
 
     What: as REFIT; images of another distribution, with the answers of the stolen model, keep what
     the few labelled ones do not show.

@@ -50,7 +50,7 @@ class Forgets(Hook):
 @attack("l2-recover")
 @dataclass(frozen=True, kw_only=True)
 class L2Recover(Attack):
-    """Shrinks the weights until the model forgets, then lets it recover (M12, W2).
+    """Shrinks the weights until the model forgets, then lets it recover.
 
     What: first a strong weight decay on a small part of the thief's images, until the accuracy on
     others of them has fallen to the floor; then no decay on all, until that accuracy stands still.
@@ -103,7 +103,7 @@ class L2Recover(Attack):
 class FeaturePenalty(Hook):
     """The extra loss: the size of every hidden feature map, each class by a coefficient of its own.
 
-    Source: specs/attacks.md M11, norms 1 and 2.
+    Source: Lukas et al., S&P 2022: its norms 1 (mean) and 2 (root).
     """
 
     def __init__(self, names: Sequence[str], strength: float, norm: Norm, n_classes: int) -> None:
@@ -118,7 +118,7 @@ class FeaturePenalty(Hook):
     def loss(self, view: StepView) -> Tensor | None:
         """Return the penalty, summed over the layers and averaged over the images."""
         classes = view.targets if view.targets.dim() == 1 else view.targets.argmax(1)
-        total = torch.zeros((), device=view.logits.device)
+        total = torch.zeros((), device=view.outputs.device)
         for name in self.layers:
             maps = view.activations[name].float().flatten(1)  # (B, entries)
             if self.norm == "mean":
@@ -131,7 +131,7 @@ class FeaturePenalty(Hook):
 @attack("feature-regularise")
 @dataclass(frozen=True, kw_only=True)
 class FeatureRegularise(Attack):
-    """Trains with a penalty on every hidden feature map, then without (M11).
+    """Trains with a penalty on every hidden feature map, then without.
 
     What: an epoch of cross-entropy plus the size of all hidden activations, then some epochs plain,
     on the answers that the model gave before.
@@ -178,7 +178,7 @@ def softened(rows: Tensor, kind: Smoothing, amount: float, drop: int, rng: Rng) 
 
     The 2nd to `drop`-th largest entries of each row become zero and the row sums to one again; then
     a part `amount` of it goes to the uniform row, or to its own entries in another order.
-    Source: specs/attacks.md M13.
+    Source: Lukas et al., S&P 2022.
     """
     if drop > 1:
         largest = rows.topk(min(drop, rows.shape[1]), 1).indices[:, 1:]
@@ -194,7 +194,7 @@ def softened(rows: Tensor, kind: Smoothing, amount: float, drop: int, rng: Rng) 
 @attack("label-smooth")
 @dataclass(frozen=True, kw_only=True)
 class LabelSmooth(Attack):
-    """Fine-tunes on softened answers of the stolen model (M13).
+    """Fine-tunes on softened answers of the stolen model.
 
     What: the model's probabilities, mixed with the uniform row or with themselves in a random
     order, become the targets of fine-tuning; second choices, which may carry a mark, can be

@@ -36,7 +36,7 @@ def with_new_head(model: Model, n_classes: int, rng: Rng) -> Model:
 @attack("transfer")
 @dataclass(frozen=True, kw_only=True)
 class Transfer(Attack):
-    """Puts a new head on the stolen model and trains it for another task (VTL, M7, D4).
+    """Puts a new head on the stolen model and trains it for another task (VTL).
 
     What: the last layer makes way for one with the other task's classes; then all layers, or the
     new head alone, are trained on that task. Answers of victim and copy can no longer be compared.

@@ -61,7 +61,7 @@ def stretched(model: Model, spread: float, rng: Rng) -> Model:
     """Return the model with larger and smaller weights, undone by the running statistics.
 
     Where a batch normalisation follows, the incoming weights of a unit may have any size:
-    W, mu <- s W, s mu and var <- (var + eps) s^2 - eps. Source: specs/whitebox.md 12.1.
+    W, mu <- s W, s mu and var <- (var + eps) s^2 - eps. After Yan et al., KDD 2023.
     """
     state, modules = model.state_dict(), dict(model.named_modules())
     for group in LayerGraph.of(model).groups:
@@ -130,7 +130,7 @@ class AllThree(Invariant):
 @attack("int-shuffle")
 @dataclass(frozen=True, kw_only=True)
 class Shuffle(Invariant):
-    """Puts the units of every layer in a random order (LayerShuffle, M10)."""
+    """Puts the units of every layer in a random order (LayerShuffle)."""
 
     def rewritten(self, model: Model, rng: Rng) -> Model:
         """Return the model shuffled."""

@@ -31,7 +31,7 @@ def clique_plan(n_units: int, n_cliques: int, size: int, generator: torch.Genera
     """Return the plan that adds cliques: `size` dummies alike whose outgoing weights sum to zero.
 
     The incoming weights of a clique are a mixture of the units' own, its norm is that of any unit.
-    Source: NeuronClique of Yan et al., specs/whitebox.md 12.2.
+    Source: NeuronClique of Yan et al., USENIX Security 2023.
     """
     plan = Plan.keep(n_units)
     for _ in range(n_cliques):
@@ -45,7 +45,7 @@ def split_plan(n_units: int, n_split: int, copies: int, generator: torch.Generat
     """Return the plan that makes `copies` of each of some units, which share what it put out.
 
     The outgoing weights of the copies are random, the last one's are what is missing to the
-    original's. Source: NeuronSplit of Yan et al., specs/whitebox.md 12.2.
+    original's. Source: NeuronSplit of Yan et al., USENIX Security 2023.
     """
     units = torch.randperm(n_units, generator=generator)[:n_split].repeat_interleave(copies - 1)
     return Plan.keep(n_units).split(units, mixtures(len(units), n_units, generator))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy  # its parts load when they are first used
 
 from arena.game.court.nulls import Nulls
 from arena.game.court.statistics import null_p_value, null_threshold, rank_p_value
@@ -26,7 +26,7 @@ def lower_bound(nulls: Sequence[float], confidence: float = 0.99) -> float:
     if len(nulls) < 2:
         return math.nan
     sample = np.asarray(nulls, dtype=np.float64)
-    t = stats.t.ppf(confidence, len(sample) - 1)
+    t = scipy.stats.t.ppf(confidence, len(sample) - 1)
     return float(sample.mean() - t * sample.std(ddof=1) / math.sqrt(len(sample)))
 
 

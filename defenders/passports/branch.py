@@ -85,7 +85,7 @@ def recalibrate(model: Model, images: Tensor, compute: Compute) -> None:
     """Give every batch normalisation the statistics that these images have in the model, in place.
 
     Statistics that were recorded under another scale and shift, or before a thief trained on, are
-    stale: with them a genuine copy would be inaccurate. Source: specs/whitebox.md 11.
+    stale: with them a genuine copy would be inaccurate. Source: Zhang et al., NeurIPS 2020.
     """
     norms = [module for module in model.modules() if isinstance(module, BATCH_NORMS)]
     kept = [norm.momentum for norm in norms]

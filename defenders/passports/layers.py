@@ -150,7 +150,7 @@ def shuffled_passports(model: Model, images: Tensor, layer: str, rng: Rng) -> Te
     """Return two passports (2, I, H, W), each of channels drawn from the maps of 20 images.
 
     Channel after channel comes from the next image, and no map gives a channel twice before it has
-    given all. Source: specs/whitebox.md 10.1.
+    given all. Source: Fan et al., NeurIPS 2019.
 
     Args:
         model: an unprotected one.

@@ -16,7 +16,7 @@ from arena.world.training import Hook, StepView
 from defenders.passports.branch import BATCH_NORMS
 from defenders.passports.layers import PassportLayer, affine, footprints
 
-MARGIN = 0.1  # that a scale is asked to keep from zero. Source: specs/whitebox.md 10.1
+MARGIN = 0.1  # that a scale is asked to keep from zero. Fan et al., NeurIPS 2019
 _SHRINK = 1e-5  # of the squared scales
 
 Bottleneck = tuple[Tensor, Tensor]
@@ -24,7 +24,10 @@ Bottleneck = tuple[Tensor, Tensor]
 
 
 def squeezed(net: Bottleneck, values: Tensor) -> Tensor:
-    """Return what the bottleneck makes of a scale or a shift (C,). Source: specs/whitebox.md 11."""
+    """Return what the bottleneck makes of a scale or a shift (C,).
+
+    Source: Zhang et al., NeurIPS 2020.
+    """
     narrow, wide = net
     return F.linear(F.leaky_relu(F.linear(values, narrow)), wide)
 
@@ -190,7 +193,7 @@ class PrivateBranch(Branch):
         for place, (scale, shift) in zip(self.places, pairs, strict=True):
             norm = place.norm.removeprefix(self._prefix)
             given |= {f"{norm}.weight": scale, f"{norm}.bias": shift}
-        shared = view.activations[self.layers[0]] if self.layers else view.images
+        shared = view.activations[self.layers[0]] if self.layers else view.inputs
         logits = functional_call(self._tail, given, (shared,))
         return loss + F.cross_entropy(logits.float(), view.targets)
 

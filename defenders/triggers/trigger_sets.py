@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import scipy  # its parts load when they are first used
 import torch
-from scipy import stats
 from torch import Tensor, nn
 
 from arena.game.court.statistics import binomial_tail, least_hits, null_p_value, rank_p_value
@@ -77,7 +77,8 @@ def binomial_verdict(hits: int, n: int, chance: float, level: float) -> Verdict:
     """Return the verdict on `hits` of `n` triggers whose labels were drawn at random.
 
     The null is Bin(n, chance): it holds because the labels were drawn independently of the images
-    and before the suspect was seen. Source: specs/blackbox.md B.0, rule 2.
+    and before the suspect was seen. Source: Adi et al., USENIX Security 2018
+    (random labels); the exact test is ours.
     """
     p = binomial_tail(hits, n, chance)
     return _verdict(hits, n, p, least_hits(n, chance, level), level, {"n_triggers": n})
@@ -114,7 +115,7 @@ def null_hits_p_value(hits: int, n: int, null_hits: list[int]) -> float:
         return 1.0
     total, n_shown = sum(null_hits), n * len(null_hits)
     tail = np.arange(hits, n + 1)  # summed: scipy's own tail is 1 - cdf, which ends at 1e-16
-    sampling = float(stats.betabinom.pmf(tail, n, total + 0.5, n_shown - total + 0.5).sum())
+    sampling = float(scipy.stats.betabinom.pmf(tail, n, total + 0.5, n_shown - total + 0.5).sum())
     tails = [min(1.0, sampling)]
     if len(set(null_hits)) > 1:
         tails.append(null_p_value(hits, null_hits, high=True))

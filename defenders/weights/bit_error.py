@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
+import scipy  # its parts load when they are first used
 from torch import Tensor
 
 from arena.game.court.statistics import binomial_tail, rank_p_value
@@ -56,7 +56,7 @@ def bits_verdict(
     """Return the verdict on extracted bits (T,): a one-sided binomial test against fair coins.
 
     The null holds because the owner drew the bits at random and committed to them before it saw the
-    suspect. Source: specs/whitebox.md 2.
+    suspect. The papers ask for BER = 0; the exact test is ours.
     """
     return reading_verdict(Reading(found, wanted, figures=figures or {}), level)
 
@@ -109,13 +109,13 @@ def null_matches_p_value(matches: int, n: int, null_matches: Sequence[int]) -> f
         return 1.0
     rates = np.asarray(null_matches, dtype=np.float64) / n
     mean = float((rates.sum() * n + 0.5) / (n_nulls * n + 1))
-    limit = (n_nulls - 1) / float(stats.chi2.ppf(_LEFT_OUT, n_nulls - 1))
+    limit = (n_nulls - 1) / float(scipy.stats.chi2.ppf(_LEFT_OUT, n_nulls - 1))
     variance = float(rates.var(ddof=1)) * limit * (1 + 1 / n_nulls)
     excess = variance / (mean * (1 - mean) / n) - 1  # over that of independent bits
     correlation = min(max(excess / max(n - 1, 1), 1e-6), 0.999)  # between the bits of one model
     size = 1 / correlation - 1
     tail = np.arange(matches, n + 1)  # summed: scipy's own tail is 1 - cdf, which ends at 1e-16
-    p = float(stats.betabinom.pmf(tail, n, mean * size, (1 - mean) * size).sum())
+    p = float(scipy.stats.betabinom.pmf(tail, n, mean * size, (1 - mean) * size).sum())
     rank = rank_p_value(matches, null_matches, high=True) if max(null_matches) >= matches else 0.0
     return min(1.0, max(p, rank))
 

@@ -58,7 +58,7 @@ class DeepSigns(WhiteBox):
     centres start at the unprotected twin's class means and may have any length (the published
     binary keeps them at 1, the paper does not).
     Reference: Darvish Rouhani, Chen, Koushanfar: DeepSigns: an end-to-end watermarking framework,
-    2019; losses after the ports named in specs/whitebox.md.
+    ASPLOS 2019; losses after its published code.
     Versions: 1.
     """
 

@@ -29,7 +29,7 @@ def mixture_loss(rows: Tensor, labels: Tensor, centres: Tensor) -> Tensor:
     """Return what makes activations (B, M) a mixture of classes around centres (S, M).
 
     Half the squared distance to the own centre (mean over the rows), and the distance of each
-    centre to its nearest other one, to be enlarged. Source: specs/whitebox.md 8, L1 and L2.
+    centre to its nearest other one, to be enlarged. Source: Darvish Rouhani et al., ASPLOS 2019.
     """
     near = 0.5 * (rows - centres[labels]).square().sum(1).mean()
     squares, products = centres.square().sum(1), centres @ centres.T

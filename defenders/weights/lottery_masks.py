@@ -65,7 +65,7 @@ def written(mask: Tensor, code: Tensor, row: int, column: int, rng: Rng) -> Tens
     """Return a mask (O, I, kh, kw) with a code: kernels are emptied, or get one random weight.
 
     Random weights are then opened in kernels that are there, so that the layer is as sparse as
-    before. Source: specs/whitebox.md 7, scheme 2.
+    before. Source: Chen et al., NeurIPS 2021 (its second scheme).
     """
     random, mask = rng.numpy(), mask.contiguous().clone()
     n_alive = int(mask.sum())

@@ -93,7 +93,7 @@ class Rivals(Hook):
     strength * sum of the bits' cross-entropies under the extractor + hiding * critic(sorted
     carrier); the critic learns to be low on unmarked carriers and high on the marked one (WGAN),
     the extractor to read the bits from the marked one and coins from the others.
-    Source: specs/whitebox.md 4.
+    Source: Wang and Kerschbaum, WWW 2021 (RIGA).
 
     Args:
         contest: how.

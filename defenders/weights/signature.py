@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from torch import Tensor
 
 from arena.world.rng import Rng
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 KEY_BITS = 2048
 MOST_BITS = 256  # of a SHA-256
@@ -64,8 +65,10 @@ def prime_from(rng: Rng, n_bits: int) -> int:
                 return candidate
 
 
-def private_key(rng: Rng) -> rsa.RSAPrivateKey:
+def private_key(rng: Rng) -> RSAPrivateKey:
     """Return the key pair that a stream expands to: the same stream, the same key."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
     p, q = (prime_from(rng.child(name), KEY_BITS // 2) for name in ("p", "q"))
     d = pow(_EXPONENT, -1, math.lcm(p - 1, q - 1))
     return rsa.RSAPrivateNumbers(
@@ -84,6 +87,9 @@ def signed(message: str, rng: Rng) -> dict[str, Tensor]:
 
     The padding is that of PKCS #1 v1.5, which draws nothing: one signature for each message.
     """
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
     key = private_key(rng)
     modulus = key.public_key().public_numbers().n.to_bytes(KEY_BITS // 8, "big")
     signature = key.sign(message.encode(), padding.PKCS1v15(), hashes.SHA256())
@@ -92,6 +98,10 @@ def signed(message: str, rng: Rng) -> dict[str, Tensor]:
 
 def is_signed(message: str, modulus: Tensor, signature: Tensor) -> bool:
     """Tell whether a signature is that of the message under a public key."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
     try:
         public = rsa.RSAPublicNumbers(_EXPONENT, int.from_bytes(_bytes(modulus), "big"))
         public.public_key().verify(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ class Fails(Attack):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.how == "exits":
             os._exit(3)
+        if self.how == "sys-exit":
+            sys.exit(0)
         if self.how == "sleeps":
             time.sleep(600)
         return Deliverable(access.model())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import ScenarioError
-from arena.runs.scenario import parse_scenario, read_scenario
+from arena.runs.scenario import Scenario, parse_scenario, read_scenario
 
 from .conftest import HERE, SMALL, scenario
 
@@ -271,7 +272,9 @@ def test_a_file_that_is_not_text_is_said(tmp_path: Path) -> None:
         ("limits.step_s", 5.0, lambda s: s.limits.step_s == 5),
     ],
 )
-def test_a_key_can_be_set_from_outside(key: str, value: object, found) -> None:
+def test_a_key_can_be_set_from_outside(
+    key: str, value: object, found: Callable[[Scenario], bool]
+) -> None:
     assert found(parse_scenario(GOOD, HERE, {key: value}))
 
 

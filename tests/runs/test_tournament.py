@@ -13,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from arena.errors import StoreError
+from arena.game.match.step_cache import Setting
+from arena.runs.executors import InProcess, Workers
+from arena.runs.ledger import Ledger
 from arena.runs.store import Store
-from arena.runs.tournament import task_of
+from arena.runs.tournament import Event, Tournament, task_of
+from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.task import TaskSpec
 
@@ -121,6 +126,7 @@ def test_a_match_that_left_the_scenario_is_not_shown(finished: Played, tmp_path:
         ("forfeit", "FORFEIT", "asked for too much"),
         ("invalid", "INVALID", "nothing to judge"),
         ("memory", "MEMORY", "out of memory (a player's own fault)"),
+        ("sys-exit", "ERROR", "the player ended the program (sys.exit(0))"),
     ],
 )
 def test_a_thief_that_fails_costs_only_its_own_cell(
@@ -147,7 +153,8 @@ def test_a_worker_that_dies_or_hangs_costs_only_its_own_cell(
     finished: Played, tmp_path: Path, how: str, status: str, message: str
 ) -> None:
     shutil.copytree(finished.out, tmp_path / "out")
-    played = play(tmp_path / "out", FAILING.replace("HOW", how), jobs=2, limit_s=20)
+    limit_s = 20 if how == "sleeps" else None  # a slow machine is no failure of the others
+    played = play(tmp_path / "out", FAILING.replace("HOW", how), jobs=2, limit_s=limit_s)
     failed = [row for row in played.ledger.rounds() if row["thief"] == "fails"]
     assert [(row["status"], row["message"]) for row in failed] == [(status, message)] * 2
 
@@ -195,6 +202,53 @@ def test_a_flipped_bit_is_found_and_the_artefact_made_again(
     assert again.ledger.lasting() == finished.ledger.lasting()
     if suffix in (".victim", ".key", ".deliverable"):  # what a judgement reads
         assert part.read_bytes() == whole
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_lists_of_parts_that_are_none_are_made_again(
+    finished: Played, tmp_path: Path, jobs: int
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished.out, out)
+    lists = sorted((out / "artefacts").glob("??/*.done"))
+    for i, path in enumerate(lists):
+        path.write_text(("{}", "[]", "5", path.read_text())[i % 4])
+    assert play(out, jobs=jobs).ledger.lasting() == finished.ledger.lasting()
+
+
+def test_a_step_that_is_damaged_again_and_again_ends_the_run(tmp_path: Path) -> None:
+    class Rotten(Store):
+        def load(self, digest: str, part: str) -> Bundle | None:
+            return None if part == "judgement" else super().load(digest, part)
+
+    parsed = scenario()
+    store, ledger = Rotten(tmp_path / "artefacts"), Ledger(tmp_path / "ledger.sqlite")
+    board: list[Event] = []
+    tournament = Tournament(parsed, task_of(parsed, Compute()), store, ledger, board.append)
+    with pytest.raises(StoreError, match="damaged 3 times after it was made"):
+        tournament.run(InProcess(store, Setting()))
+
+
+def test_workers_that_die_before_they_begin_are_no_players_fault(tmp_path: Path) -> None:
+    plugin = tmp_path / "ends_at_import_in_a_worker.py"
+    plugin.write_text("import os\nos._exit(7)\n")
+    store = Store(tmp_path / "artefacts")
+    step = next(iter(scenario().matches(_task())))[0].base()
+    with Workers(1, store.root, Setting(), plugins=(plugin,)) as workers:
+        workers.submit(step)
+        with pytest.raises(StoreError, match="3 that ended with code 7 before they took up a step"):
+            workers.finished()
+    assert not store.has(step.digest)
+
+
+def test_a_store_that_breaks_under_a_worker_ends_the_run(tmp_path: Path) -> None:
+    store = Store(tmp_path / "artefacts")
+    step = next(iter(scenario().matches(_task())))[0].base()
+    store.path(step.digest, "model").mkdir(parents=True)
+    with Workers(1, store.root, Setting()) as workers:
+        workers.submit(step)
+        with pytest.raises(StoreError, match="remove what is in its place"):
+            workers.finished()
 
 
 def _begin(out: Path) -> subprocess.Popen[bytes]:

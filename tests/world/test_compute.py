@@ -33,7 +33,9 @@ def test_uint8_and_floats_are_the_same_images(trained: Model, images: torch.Tens
 def test_float64_is_computed_in_float64(trained: Model, images: torch.Tensor) -> None:
     logits = Compute().logits(trained, images, double=True)
     assert logits.dtype == torch.float64
-    assert trained.body.fc1.weight.dtype == torch.float32  # the model itself is not converted
+    assert (
+        trained.get_parameter("body.fc1.weight").dtype == torch.float32
+    )  # the model itself is not converted
     single = Compute().logits(trained, images).double()
     assert 0 < float((logits - single).abs().max()) < 1e-3
 

@@ -4,7 +4,8 @@ It reveals, re-derives, orders by time, compares with models that it trained its
 reasons in words.
 
 A standard of proof is a set of checks; the scheme's `protocol` names it and it binds both sides.
-Source: specs/attacks.md A7.
+Sources: Adi et al., USENIX Security 2018 (commit before, open in a dispute); Liu et al., USENIX
+Security 2024 (why a date alone proves nothing, and the judge's own models).
 """
 
 from __future__ import annotations
@@ -237,5 +238,8 @@ def _prf_labels(party: Party, _verdict: Verdict) -> str:
 
 
 def claimant_of(claim: Claim, defense: Defense) -> Party:
-    """Return the claiming side of a dispute."""
-    return Party(defense, claim.key, claim.earlier)
+    """Return the claiming side of a dispute.
+
+    Evidence comes from a log that the referee kept; a claimant served nobody, so none is heard.
+    """
+    return Party(defense, claim.key.without_evidence(), claim.earlier)

@@ -14,6 +14,7 @@ from arena.game.court.verdict import Verdict
 from arena.game.rules import score
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import Output, ThreatModel
+from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.suspect import Suspect
@@ -26,12 +27,19 @@ from arena.world.task import Task
 
 @dataclass(frozen=True)
 class Evidence:
-    """The owner's side of a case: its scheme, its key, its released model, the register."""
+    """The owner's side of a case.
+
+    Attributes:
+        defense, key: its scheme, and its key with what it found in its log.
+        victim: the released model. register: the public register.
+        serving: the wrappers through which the victim answers.
+    """
 
     defense: Defense
     key: Key
     victim: Model
     register: Register
+    serving: tuple[Wrapper, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,9 +96,9 @@ class Referee:
         suspect = self._suspect(deliverable, rng)
         verdict = self.verdict(suspect, rng.child("verdict"))
         utility = self.utility(suspect)
-        victim = Suspect.plain(self.evidence.victim, self.task.compute)
+        victim = self._victim("weights", rng.child("victim"))
         victim_utility = self._accuracy(victim, self.task.splits.test)
-        kept = score.kept(utility, victim_utility, self.task.chance)
+        kept = score.kept(utility, victim_utility, self.task.exam().floor)
         ruling = self._dispute(deliverable, suspect, nulls, rng)
         payoff = score.evading_payoff(kept, verdict.is_copy)
         if ruling is not None:
@@ -141,8 +149,13 @@ class Referee:
 
     def _suspect(self, deliverable: Deliverable, rng: Rng) -> Suspect:
         if deliverable.model is None:  # a claim about the victim as it is
-            return Suspect.plain(self.evidence.victim, self.task.compute, self.verification)
+            return self._victim(self.verification, rng.child("suspect"))
         return Suspect.of(deliverable, self.verification, self.task.compute, rng.child("suspect"))
+
+    def _victim(self, grants: Output, client: Rng) -> Suspect:
+        """Return the victim as it is served to a client of its own."""
+        served = Deliverable(self.evidence.victim, self.evidence.serving)
+        return Suspect.of(served, grants, self.task.compute, client)
 
     def verdict(self, suspect: Suspect, rng: Rng) -> Verdict:
         """Return the owner's verdict; one that is not a verdict is the owner's fault."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import optimize, stats
+import scipy  # its parts load when they are first used
 
 from arena.world.rng import Rng
 
@@ -18,7 +18,7 @@ def binomial_tail(hits: int, n: int, p: float = 0.5) -> float:
     >>> round(binomial_tail(41 + 18, 100, 0.5), 4)
     0.0443
     """
-    return float(stats.binom.sf(hits - 1, n, p)) if n else 1.0
+    return float(scipy.stats.binom.sf(hits - 1, n, p)) if n else 1.0
 
 
 def least_hits(n: int, p: float, level: float) -> int:
@@ -56,7 +56,7 @@ def null_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
     if spread == 0.0:
         return rank_p_value(value, nulls, high=high)
     t = (signed - float(null.mean())) / (spread * math.sqrt(1 + 1 / len(null)))
-    tail = float(stats.t.sf(t, len(null) - 1))
+    tail = float(scipy.stats.t.sf(t, len(null) - 1))
     return max(tail, rank_p_value(value, nulls, high=high)) if null.max() >= signed else tail
 
 
@@ -73,7 +73,9 @@ def null_threshold(nulls: Sequence[float], level: float, *, high: bool) -> float
     if len(sample) < 2:
         return math.inf if high else -math.inf
     reach = (
-        stats.t.isf(level, len(sample) - 1) * sample.std(ddof=1) * math.sqrt(1 + 1 / len(sample))
+        scipy.stats.t.isf(level, len(sample) - 1)
+        * sample.std(ddof=1)
+        * math.sqrt(1 + 1 / len(sample))
     )
     if high:
         return max(float(sample.mean() + reach), float(sample.max()))
@@ -90,8 +92,8 @@ def proportion_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[fl
     if n == 0:
         return 0.0, 1.0
     tail = (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
-    high = float(stats.beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    low = float(scipy.stats.beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
+    high = float(scipy.stats.beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
     return low, high
 
 
@@ -120,15 +122,15 @@ def area_interval(
     """
     if not n_positives or not n_negatives:
         return 0.0, 1.0
-    z, rest = stats.norm.isf((1 - confidence) / 2), (n_positives + n_negatives) / 2 - 1
+    z, rest = scipy.stats.norm.isf((1 - confidence) / 2), (n_positives + n_negatives) / 2 - 1
 
     def excess(a: float) -> float:
         shape = 1 + rest * ((1 - a) / (2 - a) + a / (1 + a))
         return float((area - a) ** 2 - z**2 * a * (1 - a) * shape / (n_positives * n_negatives))
 
     step = 1e-9  # at 0 and at 1 an area is no distance from itself and has no error
-    low = float(optimize.brentq(excess, 0.0, area - step)) if area > step else 0.0
-    high = float(optimize.brentq(excess, area + step, 1.0)) if area < 1 - step else 1.0
+    low = float(scipy.optimize.brentq(excess, 0.0, area - step)) if area > step else 0.0
+    high = float(scipy.optimize.brentq(excess, area + step, 1.0)) if area < 1 - step else 1.0
     return low, high
 
 

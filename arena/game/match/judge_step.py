@@ -11,6 +11,8 @@ from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.keys import Key, Register
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.world.bundle import Bundle
@@ -44,11 +46,13 @@ class JudgeStep(Step):
         """Judge the deliverable."""
         played, protect = self.round, self.round.protect
         task = load_task(played.task, setting.cache)
+        scheme, log = defenses.make(protect.defense), QueryLog.of(inputs(played, "log"))
         evidence = Evidence(
-            defenses.make(protect.defense),
-            Key.of(inputs(protect, "key")),
+            scheme,
+            scheme.evidence(Key.of(inputs(protect, "key")), log),
             unpack(inputs(protect, "victim")),
             Register.of(inputs(played, "register").data["lines"]),
+            unpack_wrappers(inputs(protect, "serving")),
         )
         transfer = foreign(played.grants.transfer, "test", task, setting)
         referee = Referee(task, evidence, played.grants, played.verification, transfer)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from arena.errors import PlayerError
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
-from arena.game.match.utility import accuracy_on_test
+from arena.game.match.utility import accuracy_as_served, accuracy_on_test
 from arena.game.rules.keys import Register
 from arena.game.rules.meters import Meters
+from arena.game.serving.wrapper import pack_wrappers
 from arena.game.sides.defense import OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
@@ -27,7 +28,10 @@ OWNER_TIME = 1
 
 @dataclass(frozen=True)
 class ProtectStep(Step):
-    """Lets an owner protect its model. Parts: "victim", "key", "register", "exposed", "report"."""
+    """Lets an owner protect its model.
+
+    Parts: "victim", "key", "serving", "register", "exposed", "report".
+    """
 
     base: TrainStep
     defense: PlayerSpec
@@ -72,7 +76,9 @@ class ProtectStep(Step):
         if scheme.protocol != "none":
             model = protected.model.digest()
             register.enter("owner", protected.key.commitment(), OWNER_TIME, model)
-        utility, unmarked = accuracy_on_test(task, protected.model), accuracy_on_test(task, base)
+        client = Rng(self.seed, self.stream).child("client", "fidelity")
+        utility = accuracy_as_served(task, protected.model, protected.serving, client)
+        unmarked = accuracy_on_test(task, base)
         report = {
             "utility": utility,
             "base_utility": unmarked,
@@ -83,6 +89,7 @@ class ProtectStep(Step):
         return {
             "victim": pack(protected.model),
             "key": protected.key.bundle(),
+            "serving": pack_wrappers(protected.serving),
             "register": Bundle({"lines": register.plain()}),
             "exposed": scheme.exposed(protected.key),
             "report": Bundle(report),

@@ -14,6 +14,8 @@ from arena.game.match.utility import own_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Output, ThreatModel
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.access import Access, thief_rng
 from arena.game.sides.attack import Attack, attacks
 from arena.game.sides.defense import defenses
@@ -32,7 +34,11 @@ from arena.world.task import Task, TaskSpec, load_task
 
 @dataclass(frozen=True)
 class RoundStep(Step):
-    """One move of a thief. Parts: "deliverable", "meters", "register", "report"."""
+    """One move of a thief.
+
+    Parts: "deliverable", "meters", "register", "report"; "service", what the owner's wrappers keep
+    of this client; "log", what it asked so far where the owner reads that.
+    """
 
     protect: ProtectStep
     grants: ThreatModel
@@ -96,6 +102,8 @@ class RoundStep(Step):
             "meters": gate.meters.bundle(),
             "register": Bundle({"lines": gate.register.plain()}),
             "report": Bundle(report),
+            "service": gate.service.bundle(),
+            "log": (gate.log or QueryLog()).bundle(),
         }
 
     def _run(self, attack: Attack, access: Access, rng: Rng) -> Deliverable:
@@ -108,10 +116,11 @@ class RoundStep(Step):
         return delivered
 
     def _gatekeeper(self, task: Task, inputs: Inputs, setting: Setting) -> Gatekeeper:
-        earlier, current = None, None
+        earlier, current, served, log = None, None, None, QueryLog()
         if self.previous is not None:
-            earlier = inputs(self.previous, "meters")
+            earlier, served = inputs(self.previous, "meters"), inputs(self.previous, "service")
             current = Deliverable.of(inputs(self.previous, "deliverable"))
+            log = QueryLog.of(inputs(self.previous, "log"))
         lines = inputs(self.previous or self.protect, "register").data["lines"]
         gate = Gatekeeper(
             grants=self.grants,
@@ -120,6 +129,10 @@ class RoundStep(Step):
             compute=task.compute,
             register=Register.of(lines),
             current=current,
+            serving=unpack_wrappers(inputs(self.protect, "serving")),
+            client=self._client(),
+            served=served,
+            log=log if defenses.make(self.protect.defense).reads_log else None,
             data=granted(task.splits.thief, self.grants.data, Rng(self.seed).child("grant")),
             pool=foreign(self.grants.pool, "train", task, setting),
             transfer=foreign(self.grants.transfer, "train", task, setting),
@@ -129,16 +142,23 @@ class RoundStep(Step):
         if "base" in self.grants.knows:
             gate.base = unpack(inputs(self.protect.base, "model"))
         if self.grants.budget.verifier_calls != 0:
-            gate.verifier = self._verifier(task, inputs)
+            gate.verifier = self._verifier(task, inputs, gate)
         return gate
 
-    def _verifier(self, task: Task, inputs: Inputs) -> Callable[[Deliverable], bool]:
+    def _client(self) -> Rng:
+        """Return the randomness of the service that this thief gets, the same in every round."""
+        return Rng(self.seed, self.protect.stream).child("client", *self.stream[:-1])
+
+    def _verifier(
+        self, task: Task, inputs: Inputs, gate: Gatekeeper
+    ) -> Callable[[Deliverable], bool]:
         scheme = defenses.make(self.protect.defense)
         key = Key.of(inputs(self.protect, "key"))  # stays behind the gatekeeper
 
         def caught(deliverable: Deliverable) -> bool:
             rng = Rng(self.seed, self.stream).child("oracle")
             suspect = Suspect.of(deliverable, self.verification, task.compute, rng)
-            return scheme.verify(key, suspect, rng).is_copy
+            known = scheme.evidence(key, gate.log or QueryLog())
+            return scheme.verify(known, suspect, rng).is_copy
 
         return caught

@@ -20,6 +20,7 @@ from arena.errors import (
     ArenaError,
     BudgetExceeded,
     InvalidDeliverable,
+    PlayerError,
     RuleViolation,
     StoreError,
 )
@@ -30,6 +31,8 @@ from arena.world.json_values import Json, digest
 Status = Literal["OK", "ERROR", "TIMEOUT", "MEMORY", "INVALID", "FORFEIT", "LIMIT", "SKIPPED"]
 Parts = Mapping[str, Bundle]
 FAILURE = "failure"
+SECRET = frozenset({"key"})
+"""Parts of steps that nobody but the referee may read."""
 
 
 class StepFailed(ArenaError):  # noqa: N818 - an outcome that is recorded
@@ -169,6 +172,9 @@ def perform(step: Step, inputs: Inputs, setting: Setting) -> Parts:
         raise StepFailed("SKIPPED", str(error)) from error
     except (StoreError, MemoryError):
         raise
+    except SystemExit as error:
+        ended = PlayerError(f"the player ended the program (sys.exit({error.code!r}))")
+        return {FAILURE: _failure(ended)}
     except Exception as error:  # whatever a player raises is its failure, and is recorded as one
         return {FAILURE: _failure(error)}
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
+from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
+from arena.world.rng import Rng
 from arena.world.task import Task
 
 
@@ -12,6 +17,15 @@ def accuracy_on_test(task: Task, model: Model) -> float:
     """Return the accuracy in [0, 1] of a bare model on the test split."""
     test = task.splits.test
     return task.compute.accuracy(model, test.images, test.labels)
+
+
+def accuracy_as_served(task: Task, model: Model, serving: Sequence[Wrapper], client: Rng) -> float:
+    """Return the accuracy in [0, 1] on the test split that a client finds behind the wrappers."""
+    if not serving:
+        return accuracy_on_test(task, model)
+    test = task.splits.test
+    suspect = Suspect.of(Deliverable(model, tuple(serving)), "labels", task.compute, client)
+    return float((suspect.labels(test.images) == test.labels).double().mean())
 
 
 def own_utility(task: Task, gate: Gatekeeper, deliverable: Deliverable) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,34 +16,46 @@ from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen, Json, digest
 from arena.world.rng import Rng
 
+_EVIDENCE = "evidence/"  # before the names of tensors that were added after the commitment
+
 
 @dataclass(frozen=True)
 class Key:
     """What an owner keeps secret to prove ownership: a seed, settings, and the material.
 
     `seed` is the hex seed from which anyone to whom it is revealed can expand the tensors again; an
-    empty seed means that the material was not expanded from one.
+    empty seed means that the material was not expanded from one. `evidence` is what the owner read
+    in the log of its interface after it had committed: no part of the commitment, and heard from
+    nobody but the owner whose log the referee kept.
     """
 
     scheme: str
     seed: str = ""
     settings: Mapping[str, Json] = field(default_factory=dict)
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    evidence: Mapping[str, Tensor] = field(default_factory=dict)
 
     def bundle(self) -> Bundle:
         """Return the key as plain data and tensors."""
         data = {"scheme": self.scheme, "seed": self.seed, "settings": dict(self.settings)}
-        return Bundle(data, self.tensors)
+        late = {_EVIDENCE + name: tensor for name, tensor in self.evidence.items()}
+        return Bundle(data, {**self.tensors, **late})
 
     @classmethod
     def of(cls, bundle: Bundle) -> Key:
         """Read a key back."""
-        data = bundle.data
-        return cls(data["scheme"], data["seed"], data["settings"], bundle.tensors)
+        data, evidence = bundle.data, bundle.prefixed(_EVIDENCE.rstrip("/"))
+        own = {k: t for k, t in bundle.tensors.items() if not k.startswith(_EVIDENCE)}
+        return cls(data["scheme"], data["seed"], data["settings"], own, evidence)
+
+    def without_evidence(self) -> Key:
+        """Return the key as it was committed."""
+        return replace(self, evidence={})
 
     def commitment(self) -> str:
-        """Return the hash that is published: over everything in the key; the seed is the salt."""
-        return hashlib.sha256(b"arena key" + self.bundle().to_bytes()).hexdigest()
+        """Return the hash that is published: of the key without evidence; the seed is the salt."""
+        blob = self.without_evidence().bundle().to_bytes()
+        return hashlib.sha256(b"arena key" + blob).hexdigest()
 
 
 def fresh_seed(rng: Rng) -> str:

@@ -1,4 +1,4 @@
-"""The score of a round: design.md section 5, every formula in docs/protocol.md."""
+"""The score of a round; every formula is explained in docs/protocol.md."""
 
 from __future__ import annotations
 

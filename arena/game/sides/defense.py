@@ -14,6 +14,8 @@ from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import Output
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Player, Registry
 from arena.game.sides.projection import Projection
@@ -116,10 +118,15 @@ class OwnerTask:
 
 @dataclass(frozen=True)
 class Protected:
-    """The victim that is released, and the key that stays."""
+    """The victim that is released, the key that stays, and the wrappers that serve the victim.
+
+    The first wrapper is the innermost. Whoever asks meets the victim behind them; whoever is
+    granted weights has the bare model.
+    """
 
     model: Model
     key: Key
+    serving: tuple[Wrapper, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +173,19 @@ class Defense(Player):
             return Verdict.no_reference(str(error), *self.statistic)
         except (NotComparable, RuleViolation) as error:
             return Verdict.unreadable(str(error), *self.statistic)
+
+    def evidence(self, key: Key, log: QueryLog) -> Key:
+        """Return the key with what its owner finds in the log of its interface; here, nothing.
+
+        Called before every verification, and never shown the suspect. A scheme that overrides it
+        finds its mark in answers, so its interface is logged.
+        """
+        return key
+
+    @property
+    def reads_log(self) -> bool:
+        """Return whether `evidence` is the scheme's own: then its interface is logged."""
+        return type(self).evidence is not Defense.evidence
 
     def rederive(self, key: Key) -> Key | None:
         """Return the key that its revealed seed expands to; None where a key has no such form."""

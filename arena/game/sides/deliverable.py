@@ -2,89 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
-import torch
-import torch.nn.functional as F
-from pydantic import Field, TypeAdapter
-from torch import Tensor
-
-from arena.errors import InvalidDeliverable, ModelError
+from arena.errors import InvalidDeliverable, ModelError, RegistryError
 from arena.game.rules.keys import Key
+from arena.game.serving.wrapper import Wrapper, pack_wrappers, unpack_wrappers
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
-from arena.world.json_values import Frozen, Json
+from arena.world.json_values import Json
 from arena.world.models import Model, pack, unpack
-from arena.world.rng import Rng
-
-Answer = Callable[[Tensor], Tensor]
-"""Images (N, *input_shape) in [0, 1] -> probabilities (N, C)."""
-
-
-class InputNoise(Frozen):
-    """Adds fresh Gaussian noise to each query. Source: specs/attacks.md W6."""
-
-    kind: Literal["input-noise"] = "input-noise"
-    deviation: float = Field(0.03, ge=0)  # of pixel values in [0, 1]
-
-    def wrap(self, answer: Answer, rng: Rng) -> Answer:
-        """Return the wrapped interface."""
-        generator = rng.child("input-noise").torch()
-
-        def noisy(images: Tensor) -> Tensor:
-            noise = torch.randn(images.shape, generator=generator) * self.deviation
-            return answer((images + noise).clamp(0, 1))
-
-        return noisy
-
-
-class InputLevels(Frozen):
-    """Rounds each pixel to a few levels. Source: specs/attacks.md W6."""
-
-    kind: Literal["input-levels"] = "input-levels"
-    levels: int = Field(16, ge=2)
-
-    def wrap(self, answer: Answer, rng: Rng) -> Answer:
-        """Return the wrapped interface."""
-        top = self.levels - 1
-        return lambda images: answer((images * top).round() / top)
-
-
-class InputBlur(Frozen):
-    """Blurs each image with a 3x3 mean. Source: specs/attacks.md W6."""
-
-    kind: Literal["input-blur"] = "input-blur"
-
-    def wrap(self, answer: Answer, rng: Rng) -> Answer:
-        """Return the wrapped interface; rows of a table pass unchanged."""
-
-        def blurred(images: Tensor) -> Tensor:
-            return answer(F.avg_pool2d(images, 3, 1, 1) if images.dim() == 4 else images)
-
-        return blurred
-
-
-class OutputLabels(Frozen):
-    """Answers the class alone, as a one-hot row."""
-
-    kind: Literal["output-labels"] = "output-labels"
-
-    def wrap(self, answer: Answer, rng: Rng) -> Answer:
-        """Return the wrapped interface."""
-
-        def labels(images: Tensor) -> Tensor:
-            rows = answer(images)
-            return F.one_hot(rows.argmax(1), rows.shape[1]).to(rows.dtype)
-
-        return labels
-
-
-Wrapper = Annotated[
-    InputNoise | InputLevels | InputBlur | OutputLabels, Field(discriminator="kind")
-]
-_WRAPPERS: TypeAdapter[tuple[Wrapper, ...]] = TypeAdapter(tuple[Wrapper, ...])
 
 
 @dataclass(frozen=True)
@@ -102,25 +28,25 @@ class Claim:
 
 @dataclass(frozen=True)
 class Deliverable:
-    """A model behind wrappers, a claim, or both."""
+    """A model behind wrappers (the first is the innermost), a claim, or both."""
 
     model: Model | None = None
-    wrappers: tuple[Wrapper, ...] = ()
+    serving: tuple[Wrapper, ...] = ()
     claim: Claim | None = None
 
     def kinds(self) -> frozenset[str]:
         """Return which of model, api and claim this is."""
         kinds = set()
         if self.model is not None:
-            kinds.add("api" if self.wrappers else "model")
+            kinds.add("api" if self.serving else "model")
         if self.claim is not None:
             kinds.add("claim")
         return frozenset(kinds)
 
     def bundle(self) -> Bundle:
         """Return the deliverable as plain data and tensors."""
-        data: dict[str, Json] = {"wrappers": _WRAPPERS.dump_python(self.wrappers, mode="json")}
-        parts: dict[str, Bundle] = {}
+        data: dict[str, Json] = {}
+        parts = {"serving": pack_wrappers(self.serving)}
         if self.model is not None:
             parts["model"] = pack(self.model)
         if self.claim is not None:
@@ -137,7 +63,7 @@ class Deliverable:
         """Read a deliverable back; every check of a model file applies.
 
         Raises:
-            InvalidDeliverable: it holds no model that can be rebuilt.
+            InvalidDeliverable: it holds a model or wrappers that cannot be rebuilt.
         """
         parts = {
             name: Bundle(data, bundle.prefixed(name)) for name, data in bundle.data["parts"].items()
@@ -149,6 +75,7 @@ class Deliverable:
                 defense = PlayerSpec.model_validate(bundle.data["defense"])
                 claim = Claim(defense, Key.of(parts["key"]), earlier)
             model = unpack(parts["model"]) if "model" in parts else None
-        except ModelError as error:
+            serving = unpack_wrappers(parts["serving"])
+        except (ModelError, RegistryError) as error:
             raise InvalidDeliverable(str(error)) from error
-        return cls(model, _WRAPPERS.validate_python(bundle.data["wrappers"]), claim)
+        return cls(model, serving, claim)

@@ -12,15 +12,19 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from arena.errors import RuleViolation
+from arena.errors import PlayerError, RuleViolation
 from arena.game.rules.keys import PUBLICATION, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel, level
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.service import Service
+from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.deliverable import Deliverable
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
 from arena.world.models import Model, ModelCard, pack
+from arena.world.rng import Rng
 
 
 @dataclass
@@ -31,6 +35,9 @@ class Gatekeeper:
         grants: the threat model. victim: the released model. current: the thief's suspect, if any.
         data, pool, transfer: what is granted, or None. exposed: what is exposed of the key.
         base: the public model that the victim was made from, where it is known.
+        serving: the owner's wrappers, through which the victim answers; they never leave this side.
+        client: the randomness of the service that this thief gets. served: its state so far.
+        log: where calls are written down, for owners that read it.
         verifier: answers whether a suspect would be caught, for scenarios that grant calls of it.
     """
 
@@ -45,9 +52,16 @@ class Gatekeeper:
     transfer: Dataset | None = None
     exposed: Bundle = field(default_factory=Bundle)
     base: Model | None = None
+    serving: tuple[Wrapper, ...] = ()
+    client: Rng = field(default_factory=lambda: Rng(0))
+    served: Bundle | None = None
+    log: QueryLog | None = None
     verifier: Callable[[Deliverable], bool] | None = None
     _touched: bool = False  # the thief has seen something of the victim
     _exact: Model | None = None  # the victim in float64, made once
+
+    def __post_init__(self) -> None:
+        self.service = Service(self._bare, self.serving, self.client, self.served)
 
     def answer(self, request: str, given: Bundle) -> Bundle:
         """Answer one request.
@@ -107,7 +121,10 @@ class Gatekeeper:
         self.meters.charge(self._costs(marks[:n], bits))
         self.meters.remember(marks[:n])
         self._touched = True
-        return Bundle(tensors={"answers": self._answers(images[:n])})
+        answers = self._answers(images[:n])
+        if self.log is not None:
+            self.log.write(self.service.client, images[:n], answers)
+        return Bundle(tensors={"answers": answers})
 
     def _bits(self) -> float:
         """Return the information in one answer, in bits."""
@@ -142,10 +159,24 @@ class Gatekeeper:
         return max(n, 1)  # the charge for one image names the meter that is spent
 
     def _answers(self, images: Tensor) -> Tensor:
+        if not self.serving:
+            return shown(self._logits(images), self.grants)
+        try:
+            rows = self.service.answer(images)
+        except Exception as error:  # what an owner's wrapper says may hold its secret
+            raise PlayerError(
+                f"the owner's interface failed ({type(error).__name__}); nothing was answered"
+            ) from None
+        return shown(rows.clamp_min(torch.finfo(rows.dtype).tiny).log(), self.grants)
+
+    def _bare(self, images: Tensor) -> Tensor:
+        return self._logits(images).softmax(1)
+
+    def _logits(self, images: Tensor) -> Tensor:
         double, victim = self.grants.double, self.victim
         if double:
             self._exact = victim = self._exact or victim.copy().double()
-        return shown(self.compute.logits(victim, images, double=double), self.grants)
+        return self.compute.logits(victim, images, double=double)
 
     def _on_verify(self, given: Bundle) -> Bundle:
         self.meters.charge({"verifier_calls": 1})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import resource
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
@@ -98,6 +97,8 @@ def _error(plain: dict[str, Json] | Json) -> ArenaError:
 def _live(pipe: Connection, job: dict[str, Json], cell: Cell) -> None:
     """Be the player's process."""
     if cell.memory_mb is not None:
+        import resource  # not there on every system
+
         limit = cell.memory_mb << 20
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 

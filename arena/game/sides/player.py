@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from arena.errors import RegistryError, did_you_mean
+from arena.game.sides.plugins import load_players
 from arena.world.json_values import Frozen, Json
 
 
@@ -82,10 +83,10 @@ P = TypeVar("P", bound=Player)
 
 
 class Registry(Generic[P]):
-    """The players of one kind by name. Other people's packages join through an entry point."""
+    """The players of one kind by name. Other people's packages join through entry points."""
 
-    def __init__(self, kind: str, group: str) -> None:
-        self.kind, self._group = kind, group
+    def __init__(self, kind: str, *groups: str) -> None:
+        self.kind, self._groups = kind, groups
         self._classes: dict[str, type[P]] = {}
         self._found = False
 
@@ -113,8 +114,9 @@ class Registry(Generic[P]):
         """Return every registered class by name, sorted."""
         if not self._found:
             self._found = True
-            for entry in importlib.metadata.entry_points(group=self._group):
-                entry.load()
+            for group in self._groups:
+                for entry in importlib.metadata.entry_points(group=group):
+                    load_players(entry)
         return dict(sorted(self._classes.items()))
 
     def find(self, name: str) -> type[P]:

@@ -1,4 +1,4 @@
-"""Players from a person's own files: importing the file registers what it holds."""
+"""Where players come from: what ships, what other packages offer, and a person's own files."""
 
 from __future__ import annotations
 
@@ -7,10 +7,58 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
+from arena import DISTRIBUTION
 from arena.errors import RegistryError
+
+ROOT = Path(__file__).resolve().parents[3]
+"""The folder in which `arena` lies, and what ships beside it."""
+
+
+def load_players(entry: EntryPoint) -> None:
+    """Import the players that a distribution offers.
+
+    Raises:
+        RegistryError: they cannot be imported, or another package has the name of ours.
+    """
+    if entry.dist is not None and entry.dist.name == DISTRIBUTION:
+        import_shipped(entry.module)
+        return
+    try:
+        entry.load()
+    except Exception as error:  # a plugin can raise anything; it is named, not hidden
+        raise RegistryError(
+            f"the players of {entry.name} ({entry.value}) cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def import_shipped(name: str) -> ModuleType:
+    """Return a package that lies beside `arena`, whatever lies in front of it on sys.path.
+
+    A folder of a person's own with the same name does not hide it.
+
+    Raises:
+        RegistryError: the other one was imported before.
+    """
+    own = ROOT / name / "__init__.py"
+    known = sys.modules.get(name)
+    if known is None:
+        specification = PathFinder.find_spec(name, [str(ROOT)])
+        if specification is None:
+            raise RegistryError(f"expected the package {name} at {own}, found none; install again")
+        return _executed(specification)
+    found = getattr(known, "__file__", None) or next(iter(known.__path__), "nowhere")
+    if Path(found).resolve() != own:
+        raise RegistryError(
+            f"expected {name} to be the package that ships with {DISTRIBUTION}, found {found}, "
+            "which was imported before it; rename that folder"
+        )
+    return known
 
 
 def import_below(package: str, paths: Iterable[str]) -> None:
@@ -54,13 +102,27 @@ def _import(path: Path) -> ModuleType:
     specification = importlib.util.spec_from_file_location(path.stem, path)
     if specification is None or specification.loader is None:
         raise RegistryError(f"expected a Python file with players, found {path.name}")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[path.stem] = module  # dataclasses look their module up by name
     try:
-        specification.loader.exec_module(module)
+        return _executed(specification)
+    except SystemExit as error:
+        raise RegistryError(
+            f"{path.name} ended the program (sys.exit({error.code!r})) while it was imported; "
+            'put what is to run as a program under `if __name__ == "__main__":`'
+        ) from error
     except Exception as error:
-        del sys.modules[path.stem]
         raise RegistryError(
             f"{path.name} cannot be imported: {type(error).__name__}: {error}"
         ) from error
+
+
+def _executed(specification: ModuleSpec) -> ModuleType:
+    """Return the module that a specification describes; it stays imported only if it runs."""
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # dataclasses look their module up by name
+    try:
+        if specification.loader is not None:
+            specification.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[specification.name]
+        raise
     return module

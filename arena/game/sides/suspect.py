@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from arena.errors import NotComparable, RuleViolation
 from arena.game.rules.threat import Output, level
-from arena.game.sides.deliverable import Answer, Deliverable
+from arena.game.serving.service import Service
+from arena.game.serving.wrapper import Answer
+from arena.game.sides.deliverable import Deliverable
 from arena.world.compute import Compute
 from arena.world.models import Model
 from arena.world.rng import Rng
@@ -49,9 +50,7 @@ class Suspect:
         def plain(images: Tensor) -> Tensor:
             return compute.probabilities(model, images)
 
-        answer: Answer = plain
-        for i, wrapper in enumerate(deliverable.wrappers):
-            answer = wrapper.wrap(answer, rng.child("wrapper", i))
+        answer = Service(plain, deliverable.serving, rng).answer
         card = model.card
         return cls(answer, grants, card.input_shape, card.n_classes, compute, 0, model)
 
@@ -89,8 +88,7 @@ class Suspect:
                 f"{tuple(images.shape[1:])}"
             )
         self.n_queries += len(images)
-        floats = images.float() / 255 if images.dtype == torch.uint8 else images
-        return self.answer(floats)
+        return self.answer(images)
 
     def model(self) -> Model:
         """Return a copy of the suspect's model, in eval mode.

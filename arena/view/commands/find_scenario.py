@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from arena.errors import ScenarioError, did_you_mean
+from arena.game.sides.plugins import ROOT
 
 DEFAULT = "quickstart"
 
 
 def shipped() -> dict[str, Path]:
     """Return the scenarios that ship by name (`quickstart`, `lecture/x`), sorted."""
-    root = Path(str(files("scenarios")))
+    root = ROOT / "scenarios"  # not by its name: a folder of a person's own may have it
     paths = root.rglob("*.toml")
     named = {path.relative_to(root).with_suffix("").as_posix(): path for path in paths}
     return dict(sorted(named.items()))

@@ -12,61 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.errors import RegistryError, did_you_mean
-from arena.game.rules.threat import ThreatModel
-from arena.game.sides.attack import Attack, attacks
-from arena.game.sides.defense import Defense, defenses
-from arena.game.sides.player import Player
 from arena.view.commands.find_scenario import shipped
-from arena.world.data import known
-from arena.world.models import architectures
+from arena.view.commands.listing import Side, players
 
-_GIVEN = ThreatModel()
-
-
-def needs_in_words(needs: ThreatModel) -> str:
-    """Return the least that an attack must be granted, in words.
-
-    >>> needs_in_words(ThreatModel(output="weights", data=1, data_labels=True))
-    'weights, own labelled data'
-    """
-    words: list[str] = [] if needs.output == _GIVEN.output else [needs.output]
-    if needs.data:
-        words.append("own labelled data" if needs.data_labels else "own data")
-    words += [f"{kind} data" for kind in ("pool", "transfer") if getattr(needs, kind)]
-    flags = ("real_inputs", "double", "precommit")
-    words += [flag.replace("_", " ") for flag in flags if getattr(needs, flag)]
-    words += [f"knows {what}" for what in sorted(needs.knows)]
-    words += [f"delivers a {kind}" for kind in sorted(needs.deliverables - _GIVEN.deliverables)]
-    return ", ".join(words) or "nothing"
+_NEEDS = {"attackers": "needs", "defenders": "reads"}  # what a side's needs are called
 
 
-def dial_in_words(player: type[Player]) -> str:
-    """Return what the strength of a move turns, and over what range."""
-    dial = player.dial
-    return f"{dial.field}: {dial.low:g} to {dial.high:g}" if dial else ""
-
-
-def _attackers() -> Table:
-    table = _table("name", "what it does", "needs", "dial", "paper")
-    for name, player in attacks.classes().items():
-        _row(table, name, player.summary(), _needs(player), dial_in_words(player), player.paper)
+def _players(side: Side) -> Table:
+    table = _table("name", "what it does", _NEEDS[side], "dial", "paper")
+    for line in players(side):
+        _row(table, line.name, line.summary, line.needs, line.dial, line.paper)
     return table
-
-
-def _needs(player: type[Attack]) -> str:
-    return needs_in_words(player.needs)
-
-
-def _defenders() -> Table:
-    table = _table("name", "what it does", "reads", "dial", "paper")
-    for name, player in defenses.classes().items():
-        _row(table, name, player.summary(), _reads(player), dial_in_words(player), player.paper)
-    return table
-
-
-def _reads(player: type[Defense]) -> str:
-    task = f"; task: {', '.join(sorted(player.task_needs))}" if player.task_needs else ""
-    return f"{player.reads}{task}"
 
 
 def _scenarios() -> Table:
@@ -81,6 +37,8 @@ def _scenarios() -> Table:
 
 
 def _data() -> Table:
+    from arena.world.data import known  # with torch
+
     table = _table("name", "classes", "one example", "train", "test", "from")
     for info in known():
         shape = "x".join(str(size) for size in info.shape)
@@ -92,6 +50,8 @@ def _data() -> Table:
 
 
 def _models() -> Table:
+    from arena.world.models import architectures  # with torch
+
     table = _table("name", "what it is", "arguments and defaults")
     for name, info in architectures().items():
         arguments = ", ".join(f"{key} = {value!r}" for key, value in info.defaults.items())
@@ -102,8 +62,8 @@ def _models() -> Table:
 
 _LISTS: Mapping[str, Callable[[], Table]] = MappingProxyType(
     {
-        "attackers": _attackers,
-        "defenders": _defenders,
+        "attackers": lambda: _players("attackers"),
+        "defenders": lambda: _players("defenders"),
         "scenarios": _scenarios,
         "data": _data,
         "models": _models,

@@ -16,8 +16,8 @@ from arena.runs.scenario import Scenario, read_scenario
 from arena.runs.store import Store
 from arena.view.commands.find_scenario import find_scenario
 from arena.view.commands.overrides import parse_changes
+from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
-from arena.world.data.local_copies import user_cache
 from arena.world.json_values import Json
 
 
@@ -105,9 +105,3 @@ def _n_jobs(compute: Compute) -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def cache_folder() -> Path:
-    """Return where decoded data are kept: $ARENA_CACHE, or the user's cache folder."""
-    named = os.environ.get("ARENA_CACHE")
-    return Path(named).expanduser() if named else user_cache()

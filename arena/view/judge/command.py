@@ -19,10 +19,10 @@ from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import Access, Findings, Trial
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
-from arena.view.commands.run_options import cache_folder
 from arena.view.judge.files import document, save, set_aside
 from arena.view.judge.page import REPORT, show
 from arena.view.progress.judge_progress import choose_stages
+from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import Form

@@ -64,9 +64,3 @@ def read_copy(path: Path, name: str, n_classes: int, shape: tuple[int, ...]) -> 
             f"in {path.name}; load it as archive:PATH or folder:PATH instead"
         )
     return content
-
-
-def user_cache() -> Path:
-    """Return the folder for what this user has downloaded."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "copyright-arena"

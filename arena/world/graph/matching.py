@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import scipy  # its parts load when they are first used
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from arena.errors import NotComparable
@@ -127,7 +127,9 @@ def match(theirs: Portrait, ours: Portrait, signed: bool) -> Match:
     negative = (likeness < 0) & torch.tensor(signed)
     signs = torch.where(negative, -1.0, 1.0).double()
     score = (correlation + cosine) * signs
-    rows, columns = map(torch.as_tensor, linear_sum_assignment(score.numpy(), maximize=True))
+    rows, columns = map(
+        torch.as_tensor, scipy.optimize.linear_sum_assignment(score.numpy(), maximize=True)
+    )
 
     def paired(values: Tensor, default: float) -> Tensor:
         chosen = values.new_full((len(ours.rows),), default)

@@ -1,4 +1,4 @@
-"""Models: a registry of architectures, classifiers with cards, and files that run no code."""
+"""Models: a registry of architectures, models with cards, and files that run no code."""
 
 from arena.world.models.card import ModelCard
 from arena.world.models.files import load_model, load_state_dict_file, pack, save_model, unpack

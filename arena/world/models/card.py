@@ -7,37 +7,50 @@ import math
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from arena.errors import ModelError
+from arena.errors import ModelError, RegistryError
 from arena.world.json_values import Frozen, Json, canonical
+from arena.world.kinds.registry import find
 
-_MAX_CLASSES = 2**16
 _MAX_INPUT = 2**26  # numbers in one input
 _MAX_AXES = 8
+_OF_SOME_KINDS = ("n_classes", "output_shape", "mean", "std", "vocabulary")
 
 
 class ModelCard(Frozen):
-    """Architecture, its arguments, classes, input shape and normalisation of one model.
+    """Architecture, its arguments, and the form of what goes into a model and comes out of it.
 
     Attributes:
+        kind: what the model does; it says which of the other fields there are.
         architecture: name in the registry, or `torchvision:<name>`.
         arguments: keyword arguments of the architecture.
-        n_classes: number of logits, at least 2.
-        input_shape: (C, H, W) of an image, (D,) of a row of a table.
+        input_shape: (C, H, W) of an image, (D,) of a row of a table or a latent, (T,) of a text of
+            at most T tokens.
+        n_classes: number of logits of a classifier, at least 2.
+        output_shape: of what a generator makes of one latent.
         mean: subtracted from the input: one value, or one for each channel (image) or column.
         std: divides the input afterwards; as many values as `mean`.
+        vocabulary: number of tokens that a model of language tells apart.
         resized: layers may differ in width or kernel size from the architecture's.
 
     Raises:
-        ModelError: a value is out of its range.
+        ModelError: a value is out of its range, or the kind is unknown.
     """
 
+    kind: str = "classifier"
     architecture: str
     arguments: dict[str, Json] = Field(default_factory=dict)
-    n_classes: int
     input_shape: tuple[int, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    n_classes: int = 0
+    output_shape: tuple[int, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    vocabulary: int = 0
     resized: bool = False
+
+    def plain(self) -> dict[str, Json]:
+        """Return the fields as JSON values, without those that this kind of model has not."""
+        fields = super().plain()
+        return {key: v for key, v in fields.items() if v or key not in _OF_SOME_KINDS}
 
     @property
     def title(self) -> str:
@@ -85,12 +98,7 @@ class ModelCard(Frozen):
         if not 1 <= len(shape) <= _MAX_AXES or min(shape) < 1 or math.prod(shape) > _MAX_INPUT:
             limits = f"1 to {_MAX_AXES} sizes from 1 up, with a product of at most {_MAX_INPUT:,}"
             return [f"input_shape holds {limits}, found {shape}"]
-        problems = []
-        if not 2 <= self.n_classes <= _MAX_CLASSES:
-            problems.append(f"n_classes lies in [2, {_MAX_CLASSES:,}], found {self.n_classes}")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) not in (1, shape[0]) or not all(map(math.isfinite, values)):
-                problems.append(f"{name} holds 1 or {shape[0]} finite numbers, found {values}")
-        if any(value <= 0 for value in self.std):
-            problems.append(f"std is above 0, found {self.std}")
-        return problems
+        try:
+            return find(self.kind).problems(self)
+        except RegistryError as error:
+            return [str(error)]

@@ -1,49 +1,33 @@
-"""Classifiers: a card, the normalisation that it names, and the body that the registry builds."""
+"""Models: a card, what its kind does to the input first, and the body that the registry builds."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from arena.errors import ModelError
 from arena.world.json_values import canonical
+from arena.world.kinds.kind import Kind
+from arena.world.kinds.registry import find
 from arena.world.models.card import ModelCard
-from arena.world.models.nets.blocks import logits_shape
-from arena.world.models.registry import make_body
+from arena.world.models.registry import kind_of, make_body
 from arena.world.models.resize import resize
 from arena.world.models.tensors import check_match, check_plain
 from arena.world.rng import Rng
 
-__all__ = ["Model", "ModelCard", "Normalise", "build", "restore"]
+__all__ = ["Model", "ModelCard", "build", "drawn", "restore"]
 
-_BODY = "body."  # prefix of every name in a classifier's state dict
+_BODY = "body."  # prefix of every name in a model's state dict
 _ONE_BUILD = threading.Lock()
 
 
-class Normalise(nn.Module):
-    """`(x - mean) / std`; the constants come from the card and are not in the state dict."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, card: ModelCard) -> None:
-        super().__init__()
-        ones = [1] * (len(card.input_shape) - 1)
-        self.register_buffer("mean", torch.tensor(card.mean).view(-1, *ones), persistent=False)
-        self.register_buffer("std", torch.tensor(card.std).view(-1, *ones), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised input, (B, *input_shape)."""
-        return (x - self.mean) / self.std
-
-
 class Model(nn.Module):
-    """A network from inputs in [0, 1] to logits, and the card to build it again.
+    """A network and the card to build it again; its kind says what goes in and comes out.
 
     `build` and `restore` return it on the CPU, in evaluation mode.
     """
@@ -51,13 +35,18 @@ class Model(nn.Module):
     def __init__(self, card: ModelCard, body: nn.Module) -> None:
         super().__init__()
         self.card = card
-        self.normalise = Normalise(card)
+        self.normalise = self.kind.preparation(card)
         self.body = body
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits, (B, n_classes), of inputs in [0, 1], (B, *input_shape)."""
-        logits: Tensor = self.body(self.normalise(x))  # (B, n_classes)
-        return logits
+        """Return the output, (B, *output shape of the kind), for inputs (B, *input_shape)."""
+        output: Tensor = self.body(self.normalise(x))
+        return output
+
+    @property
+    def kind(self) -> Kind:
+        """What the model does."""
+        return find(self.card.kind)
 
     @property
     def n_parameters(self) -> int:
@@ -86,7 +75,7 @@ def build(card: ModelCard, rng: Rng) -> Model:
     """
     if card.resized:
         raise ModelError("a resized model is rebuilt from its tensors; use restore, not build")
-    return Model(card, _drawn_body(card, rng)).eval()
+    return Model(card, drawn(lambda: _body(card), rng)).eval()
 
 
 def restore(card: ModelCard, tensors: Mapping[str, Tensor]) -> Model:
@@ -118,22 +107,29 @@ def restore(card: ModelCard, tensors: Mapping[str, Tensor]) -> Model:
 
 
 def _body(card: ModelCard) -> nn.Module:
+    found = kind_of(card.architecture)
+    if found != card.kind:
+        raise ModelError(
+            f"expected an architecture of the kind {card.kind}, found {card.architecture}, which "
+            f"is one of the kind {found}; change the architecture"
+        )
     try:
-        return make_body(card.architecture, card.arguments, card.input_shape, card.n_classes)
+        sizes = find(card.kind).sizes(card)
+        return make_body(card.architecture, card.arguments, *sizes)
     except (RuntimeError, TypeError) as error:  # torch's words for a width beyond memory
         reason = str(error).partition("\n")[0]
         raise ModelError(f"{card.title} cannot be built ({reason}); check its arguments") from error
 
 
-def _drawn_body(card: ModelCard, rng: Rng) -> nn.Module:
-    """Return the body with weights that torch's constructors draw from the stream `rng`.
+def drawn(make: Callable[[], nn.Module], rng: Rng) -> nn.Module:
+    """Return a network with weights that torch's constructors draw from the stream `rng`.
 
     Layers initialise themselves from torch's global generator and take no other, so this is the
     one place that seeds it, and puts it back; the lock keeps two threads from building at once.
     """
     with _ONE_BUILD, torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(rng.integer())
-        return _body(card)
+        return make()
 
 
 def _skeleton(card: ModelCard) -> nn.Module:
@@ -150,17 +146,19 @@ def _skeleton(card: ModelCard) -> nn.Module:
     except ModelError as error:
         if "meta tensor" not in str(error):  # torch's words for reading a number that is not there
             raise
-    return _drawn_body(card, Rng(0))  # all that is drawn is replaced by the caller's tensors
+    return drawn(lambda: _body(card), Rng(0))  # the caller's tensors replace all that is drawn
 
 
+@torch.no_grad()
 def _check_fit(model: Model) -> None:
     """Refuse resized layers that do not fit together."""
-    card = model.card
+    card, kind = model.card, model.kind
+    expected = (1, *kind.output_shape(card))
     try:
-        found = logits_shape(model, card.input_shape)
+        found = tuple(model.eval()(kind.blank(card)).shape)
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the layers of the resized {card.title} do not fit ({error})") from error
-    if found != (1, card.n_classes):
+    if found != expected:
         raise ModelError(
-            f"the resized {card.title} should return (1, {card.n_classes}) logits, found {found}"
+            f"the resized {card.title} should return {expected} outputs, found {found}"
         )

@@ -15,7 +15,10 @@ from arena.world.json_values import Json
 from arena.world.rng import Rng
 
 Builder = Callable[..., nn.Module]
-"""`builder(shape, n_classes, *, keyword=default, ...)`: normalised input -> logits."""
+"""`builder(*sizes, *, keyword=default, ...)`: the network; its kind says which sizes there are.
+
+Those of classifiers take `(shape, n_classes)`: from the normalised input to logits.
+"""
 
 Fit = Callable[[nn.Module, Tensor, Tensor, Rng], None]
 """`fit(body, inputs (N, *shape), targets (N, C), rng)`: learns in place, without gradients.
@@ -26,6 +29,7 @@ The inputs are normalised floats, the targets are rows that sum to one.
 _B = TypeVar("_B", bound=Builder)
 _BUILDERS: dict[str, Builder] = {}
 _FITS: dict[str, Fit] = {}
+_KINDS: dict[str, str] = {}
 _FAMILIES: dict[str, Callable[[str], Builder]] = {}
 
 
@@ -36,14 +40,17 @@ class ArchitectureInfo:
     name: str
     summary: str
     defaults: Mapping[str, Json]
+    kind: str = "classifier"
 
 
-def architecture(name: str, *, fit: Fit | None = None) -> Callable[[_B], _B]:
+def architecture(
+    name: str, *, kind: str = "classifier", fit: Fit | None = None
+) -> Callable[[_B], _B]:
     """Register the decorated builder; the first line of its docstring is its summary.
 
     A builder is `def lenet5(shape, n_classes, *, norm="none") -> nn.Module`. The defaults of its
-    keyword arguments say which type each argument has. `fit` is how a network learns that has no
-    gradients to follow.
+    keyword arguments say which type each argument has. `kind` is what its models do. `fit` is how a
+    network learns that has no gradients to follow.
 
     Raises:
         RegistryError: the name is taken.
@@ -53,6 +60,7 @@ def architecture(name: str, *, fit: Fit | None = None) -> Callable[[_B], _B]:
         if name in _BUILDERS:
             raise RegistryError(f"the architecture {name!r} is registered twice; rename one")
         _BUILDERS[name] = builder
+        _KINDS[name] = kind
         if fit is not None:
             _FITS[name] = fit
         return builder
@@ -83,6 +91,20 @@ def fit_of(name: str) -> Fit | None:
     return _FITS.get(name)
 
 
+def kind_of(name: str) -> str:
+    """Return what models of that architecture do; those of a family are classifiers."""
+    return _KINDS.get(name, "classifier")
+
+
+def defaults_of(name: str) -> Mapping[str, Json]:
+    """Return the keyword arguments of an architecture with their defaults.
+
+    Raises:
+        ModelError: there is none of that name.
+    """
+    return _defaults(_find(name))
+
+
 def architectures() -> Mapping[str, ArchitectureInfo]:
     """Return what is known of every registered architecture, by name in alphabetical order.
 
@@ -90,25 +112,28 @@ def architectures() -> Mapping[str, ArchitectureInfo]:
     """
     return MappingProxyType(
         {
-            name: ArchitectureInfo(name, _summary(builder), _defaults(builder))
+            name: ArchitectureInfo(name, _summary(builder), _defaults(builder), _KINDS[name])
             for name, builder in sorted(_BUILDERS.items())
         }
     )
 
 
-def make_body(
-    name: str, arguments: Mapping[str, Json], shape: tuple[int, ...], n_classes: int
-) -> nn.Module:
-    """Build the network of that name for inputs of `shape`, on the current default device.
+def make_body(name: str, arguments: Mapping[str, Json], *sizes: object) -> nn.Module:
+    """Build the network of that name for what goes in and out, on the current default device.
+
+    Args:
+        name: of the architecture.
+        arguments: its keyword arguments.
+        sizes: what its kind builds from: (input_shape, n_classes) of a classifier.
 
     Raises:
-        ModelError: the name, an argument or the shape is not one that the architecture takes.
+        ModelError: the name, an argument or a size is not one that the architecture takes.
     """
     builder = _find(name)
     problems = _argument_problems(arguments, _defaults(builder))
     if problems:
         raise ModelError(f"{name} cannot be built: " + "; ".join(problems))
-    return builder(shape, n_classes, **arguments)
+    return builder(*sizes, **arguments)
 
 
 def _find(name: str) -> Builder:

@@ -8,24 +8,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from arena.errors import ArenaError
 from arena.world import layers
 from arena.world.compute import Compute, captured
+from arena.world.kinds import Objective
 from arena.world.models import Model
 from arena.world.models.registry import fit_of
 from arena.world.rng import Rng
 from arena.world.training.augment import augmented
 from arena.world.training.gradient_free import fit_whole
 from arena.world.training.hooks import Free, Hook, Meter, Progress, StepView
-from arena.world.training.recipe import Examples, Recipe, soft
+from arena.world.training.recipe import Examples, Recipe
 
 
 @dataclass
 class History:
-    """What happened: mean loss an epoch, validation accuracy an epoch, steps made."""
+    """What happened: mean loss an epoch, validation figure an epoch, steps made."""
 
     losses: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
@@ -105,7 +105,13 @@ class _Run:
         for i, hook in enumerate(hooks):
             hook.start(model, rng.child("hook", i), self.compute.device)
         self.parameters = _trained(model, recipe)
-        self.optimiser = make_optimiser(self.parameters, recipe)
+        self.objectives = model.kind.objectives(
+            model, self.parameters, recipe, rng.child("objectives"), self.compute
+        )
+        self.optimisers = [
+            make_optimiser(objective.parameters, recipe, objective.betas)
+            for objective in self.objectives
+        ]
         self.layers = sorted({name for hook in hooks for name in hook.layers})
         self.per_epoch = max(1, math.ceil(len(self.own) / recipe.batch))
         self.n_steps = recipe.epochs * self.per_epoch if recipe.steps is None else recipe.steps
@@ -139,36 +145,54 @@ class _Run:
 
     def _step(self, batch: Examples) -> Tensor:
         view = self._view(batch)
-        n = len(view.images)
-        self.trainer.meter.charge({"steps": 1, "images_forward": n, "images_backward": n})
+        self.trainer.meter.charge(self._costs(len(view.inputs)))
         factor = learning_rate_factor(self.recipe, view.step, self.n_steps, self.per_epoch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.lr * factor
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.recipe.lr * factor
+        *opponents, own = zip(self.objectives, self.optimisers, strict=True)
+        own[1].zero_grad(set_to_none=True)
         with captured(self.model, self.layers) as seen, self.compute.autocast():
-            view.logits = self.model(view.images)
+            view.outputs = self.model(view.inputs)
             view.activations = seen
-            loss = _loss(view.logits.float(), view.targets, self.recipe)
+            for objective, optimiser in opponents:
+                self._learn(objective, optimiser, view)
+            loss = own[0].loss(view)
             for extra in (hook.loss(view) for hook in self.hooks):
                 loss = loss if extra is None else loss + extra
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._each("before_step", view)
         if self.recipe.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
-        self.optimiser.step()
+        own[1].step()
         self._each("after_step", view)
         self.history.n_steps += 1
         self.trainer.progress(self.history.n_steps, self.n_steps)
         return loss.detach()
 
+    def _learn(
+        self, objective: Objective, optimiser: torch.optim.Optimizer, view: StepView
+    ) -> None:
+        """Let an opponent of the model make its step."""
+        optimiser.zero_grad(set_to_none=True)
+        objective.loss(view).backward()
+        optimiser.step()
+
+    def _costs(self, n: int) -> dict[str, int]:
+        passes = sum(objective.passes for objective in self.objectives)
+        seen = {"images_forward": n * passes, "images_backward": n * passes}
+        return {"steps": len(self.objectives), **seen}
+
     def _view(self, batch: Examples) -> StepView:
-        step = self.history.n_steps
-        images = self.compute.images(batch.images)
-        batch = Examples(augmented(images, self.recipe.augment, self.generator), batch.targets)
+        step, kind = self.history.n_steps, self.model.kind
+        images = self.compute.inputs(self.model, batch.images)
+        images = augmented(images, self.recipe.augment, self.generator)
+        batch = kind.batch(Examples(images, batch.targets), self.model.card, self.generator)
         n_own = len(batch)
         for extra in (hook.examples(step) for hook in self.hooks):
             if extra is not None:
-                batch = batch.joined(Examples(self.compute.images(extra.images), extra.targets))
+                inputs = self.compute.inputs(self.model, extra.images)
+                batch = batch.joined(Examples(inputs, extra.targets))
         empty = batch.images.new_zeros(0)
         return StepView(self.model, step, self.n_steps, batch.images, batch.targets, empty, n_own)
 
@@ -181,10 +205,8 @@ class _Run:
             return True
         if self.held_out is None or not self.recipe.patience:
             return False
-        targets = self.held_out.targets
-        classes = targets if targets.dim() == 1 else targets.argmax(1)
         scores = self.history.validation
-        scores.append(self.compute.accuracy(self.model, self.held_out.images, classes))
+        scores.append(self.model.kind.validate(self.model, self.held_out, self.compute))
         return len(scores) - 1 - scores.index(max(scores)) >= self.recipe.patience
 
 
@@ -200,8 +222,7 @@ def _trained(model: Model, recipe: Recipe) -> list[nn.Parameter]:
     if recipe.train == "all":
         chosen = list(model.parameters())
     else:
-        shape = model.card.input_shape
-        names = (layers.head(model, shape),) if recipe.train == "last" else recipe.train
+        names = (model.kind.head(model),) if recipe.train == "last" else recipe.train
         modules = dict(model.named_modules())
         unknown = [name for name in names if name not in modules]
         if unknown:
@@ -229,11 +250,13 @@ def _train_mode(model: nn.Module, recipe: Recipe) -> None:
                 module.eval()
 
 
-def make_optimiser(parameters: Sequence[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the recipe's optimiser for some parameters."""
+def make_optimiser(
+    parameters: Sequence[Tensor], recipe: Recipe, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.Optimizer:
+    """Return the recipe's optimiser for some parameters; `betas` are those of Adam's moments."""
     lr, decay = recipe.lr, recipe.weight_decay
     if recipe.optimiser == "adam":
-        return torch.optim.Adam(parameters, lr=lr, weight_decay=decay, fused=True)
+        return torch.optim.Adam(parameters, lr=lr, betas=betas, weight_decay=decay, fused=True)
     if recipe.optimiser == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=lr, weight_decay=decay, foreach=True)
     nesterov = recipe.nesterov and recipe.momentum > 0
@@ -253,15 +276,3 @@ def learning_rate_factor(recipe: Recipe, step: int, n_steps: int, per_epoch: int
     if recipe.schedule == "exponential":
         return recipe.gamma ** (step // per_epoch)
     return 1.0
-
-
-def _loss(logits: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
-    if recipe.loss == "distillation":
-        t = recipe.temperature
-        wanted = (targets / t).log_softmax(1)
-        given = (logits / t).log_softmax(1)
-        return t * t * F.kl_div(given, wanted, reduction="batchmean", log_target=True)
-    if targets.dim() == 1:
-        return F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
-    smoothed = soft(targets, logits.shape[1])
-    return F.cross_entropy(logits, smoothed, label_smoothing=recipe.label_smoothing)

@@ -37,6 +37,6 @@ def fit_whole(
     with torch.no_grad():
         inputs = model.normalise(Compute().images(examples.images))
         targets = soft(examples.targets.cpu(), model.card.n_classes)
-        if recipe.loss == "distillation":  # its targets are logits
+        if model.kind.loss_name(recipe) == "distillation":  # its targets are logits
             targets = (targets / recipe.temperature).softmax(1)
         fit(model.body, inputs, targets, rng)

@@ -37,9 +37,9 @@ class StepView:
     model: nn.Module
     step: int
     n_steps: int
-    images: Tensor  # (B, *input_shape), floats, with the hooks' extra examples at the end
+    inputs: Tensor  # (B, *input_shape), with the hooks' extra examples at the end
     targets: Tensor
-    logits: Tensor  # (B, C)
+    outputs: Tensor  # what the model returned for `inputs`, (B, ...)
     n_own: int  # the first `n_own` rows are the trainer's own examples
     activations: Mapping[str, Tensor] = field(default_factory=dict)
 

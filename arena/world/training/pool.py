@@ -109,13 +109,15 @@ class _Pool:
 
 
 def _check(models: Sequence[Model], recipe: Recipe) -> None:
+    if models[0].card.kind != "classifier":
+        raise ArenaError(f"expected a pool of classifiers, found {models[0].card.title}")
     if len({model.card.model_dump_json() for model in models}) != 1:
         raise ArenaError("expected a pool of models with one card, found several; train them apart")
     if recipe.clip is not None or recipe.patience or recipe.train != "all":
         raise ArenaError(
             "a pool is trained whole, without clipping or early stop; train them apart"
         )
-    if recipe.loss != "cross-entropy" or recipe.batch_norm != "train":
+    if models[0].kind.loss_name(recipe) != "cross-entropy" or recipe.batch_norm != "train":
         raise ArenaError(
             "a pool is trained with cross-entropy and live BatchNorm; train them apart"
         )

@@ -43,7 +43,7 @@ class Recipe(Frozen):
     steps: int | None = Field(None, ge=0)  # replaces `epochs` when given
     batch: int = Field(64, ge=1)
     augment: Augment = Augment()
-    loss: Literal["cross-entropy", "distillation"] = "cross-entropy"
+    loss: str = ""  # one of the model's kind; "" is the usual one
     temperature: float = Field(1.0, gt=0)  # of "distillation", whose targets are logits
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     train: Literal["all", "last"] | tuple[str, ...] = "all"

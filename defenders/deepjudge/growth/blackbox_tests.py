@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
-import torchattacks
 from torch import Tensor, nn
 
 from arena.world.json_values import Frozen
 from arena.world.rng import Rng
+
+if TYPE_CHECKING:
+    import torchattacks
 
 Method = Literal["fgsm", "pgd", "cw"]
 Steps = Literal["scaled", "projected", "repository"]
@@ -82,6 +84,8 @@ def _begin(images: Tensor, how: Generator) -> tuple[Tensor]:
 
 def _attack(view: nn.Module, labels: Tensor, how: Generator) -> torchattacks.attack.Attack:
     """Return the toolbox's attack. A ball that n steps cannot leave is a PGD without projection."""
+    import torchattacks  # seconds, for the statistics that some of its attacks draw from
+
     if how.method == "fgsm":
         return torchattacks.FGSM(view, eps=how.eps)
     if how.method == "cw":

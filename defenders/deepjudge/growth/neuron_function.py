@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from arena.errors import NotComparable
 from arena.world.compute import Compute
+from arena.world.kinds.classifier import normalisation
 from arena.world.models import Model
 from defenders.deepjudge.growth.batch_last_conv import Stage
 from defenders.deepjudge.growth.fusible import stages_to
@@ -39,7 +40,8 @@ def path_to(model: Model, layer: str, compute: Compute) -> Path:
         raise NotComparable(f"expected a layer {layer!r}, found none; try one of {known}")
     stages = stages_to(model, layer) if compute.device == "cpu" else []
     if stages:
-        return ChainPath(model.normalise.mean, model.normalise.std, tuple(stages))
+        first = normalisation(model)
+        return ChainPath(first.mean, first.std, tuple(stages))
     return WholePath(compute.frozen(Below(model, layer)))
 
 

@@ -1,6 +1,6 @@
 """Who wins which dispute: claims of every kind heard under every standard of proof.
 
-The rows are those of the scenario `ambiguity`; specs/attacks.md A7 says what was expected, and each
+The rows are those of the scenario `ambiguity`; docs/protocol.md says what was expected, and each
 row's comment where the played dispute says otherwise.
 """
 
@@ -121,44 +121,44 @@ FC1: Json = {"name": "uchida", "settings": {"layer": "body.fc1"}}
 
 DISPUTES: list[tuple[str, PlayerSpec, PlayerSpec, ThreatModel, set[Protocol]]] = [
     (
-        "A1 a",
+        "forged key, flip",
         UCHIDA,
         forge(UCHIDA.plain(), "flip", keeps_seed=True),
         CLAIMANT,
         UNDATED - {"seeded"},
     ),
     (
-        "A1 b",
+        "forged key, nearest",
         UCHIDA,
         forge(UCHIDA.plain(), "nearest", keeps_seed=True),
         CLAIMANT,
         UNDATED - {"seeded"},
     ),
     # RIGA's extractor is trained: its seed gives the bits, and the rows are free to forge
-    ("A1 a, RIGA", UCHIDA, forge(RIGA, "flip", keeps_seed=True), CLAIMANT, UNDATED),
+    ("forged key, flip, RIGA", UCHIDA, forge(RIGA, "flip", keeps_seed=True), CLAIMANT, UNDATED),
     # class means of all models are alike, so null models tell on a forged DeepSigns key
     (
-        "A1 a, DeepSigns",
+        "forged key, DeepSigns",
         UCHIDA,
         forge(DEEPSIGNS, "flip", keeps_seed=True),
         CLAIMANT,
         UNDATED - {"seeded", "nulls"},
     ),
-    ("A6, other layer", UCHIDA, spec("overwrite", scheme=FC1), OVERWRITING, UNDATED),
-    ("A6, commit then buy", UCHIDA, spec("commit-then-buy"), BUYING, UNDATED | {"timestamp"}),
+    ("overwritten, other layer", UCHIDA, spec("overwrite", scheme=FC1), OVERWRITING, UNDATED),
+    ("commit then buy", UCHIDA, spec("commit-then-buy"), BUYING, UNDATED | {"timestamp"}),
     # a model of the thief's own that bears the key satisfies the binding; only lineage finds it out
     (
-        "A6, bound to a decoy",
+        "bound to a decoy",
         UCHIDA,
         spec("commit-then-buy", decoy=True),
         BUYING,
         UNDATED | {"timestamp", "bound"},
     ),
-    ("A6, second owner", TUNED, spec("second-owner"), OTHER_OWNER, set()),
+    ("second owner", TUNED, spec("second-owner"), OTHER_OWNER, set()),
     # a fingerprint of a model tuned from the base is nearly the base's own; lineage alone sees that
     # two tunings are further from each other than either is from the base
     (
-        "A6, second owner's fingerprint",
+        "second owner's fingerprint",
         TUNED,
         spec("second-owner", scheme=IPGUARD),
         OTHER_OWNER,
@@ -166,7 +166,7 @@ DISPUTES: list[tuple[str, PlayerSpec, PlayerSpec, ThreatModel, set[Protocol]]] =
     ),
     # and where the first owner released the base itself, nothing at all tells the two apart
     (
-        "A6, second owner's fingerprint of the base",
+        "second owner's fingerprint of the base",
         PlayerSpec.model_validate(IPGUARD),
         spec("second-owner", scheme=IPGUARD),
         OTHER_OWNER,
@@ -174,14 +174,14 @@ DISPUTES: list[tuple[str, PlayerSpec, PlayerSpec, ThreatModel, set[Protocol]]] =
     ),
     # a seed leaves model, settings and negatives to the claimant, so it stops no false fingerprint
     (
-        "A3, fingerprint",
+        "early fingerprint",
         UCHIDA,
         spec("false-fingerprint", scheme=FAR),
         EARLY,
         {"none", "prf-labels", "timestamp", "seeded", "bound"},
     ),
     (
-        "A3, tests",
+        "early tests",
         UCHIDA,
         spec("false-fingerprint", scheme=TESTS),
         EARLY,

@@ -161,7 +161,7 @@ def test_of_the_two_only_the_least_change_shows_in_the_scores(thief: Thief) -> N
     """
     found = {}
     for algorithm in ("flip", "nearest"):
-        attack = ForgeKey(scheme=UCHIDA, algorithm=algorithm)  # type: ignore[arg-type]
+        attack = ForgeKey(scheme=UCHIDA, algorithm=algorithm)
         forged = projected(thief(GRANTS), attack)
         sizes = forged.scores.abs().flatten() / forged.features.norm()
         found[algorithm] = stats.kstest(sizes.numpy(), "halfnorm").pvalue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 import torch
@@ -90,7 +91,8 @@ class Board:
         return self._victims[name]
 
     def forged(self, name: str, attack: ForgePassport) -> Forgery:
-        attack = replace(attack, scheme=SCHEMES[name].name, commits=True)
+        changes: dict[str, Any] = {"scheme": SCHEMES[name].name, "commits": True}
+        attack = replace(attack, **changes)
         if repr(attack) not in self._forged:
             self._forged[repr(attack)] = self._forge(name, attack)
         return self._forged[repr(attack)]

@@ -1,4 +1,4 @@
-"""Whole games on the digits: what issue 2 says that they must show."""
+"""Whole games on the digits: who wins under which standard of proof."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def test_the_ruling_says_why(table: Table, move: PlayerSpec, reasons: list[str])
 
 
 SHARP = spec("forge-triggers", images="adversarial", eps=0.25)
-PROTOCOLS: list[tuple[Protocol, str, PlayerSpec, bool]] = [  # specs/attacks.md A7
+PROTOCOLS: list[tuple[Protocol, str, PlayerSpec, bool]] = [  # docs/protocol.md
     ("timestamp", "uchida", spec("forge-key", commits=True), False),
     ("seeded", "uchida", spec("forge-key", keeps_seed=True), False),
     ("nulls", "uchida", spec("forge-key"), True),

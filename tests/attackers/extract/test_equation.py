@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -164,7 +166,7 @@ def test_queries_are_counted_in_unknown_weights(thief: Thief, alpha: float, n: i
 
 
 def test_the_start_with_the_lowest_loss_is_delivered(thief: Thief, perceptron: Model) -> None:
-    settings = {"alpha": 1.0, "hidden": (5,), "epochs": 20}
+    settings: dict[str, Any] = {"alpha": 1.0, "hidden": (5,), "epochs": 20}
     found = []
     for starts in (1, 4):
         world = world_of(thief, ThreatModel(output="probabilities"), perceptron)
@@ -173,6 +175,6 @@ def test_the_start_with_the_lowest_loss_is_delivered(thief: Thief, perceptron: M
 
 
 @pytest.mark.parametrize("fields", [{"starts": 0}, {"epochs": 0}])
-def test_there_is_a_start_and_an_epoch(fields: dict[str, int]) -> None:
+def test_there_is_a_start_and_an_epoch(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected 1 or more starts and epochs"):
         EquationMlp(**fields)

@@ -40,7 +40,7 @@ def test_each_round_doubles_what_is_known(thief: Thief, rounds: int, n_queries: 
 
 
 def test_a_reservoir_bounds_the_growth(thief: Thief) -> None:
-    """q = n_0 * 2^sigma + kappa * (growths - sigma), specs/attacks.md E4."""
+    """q = n_0 * 2^sigma + kappa * (growths - sigma): Papernot et al., AsiaCCS 2017."""
     world = thief(LABELS)
     world.play(replace(SMALL, rounds=6, reservoir=7, reservoir_after=3))
     assert world.spent("images_queried") == 10 * 2**3 + 7 * 2

@@ -72,17 +72,17 @@ def draws() -> tuple[float, float]:
 def test_lent_generators_follow_the_stream_and_are_put_back() -> None:
     with lent(Rng(1)):
         first = draws()
-    outside = torch.get_rng_state(), np.random.get_state()[1].copy()
+    outside = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].copy()
     with lent(Rng(1)):
         assert draws() == first
     with lent(Rng(2)):
         assert draws() != first
     assert torch.equal(torch.get_rng_state(), outside[0])
-    assert np.array_equal(np.random.get_state()[1], outside[1])
+    assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], outside[1])
 
 
 def test_lent_generators_are_put_back_after_an_error() -> None:
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state(legacy=False)["state"]["key"].copy()
 
     def fails() -> None:
         with lent(Rng(1)):
@@ -91,4 +91,4 @@ def test_lent_generators_are_put_back_after_an_error() -> None:
 
     with pytest.raises(ValueError, match="stop"):
         fails()
-    assert np.array_equal(np.random.get_state()[1], before)
+    assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], before)

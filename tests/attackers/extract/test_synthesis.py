@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from arena.game.sides.lab import Lab
 from arena.world.compute import Compute
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
+from arena.world.training import Examples
 from attackers.extract import generator as generator_module
 from attackers.extract.generator import (
     Generator,
@@ -115,13 +117,13 @@ def test_without_a_single_answer_there_is_no_move(thief: Thief) -> None:
 @pytest.mark.slow
 def test_a_copy_without_data_learns_the_task(thief: Thief) -> None:
     world = thief(PROBABILITIES)
-    settings = {"rounds": 6, "n_images": 2000, "epochs": 5, "alphas": (0.1, 0.1)}
+    settings: dict[str, Any] = {"rounds": 6, "n_images": 2000, "epochs": 5, "alphas": (0.1, 0.1)}
     assert world.accuracy(world.play(SynthesisByOptimisation(**settings))) > 0.4
 
 
 @pytest.mark.slow
 def test_better_images_teach_more_than_noise(thief: Thief) -> None:
-    settings = {"n_images": 2000, "epochs": 5, "alphas": (0.1, 0.1)}
+    settings: dict[str, Any] = {"n_images": 2000, "epochs": 5, "alphas": (0.1, 0.1)}
     noise = thief(PROBABILITIES).play(SynthesisByOptimisation(rounds=1, **settings))
     world = thief(PROBABILITIES)
     assert world.accuracy(world.play(SynthesisByOptimisation(rounds=6, **settings))) > (
@@ -177,7 +179,7 @@ def test_a_generator_starts_from_its_stream_and_leaves_the_global_one_alone() ->
     before = torch.get_rng_state()
     one, again, other = (new_generator(Lab(), card, 5, Rng(seed)) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
-    first = [generator.body[0].weight for generator in (one, again, other)]
+    first = [made.get_parameter("body.0.weight") for made in (one, again, other)]
     assert torch.equal(first[0], first[1])
     assert not torch.equal(first[0], first[2])
 
@@ -187,7 +189,7 @@ def recognised(model: Model, generator: Generator) -> float:
     noise = torch.randn(200, generator.latent, generator=Rng(5).torch())
     with torch.no_grad():
         images = generator.eval()(noise, labels)
-    return Lab().accuracy(model, type("E", (), {"images": images, "targets": labels}))
+    return Lab().accuracy(model, Examples(images, labels))
 
 
 def test_a_taught_generator_makes_what_the_copy_recognises(trained: Model) -> None:
@@ -199,7 +201,7 @@ def test_a_taught_generator_makes_what_the_copy_recognises(trained: Model) -> No
 
 def test_images_that_differ_as_their_noise_does_have_spread_one() -> None:
     noise = torch.rand(6, 4), torch.rand(6, 4)
-    images = tuple(z.reshape(6, 1, 2, 2) for z in noise)
+    images = noise[0].reshape(6, 1, 2, 2), noise[1].reshape(6, 1, 2, 2)
     assert float(spread_term(noise, images)) == pytest.approx(1, rel=1e-4)
-    halved = tuple(image / 2 for image in images)
+    halved = images[0] / 2, images[1] / 2
     assert float(spread_term(noise, halved)) == pytest.approx(2, rel=1e-4)

@@ -52,7 +52,8 @@ def answers_of(tree: DecisionTree) -> tuple[Tensor, list[Leaf]]:
     features = tree.n_features
 
     def oracle(points: Tensor) -> Tensor:
-        return tree(points.double()).double().softmax(1)
+        answers: Tensor = tree(points.double())
+        return answers.double().softmax(1)
 
     leaves = list(explored(oracle, torch.full((features,), TOP // 2), TOP, 100))
     return oracle(everywhere(features)), leaves

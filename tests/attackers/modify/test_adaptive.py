@@ -58,7 +58,7 @@ def tested(thief: Thief) -> Exposure:
 
 
 def test_exposed_tests_are_dodged_and_held_out_ones_less(tested: Exposure) -> None:
-    """The direction that specs/attacks.md 7.5 expects of D1, measured by accuracy on the tests."""
+    """Adapt-B removes what the exposed tests measure: their accuracy, by tests seen and unseen."""
     victim = tested.world.victim.copy()
     copy = tested.world.play(AdaptBlackbox())
     gain = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -82,7 +83,9 @@ def test_the_default_costs_120000_images_an_epoch() -> None:
 
 
 @pytest.mark.parametrize("labels", ["truth", "model"])
-def test_the_model_becomes_more_robust_and_stays_useful(thief: Thief, labels: str) -> None:
+def test_the_model_becomes_more_robust_and_stays_useful(
+    thief: Thief, labels: Literal["truth", "model"]
+) -> None:
     world = thief(GRANTS)
     before = robustness(world.victim.copy(), world.task)
     copy = world.play(replace(SMALL, n_examples=400, epochs=4, labels=labels))

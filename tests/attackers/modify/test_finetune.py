@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ from attackers.modify.finetune import (
 from tests.attackers.conftest import Thief
 
 GRANTS = preset("whitebox_third")
-SHORT = {"epochs": 2}
+SHORT: dict[str, Any] = {"epochs": 2}
 FAMILY = [FineTuneLast(**SHORT), FineTuneAll(**SHORT), RetrainLast(**SHORT), RetrainAll(**SHORT)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -100,7 +101,7 @@ def test_noise_is_measured_in_the_tensors_own_spread() -> None:
 
 
 def test_a_shift_breaks_the_model_and_fine_tuning_repairs_it(thief: Thief) -> None:
-    """Why accuracy must be reported before and after it: specs/attacks.md M9."""
+    """Why accuracy must be reported before and after it."""
     world = thief(GRANTS)
     full = WeightShift(lr=1e-2)
     broken, repaired = world.play(replace(full, epochs=0)), world.play(full)
@@ -142,7 +143,7 @@ def test_the_rng_decides(thief: Thief, attack: Attack) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"bits": 0}, {"finetune_after": -1}])
-def test_no_bits_and_negative_epochs_are_refused(settings: dict[str, int]) -> None:
+def test_no_bits_and_negative_epochs_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="at least 1 bit and 0 epochs"):
         replace(PLAIN, **settings)
 

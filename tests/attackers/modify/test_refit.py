@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -69,7 +70,8 @@ def test_where_none_is_survived_the_most_accurate_is_delivered(thief: Thief) -> 
 def test_what_decides_is_held_out_own_data_and_nothing_else(
     thief: Thief, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, seen = thief(GRANTS), []
+    world = thief(GRANTS)
+    seen: list[Any] = []
     lab = type(world.access.lab)
     real = lab.accuracy
 

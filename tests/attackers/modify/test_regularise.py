@@ -149,7 +149,7 @@ def test_features_shrink_under_a_strong_penalty(thief: Thief) -> None:
 def test_softened_rows_are_distributions(seed: int, amount: float, drop: int) -> None:
     rows = torch.rand(20, 6, generator=Rng(seed).torch()).softmax(1)
     for kind in ("uniform", "permuted"):
-        soft = softened(rows, kind, amount, drop, Rng(seed))  # type: ignore[arg-type]
+        soft = softened(rows, kind, amount, drop, Rng(seed))
         assert torch.allclose(soft.sum(1), torch.ones(20), atol=1e-5)
         assert float(soft.min()) >= 0
 

@@ -89,7 +89,7 @@ def marked(thief: Thief) -> Marked:
 def test_literal_reading_falls_to_chance_but_for_scales(
     marked: Marked, scheme: Defense, attack: Invariant
 ) -> None:
-    """specs/whitebox.md 12.5: shuffling and flipping break both marks, scaling hardly does."""
+    """Shuffling and flipping break both marks, scaling hardly does."""
     protected = marked[scheme.name]
 
     def error(model: Model) -> float:

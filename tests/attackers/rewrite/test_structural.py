@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -150,7 +151,7 @@ def test_it_costs_nothing_and_the_rng_decides(thief: Thief, trained: Model) -> N
 @pytest.mark.parametrize(
     "settings", [{"growth": -0.1}, {"size": 1}, {"spread": 0.9}, {"rim": -1}], ids=str
 )
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, float]) -> None:
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a size of at least 2"):
         replace(Cliques(), **settings)
 

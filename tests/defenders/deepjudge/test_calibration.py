@@ -36,7 +36,7 @@ def test_the_bound_is_one_side_of_scipys_interval_of_the_mean(nulls: list[float]
     [(3, 6.965), (4, 4.541), (5, 3.747), (6, 3.365), (8, 2.998), (10, 2.821), (20, 2.539)],
 )
 def test_the_bound_uses_the_99_percent_quantile_of_t(n: int, t: float) -> None:
-    """Quantiles from a printed table of Student's t (specs/blackbox.md A.6)."""
+    """Quantiles from a printed table of Student's t."""
     nulls = [0.5] * (n - 2) + [0.4, 0.6]
     error = float(np.std(nulls, ddof=1)) / math.sqrt(n)
     assert (0.5 - lower_bound(nulls)) / error == pytest.approx(t, abs=5e-4)

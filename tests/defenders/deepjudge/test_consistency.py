@@ -73,12 +73,13 @@ def test_a_changed_neuron_that_no_probe_excites_is_not_the_same_weights(
 ) -> None:
     """A channel that is silent before and after: the answers agree, the weights do not."""
     silent = victim.copy()
-    norm, conv = silent.get_submodule("body.norm3"), silent.get_submodule("body.conv3")
+    kernel = silent.get_parameter("body.conv3.weight")
     with torch.no_grad():
-        norm.weight[0], norm.bias[0] = 0.0, -1.0
+        silent.get_parameter("body.norm3.weight")[0] = 0.0
+        silent.get_parameter("body.norm3.bias")[0] = -1.0
     changed = silent.copy()
     with torch.no_grad():
-        changed.get_submodule("body.conv3").weight[0] = -conv.weight[0] * 3 + 1
+        changed.get_parameter("body.conv3.weight")[0] = -kernel[0] * 3 + 1
     found = consistency(silent, changed, pool.images, COMPUTE)
     assert found == Consistency("same function", 0.0)
 
@@ -106,7 +107,7 @@ def test_an_independent_model_is_different(compare: Compare, innocent: Model) ->
 def test_a_model_that_answers_nothing_is_different(compare: Compare, victim: Model) -> None:
     broken = victim.copy()
     with torch.no_grad():
-        broken.get_submodule("body.fc2").bias.fill_(torch.nan)
+        broken.get_parameter("body.fc2.bias").fill_(torch.nan)
     found = compare(broken)
     assert found.kind == "different"
     json.dumps(found.plain(), allow_nan=False)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -253,7 +254,7 @@ def test_the_tests_follow_from_the_committed_seed(mark: Marking) -> None:
 
 @pytest.mark.parametrize("name", ["blackbox/images", "blackbox/labels", "whitebox/images"])
 def test_an_accuser_cannot_choose_its_tests(mark: Marking, name: str) -> None:
-    """specs/attacks.md A5: saturating or transferable inputs are not what the seed expands to."""
+    """A forged fingerprint: saturating or transferable inputs are not what the seed expands to."""
     key = mark(QUICK).key
     forged = replace(key, tensors={**key.tensors, name: key.tensors[name].flip(0)})
     again = QUICK.rederive(forged)
@@ -271,7 +272,7 @@ def court(suspect: Model, nulls: list[Model]) -> Court:
 def test_an_accuser_cannot_choose_its_negatives(
     mark: Marking, innocent: Model, strangers: list[Model]
 ) -> None:
-    """specs/attacks.md A5: negatives that raise tau make innocents copies, the judge's own do not.
+    """A forged threshold: negatives that raise tau make innocents copies, the judge's own do not.
 
     The forged key verifies on an innocent model, and on every model that the judge trained.
     """
@@ -330,7 +331,7 @@ def test_a_scenario_that_exposes_tests_decides_on_the_others(
 
 @pytest.mark.parametrize("needed", ["any", "majority"])
 def test_the_verdict_follows_the_wanted_combination(
-    mark: Marking, stolen: Thieves, suspect: Show, needed: str
+    mark: Marking, stolen: Thieves, suspect: Show, needed: Literal["any", "majority"]
 ) -> None:
     scheme = dataclasses.replace(SCHEME, needed=needed)
     verdict = scheme.verify(mark(SCHEME).key, suspect(stolen(RetrainAll())), Rng(0))
@@ -355,7 +356,7 @@ def test_a_verdict_depends_on_nothing_but_key_and_suspect(
     [("any", 0.0, 14), ("any", 0.1, 4), ("pgd", 0.0, 6), ("cw", 0.0, 2), ("cw", 3.0, 1)],
 )
 def test_settings_name_one_generator_or_leave_it_to_the_gap_rule(
-    method: str, eps: float, n: int
+    method: Literal["any", "pgd", "cw"], eps: float, n: int
 ) -> None:
     found = replace(DeepJudge(), method=method, eps=eps)._candidates()
     assert len(found) == n

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -183,7 +184,9 @@ def test_points_are_behind_the_boundary_and_carry_the_victims_own_labels(mark: M
 
 
 @pytest.mark.parametrize("target", ["least-likely", "random"])
-def test_targets_are_another_class(mark: Marking, owner_task: OwnerTask, target: str) -> None:
+def test_targets_are_another_class(
+    mark: Marking, owner_task: OwnerTask, target: Literal["least-likely", "random"]
+) -> None:
     scheme = replace(SCHEME, target=target)
     protected = mark(scheme)
     labels, answers = (

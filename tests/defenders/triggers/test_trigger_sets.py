@@ -79,7 +79,7 @@ def test_hits_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_classes", "n", "level", "least"),  # specs/blackbox.md B.0
+    ("n_classes", "n", "level", "least"),  # by hand
     [
         (10, 10, 0.01, 5), (10, 100, 0.05, 16), (10, 100, 0.01, 19), (10, 100, 1e-6, 28),
         (10, 200, 1e-3, 35), (100, 100, 1e-3, 6), (2, 100, 0.01, 63), (10, 20, 2**-64, 20),
@@ -97,7 +97,7 @@ def test_as_many_hits_are_needed_as_the_published_table_says(
 
 @pytest.mark.parametrize("hits", [7, 11, 20])
 def test_published_chances_of_an_innocent_are_reproduced(hits: int) -> None:
-    published = {7: 0.055, 11: 4e-4, 20: 2e-3}  # specs/attacks.md W2 (35 keys) and A2 (100 keys)
+    published = {7: 0.055, 11: 4e-4, 20: 2e-3}  # of 35 keys, and of 100
     n = 100 if hits == 20 else 35
     assert binomial_verdict(hits, n, 0.1, 0.01).p_value == pytest.approx(published[hits], rel=0.2)
 

@@ -36,7 +36,7 @@ def test_bits_may_be_of_any_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "level", "most_errors"),  # specs/whitebox.md 2
+    ("n", "level", "most_errors"),  # by hand
     [
         (16, 1e-2, 2), (32, 1e-2, 8), (64, 1e-2, 22), (64, 1e-6, 13), (64, 1e-9, 8),
         (128, 1e-6, 36), (256, 1e-3, 102), (512, 1e-6, 201), (64, 2**-64, 0), (512, 2**-128, 112),

@@ -51,7 +51,7 @@ MAY_MISS = {"uchida": 0.0, "riga": 0.0, "greedy": 0.0, "lottery": 0.0, "deepsign
 MAY_LOSE = 0.01
 """Accuracy that protection may cost: the promise, for the mean over the seeds."""
 
-BREAKS = {  # specs/whitebox.md 12.5: what takes the verifier that reads by index to chance
+BREAKS = {  # what takes the verifier that reads by index to chance
     "uchida": {"permute", "flip", "all"},
     "riga": {"permute", "flip", "all"},
     "greedy": {"permute", "flip", "all"},
@@ -311,7 +311,7 @@ def test_distillation_learns_from_the_twins_answers_and_no_label(owner_task: Own
 
 def spec(name: str, **settings: Json) -> MatchSpec:
     return MatchSpec(
-        task={},  # type: ignore[arg-type]
+        task={},
         owner=name,
         defense=PlayerSpec(name=name, settings=settings),
         thief="none",

@@ -1,5 +1,8 @@
 import functools
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,39 +42,41 @@ class NoPlayer:
 '''
 
 
-def file_of(tmp_path, text, name):
+def file_of(tmp_path: Path, text: str, name: str) -> Path:
     path = tmp_path / name
     path.write_text(text)
     return path
 
 
 @pytest.fixture
-def players(tmp_path):
+def players(tmp_path: Path) -> Iterator[Path]:
     yield file_of(tmp_path, PLAYERS, "own_players.py")
     sys.modules.pop("own_players", None)
 
 
-def test_players_are_loaded_from_a_file(players):
+def test_players_are_loaded_from_a_file(players: Path) -> None:
     assert issubclass(load_player(f"{players}:Mine"), Attack)
     assert issubclass(load_player(f"{players}:Yours"), Defense)
 
 
-def test_a_file_is_imported_once(players):
+def test_a_file_is_imported_once(players: Path) -> None:
     assert load_player(f"{players}:Mine") is load_player(f"{players}:Mine")
 
 
-def test_a_relative_path_names_the_same_player(players, monkeypatch):
+def test_a_relative_path_names_the_same_player(
+    players: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(players.parent)
     assert load_player("own_players.py:Mine") is load_player(f"{players}:Mine")
 
 
 @pytest.mark.parametrize("spec", ["players.py", "players.py:", "players:Mine", "players.py:1x", ""])
-def test_the_form_is_checked(spec):
+def test_the_form_is_checked(spec: str) -> None:
     with pytest.raises(RegistryError, match=r"expected FILE\.py:Class, found"):
         load_player(spec)
 
 
-def test_a_missing_file_is_said():
+def test_a_missing_file_is_said() -> None:
     with pytest.raises(
         RegistryError, match=r"expected a Python file with players at .*, found none"
     ):
@@ -82,14 +87,14 @@ def test_a_missing_file_is_said():
     ("name", "hint"),
     [("Mina", "did you mean 'Mine'"), ("NoPlayer", "known are"), ("Attack", "known are")],
 )
-def test_a_missing_class_is_said(players, name, hint):
+def test_a_missing_class_is_said(players: Path, name: str, hint: str) -> None:
     with pytest.raises(
         RegistryError, match=rf"called '{name}' in own_players\.py, found none; {hint}"
     ):
         load_player(f"{players}:{name}")
 
 
-def test_a_broken_file_is_said_and_forgotten(tmp_path):
+def test_a_broken_file_is_said_and_forgotten(tmp_path: Path) -> None:
     path = file_of(tmp_path, "1 / 0", "broken_players.py")
     with pytest.raises(
         RegistryError, match=r"broken_players\.py cannot be imported: ZeroDivisionError"
@@ -98,38 +103,38 @@ def test_a_broken_file_is_said_and_forgotten(tmp_path):
     assert "broken_players" not in sys.modules
 
 
-def test_a_file_must_not_be_called_like_a_module(tmp_path):
+def test_a_file_must_not_be_called_like_a_module(tmp_path: Path) -> None:
     path = file_of(tmp_path, PLAYERS, "json.py")
     with pytest.raises(RegistryError, match=r"another module is called 'json'; rename the file"):
         load_player(f"{path}:Mine")
 
 
-def breaks_its_word(trial):
+def breaks_its_word(trial: str) -> Iterator[str]:
     """Nobody does that."""
     yield f"{trial} did"
 
 
-def stumbles(trial):
+def stumbles(trial: str) -> Iterator[str]:
     """Raises before it is asked."""
     raise KeyError(trial)
     yield
 
 
-def test_a_check_has_a_name_and_a_sentence():
+def test_a_check_has_a_name_and_a_sentence() -> None:
     check = Check(breaks_its_word)
     assert (check.name, check.sentence) == ("breaks-its-word", "Nobody does that.")
     assert check.problems("Eve") == [Problem("breaks-its-word", "Eve did")]
     assert str(check.problems("Eve")[0]) == "breaks-its-word: Eve did"
 
 
-def test_what_a_player_raises_is_a_problem():
+def test_what_a_player_raises_is_a_problem() -> None:
     assert [str(found) for found in Check(stumbles).problems("x")] == [
         "stumbles: expected an answer, the player raised KeyError: 'x'"
     ]
 
 
 @pytest.mark.parametrize("checks", [ATTACK_CHECKS, DEFENSE_CHECKS])
-def test_every_check_has_a_name_of_its_own_and_a_sentence(checks):
+def test_every_check_has_a_name_of_its_own_and_a_sentence(checks: Sequence[Check[Any]]) -> None:
     assert len({check.name for check in checks}) == len(checks)
     assert all(check.sentence.endswith(".") for check in checks)
 
@@ -142,7 +147,7 @@ def test_every_check_has_a_name_of_its_own_and_a_sentence(checks):
         functools.partial(torch.default_generator.manual_seed, 5),
     ],
 )
-def test_global_draws_are_seen(draw):
+def test_global_draws_are_seen(draw: Callable[[], object]) -> None:
     states = torch.get_rng_state(), np.random.get_state()
     watch = Watch()
     with watch.open():
@@ -152,7 +157,7 @@ def test_global_draws_are_seen(draw):
     assert watch.drew
 
 
-def test_own_generators_are_not_global():
+def test_own_generators_are_not_global() -> None:
     watch = Watch()
     with watch.open():
         torch.rand(1, generator=Rng(1).torch())
@@ -161,12 +166,12 @@ def test_own_generators_are_not_global():
     assert not watch.drew
 
 
-def test_steps_and_images_are_counted_unless_paused():
+def test_steps_and_images_are_counted_unless_paused() -> None:
     model = build(stage().task.card, Rng(1))
     optimiser = torch.optim.Adam(model.parameters())
     watch = Watch()
 
-    def work():
+    def work() -> None:
         model(torch.zeros(3, *model.card.input_shape)).sum().backward()
         optimiser.step()
 
@@ -179,7 +184,7 @@ def test_steps_and_images_are_counted_unless_paused():
     assert (watch.steps, watch.images) == (1, 3)
 
 
-def test_the_trial_takes_the_lower_limit():
+def test_the_trial_takes_the_lower_limit() -> None:
     own = Budget(images_queried=7, steps=10**9, calls=3)
     budget = trial_budget(own)
     assert (budget.images_queried, budget.calls) == (7, 3)
@@ -187,7 +192,7 @@ def test_the_trial_takes_the_lower_limit():
     assert budget.verifier_calls == 0
 
 
-def test_the_stage_is_set_once_and_lends_copies():
+def test_the_stage_is_set_once_and_lends_copies() -> None:
     victim = stage().victim()
     with torch.no_grad():
         next(victim.parameters()).zero_()
@@ -196,7 +201,7 @@ def test_the_stage_is_set_once_and_lends_copies():
     assert stage().victim().digest() != victim.digest()
 
 
-def test_innocents_are_useful_and_none_calibrates():
+def test_innocents_are_useful_and_none_calibrates() -> None:
     innocents = stage().innocents()
     assert all(stage().utility(model) > 0.8 for model in innocents.values())
     nulls = {model.digest() for model in stage().nulls()}
@@ -204,13 +209,14 @@ def test_innocents_are_useful_and_none_calibrates():
     assert not nulls & {model.digest() for model in innocents.values()}
 
 
-def test_pool_and_transfer_fit_the_task_and_are_granted_on_demand():
+def test_pool_and_transfer_fit_the_task_and_are_granted_on_demand() -> None:
     task = stage().task
     assert stage().pool().input_shape == stage().transfer().input_shape == task.card.input_shape
     assert stage().transfer().n_classes == 2
     bare = stage().gate(ThreatModel())
     assert (bare.data, bare.pool, bare.transfer) == (None, None, None)
     rich = stage().gate(ThreatModel(data=1, pool="*", transfer="*", knows=frozenset({"tests"})))
+    assert rich.data is not None
     assert len(rich.data) == len(task.splits.thief)
     tests = rich.exposed.tensors
     for box in ("blackbox", "whitebox"):

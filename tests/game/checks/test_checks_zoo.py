@@ -1,11 +1,14 @@
 """Every animal of the zoo is rejected, for its own fault and no other, in these very words."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from arena.game.checks import check_attack, check_defense, load_player
+from arena.game.checks import Problem, check_attack, check_defense, load_player
+from arena.game.sides.attack import Attack
+from arena.game.sides.defense import Defense
 
 ZOO = Path(__file__).parent / "zoo"
 
@@ -247,7 +250,7 @@ DEFENSES = {
 }
 
 
-def assert_said(found, expected):
+def assert_said(found: Sequence[Problem], expected: Sequence[str]) -> None:
     """Compare sentences; `#` in the expected ones stands for a number that training decides."""
     patterns = [re.escape(text).replace(r"\#", r"[01]\.\d\d") for text in expected]
     said = [str(problem) for problem in found]
@@ -257,18 +260,22 @@ def assert_said(found, expected):
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_broken_attack(name):
-    assert_said(check_attack(load_player(f"{ZOO / 'broken_attacks.py'}:{name}")), ATTACKS[name])
+def test_broken_attack(name: str) -> None:
+    player = load_player(f"{ZOO / 'broken_attacks.py'}:{name}")
+    assert issubclass(player, Attack)
+    assert_said(check_attack(player), ATTACKS[name])
 
 
 @pytest.mark.parametrize("name", DEFENSES)
-def test_broken_defense(name):
-    assert_said(check_defense(load_player(f"{ZOO / 'broken_defenses.py'}:{name}")), DEFENSES[name])
+def test_broken_defense(name: str) -> None:
+    player = load_player(f"{ZOO / 'broken_defenses.py'}:{name}")
+    assert issubclass(player, Defense)
+    assert_said(check_defense(player), DEFENSES[name])
 
 
 @pytest.mark.parametrize(
     ("file", "table"), [("broken_attacks.py", ATTACKS), ("broken_defenses.py", DEFENSES)]
 )
-def test_no_animal_is_forgotten(file, table):
+def test_no_animal_is_forgotten(file: str, table: Mapping[str, object]) -> None:
     classes = re.findall(r"^class (\w+)\(", (ZOO / file).read_text(), re.MULTILINE)
     assert set(classes) == set(table)

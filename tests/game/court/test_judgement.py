@@ -15,15 +15,10 @@ from arena.game.court.dispute import CHECKS, Court, Party, Ruling
 from arena.game.court.referee import Referee
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import Output, ThreatModel
+from arena.game.serving.plain_wrappers import InputBlur, InputLevels, InputNoise, OutputLabels
+from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Protected, Protocol, defenses
-from arena.game.sides.deliverable import (
-    Claim,
-    Deliverable,
-    InputBlur,
-    InputLevels,
-    InputNoise,
-    OutputLabels,
-)
+from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
@@ -69,7 +64,7 @@ def test_a_stranger_is_not(task: Task, owner: Protected, strangers: list[Model])
 
 def _nan(model: Model) -> Model:
     with torch.no_grad():
-        model.body.fc1.weight[0, 0] = math.nan
+        model.get_parameter("body.fc1.weight")[0, 0] = math.nan
     return model
 
 
@@ -114,9 +109,9 @@ def test_only_what_is_granted_may_be_delivered(task: Task, owner: Protected) -> 
 WRAPPERS = [InputNoise(deviation=0.2), InputLevels(levels=4), InputBlur(), OutputLabels()]
 
 
-@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.kind)
+@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.name)
 def test_a_wrapped_interface_is_scored_wrapped(
-    task: Task, owner: Protected, wrapper: InputNoise
+    task: Task, owner: Protected, wrapper: Wrapper
 ) -> None:
     plain = Suspect.plain(owner.model, COMPUTE)
     wrapped = Suspect.of(Deliverable(owner.model, (wrapper,)), "weights", COMPUTE, Rng(0))
@@ -130,7 +125,7 @@ def test_a_deliverable_crosses_a_pipe(owner: Protected) -> None:
     whole = Deliverable(owner.model, (InputLevels(levels=3), OutputLabels()), claim)
     again = Deliverable.of(whole.bundle())
     assert again.kinds() == {"api", "claim"}
-    assert again.wrappers == whole.wrappers
+    assert again.serving == whole.serving
     assert again.model is not None
     assert again.model.digest() == owner.model.digest()
     assert again.claim is not None
@@ -173,7 +168,7 @@ def test_a_suspect_is_read_by_value(owner: Protected) -> None:
     before = owner.model.digest()
     suspect = Suspect.plain(owner.model, COMPUTE)
     with torch.no_grad():
-        suspect.model().body.conv1.weight.zero_()
+        suspect.model().get_parameter("body.conv1.weight").zero_()
         suspect.weights("body.conv1").zero_()
     assert owner.model.digest() == before
 
@@ -195,10 +190,10 @@ def test_a_verdict_without_a_probability_is_the_owners_fault(task: Task, owner: 
 
 
 def forged(owner: Protected, seed: str = "") -> Key:
-    """Return a key whose every row is turned so that it reads wished-for bits (attack A1)."""
+    """Return a key whose every row is turned so that it reads wished-for bits."""
     matrix, bits = owner.key.tensors["matrix"], 1 - owner.key.tensors["bits"]
     draw = torch.randn(matrix.shape, generator=Rng(77).torch())
-    weight = owner.model.get_submodule(owner.key.settings["layer"]).weight.detach()
+    weight = owner.model.get_parameter(f"{owner.key.settings['layer']}.weight").detach()
     found = project(draw.double(), weight.double()).sign()
     wanted = 2 * bits.double() - 1
     turned = (draw.double() * (found * wanted)[:, None]).float()

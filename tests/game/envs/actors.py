@@ -24,7 +24,7 @@ LAYER = "body.fc1"
 
 def marked(model: Model, value: float) -> Model:
     with torch.no_grad():
-        model.get_submodule(LAYER).weight[0, 0] = value
+        model.get_parameter(f"{LAYER}.weight")[0, 0] = value
     return model
 
 

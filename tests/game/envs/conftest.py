@@ -16,7 +16,7 @@ from tests.game.envs.actors import ATTACKS, DEFENSES
 
 
 @pytest.fixture(autouse=True)
-def cast(monkeypatch):
+def cast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enter the actors into the registries for one test: no other test shall find them."""
     for registry, players in ((attacks, ATTACKS), (defenses, DEFENSES)):
         registry.classes()
@@ -26,12 +26,12 @@ def cast(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def memo():
+def memo() -> MemoryMemo:
     return MemoryMemo()
 
 
 @pytest.fixture
-def match():
+def match() -> MatchSpec:
     return MatchSpec(
         task=TaskSpec(recipe=Recipe(epochs=2)),
         owner="mark",

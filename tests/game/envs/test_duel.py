@@ -2,12 +2,16 @@
 
 import itertools
 import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
+from pettingzoo import AECEnv
 from pettingzoo.test import api_test, seed_test
 
 from arena.game.envs import DuelEnv, aec_env
+from arena.game.match.play import MatchSpec
 from arena.game.match.step_cache import MemoryMemo
 from arena.game.sides.player import PlayerSpec
 
@@ -15,25 +19,33 @@ SCHEMES, MOVES = ("bare", "mark", "cannot-protect", "cannot-verify"), ("stay", "
 BARE, MARK, NO_MARK, NO_VERDICT = range(4)
 STAY, WIPE, FALL = range(3)
 
+Make = Callable[..., DuelEnv]
+Wrapped = Callable[..., AECEnv[Any, Any, Any]]
 
-def specs(names):
+
+def specs(names: Iterable[str]) -> list[PlayerSpec]:
     return [PlayerSpec(name=name) for name in names]
 
 
 @pytest.fixture
-def make(match, memo):
-    def build(schemes=SCHEMES, moves=MOVES, **changes):
+def make(match: MatchSpec, memo: MemoryMemo) -> Make:
+    def build(
+        schemes: Sequence[str] = SCHEMES, moves: Sequence[str] = MOVES, **changes: Any
+    ) -> DuelEnv:
         given = {"match": match, "memo": memo, "n_strengths": 1, **changes}
         return DuelEnv(schemes=specs(schemes), moves=specs(moves), **given)
 
     return build
 
 
-def returns(env, scheme, *moves, seed=0):
+def returns(
+    env: DuelEnv, scheme: int, *moves: int, seed: int = 0
+) -> tuple[dict[str, float], list[str]]:
     """Play an episode; return what each agent got, and the turns that were taken."""
     env.reset(seed=seed)
     script = iter([scheme, *moves])
-    got, turns = dict.fromkeys(env.possible_agents, 0.0), []
+    got: dict[str, float] = dict.fromkeys(env.possible_agents, 0.0)
+    turns: list[str] = []
     for agent in env.agent_iter():
         _, reward, terminated, truncated, _ = env.last()
         got[agent] += reward
@@ -53,14 +65,16 @@ def returns(env, scheme, *moves, seed=0):
         (BARE, (STAY, STAY), True),
     ],
 )
-def test_the_returns_are_the_payoffs(make, scheme, moves, thief_wins):
+def test_the_returns_are_the_payoffs(
+    make: Make, scheme: int, moves: tuple[int, ...], thief_wins: bool
+) -> None:
     got, turns = returns(make(), scheme, *moves)
     assert turns == ["owner", "thief", "thief"]
     assert got["owner"] + got["thief"] == pytest.approx(1)
     assert (got["thief"] > 0.9) if thief_wins else (got["thief"] == 0)
 
 
-def test_returns_add_up_to_one_whatever_is_played(make):
+def test_returns_add_up_to_one_whatever_is_played(make: Make) -> None:
     env = make(schemes=SCHEMES[:2], moves=MOVES[:2])
     for scheme, *moves in itertools.product(range(2), repeat=3):
         got, _ = returns(env, scheme, *moves)
@@ -77,7 +91,9 @@ def test_returns_add_up_to_one_whatever_is_played(make):
         (MARK, (WIPE, FALL), "thief", "RuntimeError: I fell"),
     ],
 )
-def test_a_failure_pays_nobody_and_is_told_to_its_author(make, scheme, moves, fault, message):
+def test_a_failure_pays_nobody_and_is_told_to_its_author(
+    make: Make, scheme: int, moves: tuple[int, ...], fault: str, message: str
+) -> None:
     env = make()
     env.reset()
     for choice in (scheme, *moves):
@@ -90,11 +106,11 @@ def test_a_failure_pays_nobody_and_is_told_to_its_author(make, scheme, moves, fa
     assert got == {"owner": pytest.approx(0), "thief": pytest.approx(0)}
 
 
-def seen(env, agent):
+def seen(env: DuelEnv, agent: str) -> dict[str, float]:
     return dict(zip(env.observation_names[agent], env.observe(agent).tolist(), strict=True))
 
 
-def test_each_side_sees_its_own(make, match):
+def test_each_side_sees_its_own(make: Make, match: MatchSpec) -> None:
     env = make()
     env.reset()
     assert seen(env, "owner")["to release"] == 1
@@ -106,7 +122,7 @@ def test_each_side_sees_its_own(make, match):
     assert set(env.infos["thief"]) == {"status", "own_utility", "spent"}
 
 
-def test_the_scheme_is_seen_where_it_is_known(make, match):
+def test_the_scheme_is_seen_where_it_is_known(make: Make, match: MatchSpec) -> None:
     grants = match.grants.model_copy(update={"knows": frozenset({"scheme"})})
     env = make(match=match.model_copy(update={"grants": grants}))
     env.reset()
@@ -116,7 +132,7 @@ def test_the_scheme_is_seen_where_it_is_known(make, match):
     assert [seen(env, "thief")[name] for name in names] == [0, 1, 0, 0]
 
 
-def test_an_agent_must_act(make):
+def test_an_agent_must_act(make: Make) -> None:
     env = make()
     env.reset()
     with pytest.raises(ValueError, match="expected an action of the owner, found None"):
@@ -125,7 +141,7 @@ def test_an_agent_must_act(make):
         env.step(np.array([9, 0]))
 
 
-def test_seeds_choose_the_victim(make):
+def test_seeds_choose_the_victim(make: Make) -> None:
     env = make(n_seeds=3)
     seeds = set()
     for seed in range(20):
@@ -134,30 +150,30 @@ def test_seeds_choose_the_victim(make):
     assert seeds == {0, 1, 2}
 
 
-def test_rendering(make):
+def test_rendering(make: Make) -> None:
     env = make(render_mode="ansi")
     returns(env, MARK, WIPE, STAY)
-    rows = [line.split()[1:3] for line in env.render().splitlines()[2:]]
+    rows = [line.split()[1:3] for line in str(env.render()).splitlines()[2:]]
     assert rows == [["owner", "mark"], ["thief", "wipe"], ["thief", "stay"]]
     env.render_mode = "rgb_array"
-    assert env.render().dtype == np.uint8
+    assert np.asarray(env.render()).dtype == np.uint8
     env.close()
 
 
 @pytest.fixture
-def wrapped(match, memo):
-    def build(memo=memo):
+def wrapped(match: MatchSpec, memo: MemoryMemo) -> Wrapped:
+    def build(memo: MemoryMemo = memo) -> AECEnv[Any, Any, Any]:
         moves, schemes = specs(MOVES[:2]), specs(SCHEMES[:2])
         return aec_env(match=match, schemes=schemes, moves=moves, n_strengths=2, memo=memo)
 
     return build
 
 
-def test_pettingzoo_checks_it(wrapped):
+def test_pettingzoo_checks_it(wrapped: Wrapped) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it advises on names and shapes that are meant so
         api_test(wrapped(), num_cycles=20)
 
 
-def test_pettingzoo_finds_it_reproducible(wrapped):
+def test_pettingzoo_finds_it_reproducible(wrapped: Wrapped) -> None:
     seed_test(lambda: wrapped(MemoryMemo()), num_cycles=5)

@@ -1,5 +1,9 @@
 """arena/Owner-v0: one release, one thief, 1 minus its pay-off."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -8,7 +12,10 @@ from gymnasium.utils.env_checker import check_env
 
 from arena.errors import RegistryError, ScenarioError
 from arena.game.envs import OwnerEnv
+from arena.game.envs.observations import Row
 from arena.game.match.agents import Action
+from arena.game.match.play import MatchSpec
+from arena.game.match.step_cache import MemoryMemo
 from arena.game.sides.player import PlayerSpec
 from arena.runs.scenario import parse_scenario
 from arena.world.task import TaskSpec
@@ -17,10 +24,12 @@ from arena.world.training import Recipe
 SCHEMES = ("bare", "mark", "cannot-protect", "cannot-verify")
 BARE, MARK, NO_MARK, NO_VERDICT = range(4)
 
+Make = Callable[..., OwnerEnv]
+
 
 @pytest.fixture
-def make(match, memo):
-    def build(*scripts, **changes):
+def make(match: MatchSpec, memo: MemoryMemo) -> Make:
+    def build(*scripts: Sequence[str], **changes: Any) -> OwnerEnv:
         games = [
             (
                 match.model_copy(update={"thief": "+".join(script)}),
@@ -34,7 +43,9 @@ def make(match, memo):
     return build
 
 
-def release(env, scheme, strength=0, seed=0):
+def release(
+    env: OwnerEnv, scheme: int, strength: int = 0, seed: int = 0
+) -> tuple[Row, float, bool, bool, dict[str, Any]]:
     env.reset(seed=seed)
     return env.step(np.array([scheme, strength]))
 
@@ -50,7 +61,9 @@ def release(env, scheme, strength=0, seed=0):
         (("train", "stay"), MARK, True),
     ],
 )
-def test_the_reward_is_one_minus_the_thiefs_payoff(make, script, scheme, holds):
+def test_the_reward_is_one_minus_the_thiefs_payoff(
+    make: Make, script: tuple[str, ...], scheme: int, holds: bool
+) -> None:
     _, reward, terminated, truncated, info = release(make(script), scheme)
     assert (reward == 1) if holds else (0 <= reward < 0.1)
     assert reward == 1 - info["thief_payoff"]
@@ -67,14 +80,16 @@ def test_the_reward_is_one_minus_the_thiefs_payoff(make, script, scheme, holds):
         (("spoil",), MARK, "INVALID", "thief"),
     ],
 )
-def test_no_score_is_made_of_a_failure(make, script, scheme, status, fault):
+def test_no_score_is_made_of_a_failure(
+    make: Make, script: tuple[str, ...], scheme: int, status: str, fault: str
+) -> None:
     _, reward, terminated, truncated, info = release(make(script), scheme)
     assert (reward, terminated, truncated) == (0.0, False, True)
     assert (info["status"], info["fault"]) == (status, fault)
     assert ("message" in info) == (fault == "owner")
 
 
-def test_the_observation_says_what_its_names_say(make):
+def test_the_observation_says_what_its_names_say(make: Make) -> None:
     env = make(("stay",))
     first, _ = env.reset()
     after, *_, info = env.step(np.array([MARK, 1]))
@@ -85,14 +100,14 @@ def test_the_observation_says_what_its_names_say(make):
     assert (seen["to release"], seen["strength"], seen["scheme is mark"]) == (0, 1, 1)
 
 
-def test_thieves_are_drawn_by_the_seed(make):
+def test_thieves_are_drawn_by_the_seed(make: Make) -> None:
     env = make(("stay",), ("wipe",))
     met = [release(env, MARK, seed=seed)[-1]["thief"] for seed in range(12)]
     assert set(met) == {"stay", "wipe"}
     assert met == [release(env, MARK, seed=seed)[-1]["thief"] for seed in range(12)]
 
 
-def test_thieves_come_from_a_scenario(memo, tmp_path):
+def test_thieves_come_from_a_scenario(memo: MemoryMemo, tmp_path: Path) -> None:
     text = """
     name = "two"
     [task]
@@ -117,13 +132,13 @@ def test_thieves_come_from_a_scenario(memo, tmp_path):
     assert paid["clever"] < 0.1
 
 
-def test_steps_need_a_running_episode(make):
+def test_steps_need_a_running_episode(make: Make) -> None:
     env = make(("stay",))
     with pytest.raises(ResetNeeded):
         env.step(np.array([MARK, 0]))
 
 
-def test_faults_in_the_arguments_are_said(make, match):
+def test_faults_in_the_arguments_are_said(make: Make, match: MatchSpec) -> None:
     with pytest.raises(RegistryError, match="no defender is called 'mork'; did you mean 'mark'"):
         OwnerEnv(schemes=[PlayerSpec(name="mork")])
     poor = match.model_copy(update={"grants": match.grants.model_copy(update={"data": 0.0})})
@@ -135,10 +150,10 @@ def test_faults_in_the_arguments_are_said(make, match):
         OwnerEnv(games=[])
 
 
-def test_rendering(make):
+def test_rendering(make: Make) -> None:
     env = make(("train", "wipe"), render_mode="ansi")
     release(env, MARK, 1)
-    title, _, *lines = env.render().splitlines()
+    title, _, *lines = str(env.render()).splitlines()
     assert title == "mark-vs-train+wipe-0"
     assert [line.split()[1:3] for line in lines] == [
         ["owner", "mark"],
@@ -147,7 +162,7 @@ def test_rendering(make):
     ]
 
 
-def test_gymnasium_makes_and_checks_it(match, memo):
+def test_gymnasium_makes_and_checks_it(match: MatchSpec, memo: MemoryMemo) -> None:
     games = [(match, [Action(PlayerSpec(name="stay"))])]
     schemes = [PlayerSpec(name="bare"), PlayerSpec(name="mark")]
     env = gymnasium.make("arena/Owner-v0", games=games, schemes=schemes, memo=memo)
@@ -155,5 +170,5 @@ def test_gymnasium_makes_and_checks_it(match, memo):
     check_env(env.unwrapped)
 
 
-def test_the_default_games_pass_the_checks():
+def test_the_default_games_pass_the_checks() -> None:
     check_env(gymnasium.make("arena/Owner-v0").unwrapped)

@@ -1,6 +1,9 @@
 """arena/Thief-v0: rewards, ends, observations, replays, seeds."""
 
 import itertools
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -12,20 +15,28 @@ from stable_baselines3.common.env_checker import check_env as check_for_learners
 
 from arena.errors import PlayerError, RegistryError, ScenarioError
 from arena.game.envs import ThiefEnv
-from arena.game.match.play import play_here
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.envs.actions import Pick
+from arena.game.envs.observations import Row
+from arena.game.match.play import MatchSpec, play_here
+from arena.game.match.step_cache import MemoryMemo, Parts, Setting
 from arena.game.rules.threat import Budget
 from arena.game.sides.player import PlayerSpec
 from arena.runs.store import Store
+from arena.world.bundle import Bundle
 
 MOVES = ("stay", "wipe", "train", "fall", "spoil")
 STAY, WIPE, TRAIN, FALL, SPOIL = range(5)
 MILD, HARSH = 0, 1
 
+Make = Callable[..., ThiefEnv]
+Env = gymnasium.Env[Row, Pick]
+Choice = tuple[int, int]
+Step = tuple[Row, Any, bool, bool, dict[str, Any]]
+
 
 @pytest.fixture
-def make(match, memo):
-    def build(*names, n_strengths=2, **changes):
+def make(match: MatchSpec, memo: MemoryMemo) -> Make:
+    def build(*names: str, n_strengths: int = 2, **changes: Any) -> ThiefEnv:
         moves = [PlayerSpec(name=name) for name in names or MOVES]
         given = {"match": match, "memo": memo, **changes}
         return ThiefEnv(moves=moves, n_strengths=n_strengths, **given)
@@ -33,13 +44,13 @@ def make(match, memo):
     return build
 
 
-def episode(env, *actions, seed=0):
+def episode(env: Env, *actions: Choice, seed: int = 0) -> list[Step]:
     """Return the steps of an episode."""
     env.reset(seed=seed)
     return [env.step(np.array(action)) for action in actions]
 
 
-def rewards(steps):
+def rewards(steps: Iterable[Step]) -> list[float]:
     return [reward for _, reward, *_ in steps]
 
 
@@ -53,13 +64,15 @@ def rewards(steps):
         ([(TRAIN, MILD), (WIPE, HARSH)], [False, True]),
     ],
 )
-def test_the_return_is_the_payoff_so_far(make, actions, evades):
+def test_the_return_is_the_payoff_so_far(
+    make: Make, actions: list[Choice], evades: list[bool]
+) -> None:
     returns = np.cumsum(rewards(episode(make(), *actions)))
     assert [total > 0.9 for total in returns] == evades
     assert all(total > 0.9 or total == 0 for total in returns)
 
 
-def test_the_episode_ends_after_its_rounds(make):
+def test_the_episode_ends_after_its_rounds(make: Make) -> None:
     steps = episode(make(n_rounds=3), *[(STAY, MILD)] * 3)
     assert [(terminated, truncated) for *_, terminated, truncated, _ in steps] == [
         (False, False),
@@ -75,7 +88,9 @@ def test_the_episode_ends_after_its_rounds(make):
         (SPOIL, "INVALID", "expected a model of 10 classes, found 3; deliver a model for the task"),
     ],
 )
-def test_a_failed_move_ends_the_episode_with_a_return_of_zero(make, move, status, message):
+def test_a_failed_move_ends_the_episode_with_a_return_of_zero(
+    make: Make, move: int, status: str, message: str
+) -> None:
     steps = episode(make(), (WIPE, HARSH), (move, MILD))
     _, _, terminated, truncated, info = steps[-1]
     assert sum(rewards(steps)) == 0
@@ -83,32 +98,32 @@ def test_a_failed_move_ends_the_episode_with_a_return_of_zero(make, move, status
     assert (info["status"], info["message"]) == (status, message)
 
 
-def test_a_move_over_the_budget_fails(make):
+def test_a_move_over_the_budget_fails(make: Make) -> None:
     steps = episode(make(n_rounds=6), *[(TRAIN, MILD)] * 5)
     assert [step[4]["status"] for step in steps] == ["OK"] * 4 + ["LIMIT"]
     assert steps[-1][4]["message"].startswith("the budget of 4 steps is spent")
 
 
-def test_a_failure_is_the_same_when_it_is_looked_up(make):
+def test_a_failure_is_the_same_when_it_is_looked_up(make: Make) -> None:
     env = make()
     first, again = (episode(env, (FALL, MILD))[0] for _ in range(2))
     assert first[1:] == again[1:]
 
 
-def test_what_breaks_the_verification_is_not_told(make, match):
+def test_what_breaks_the_verification_is_not_told(make: Make, match: MatchSpec) -> None:
     broken = match.model_copy(update={"defense": PlayerSpec(name="cannot-verify")})
     *_, truncated, info = episode(make(match=broken), (WIPE, HARSH))[0]
     assert truncated
     assert info["message"] == "the owner's verification failed"
 
 
-def test_an_owner_that_cannot_protect_is_an_error(make, match):
+def test_an_owner_that_cannot_protect_is_an_error(make: Make, match: MatchSpec) -> None:
     broken = match.model_copy(update={"defense": PlayerSpec(name="cannot-protect")})
     with pytest.raises(PlayerError, match="found none: RuntimeError: no pencil"):
         episode(make(match=broken), (STAY, MILD))
 
 
-def test_the_observation_says_what_its_names_say(make):
+def test_the_observation_says_what_its_names_say(make: Make) -> None:
     env = make("stay", "train", n_strengths=3)
     first, _ = env.reset()
     seen = dict(zip(env.observation_names, first.tolist(), strict=True))
@@ -132,7 +147,7 @@ def test_the_observation_says_what_its_names_say(make):
     }
 
 
-def test_the_verdict_is_seen_only_where_it_is_granted(make, match):
+def test_the_verdict_is_seen_only_where_it_is_granted(make: Make, match: MatchSpec) -> None:
     assert "caught" not in make().observation_names
     budget = Budget(verifier_calls=9)
     grants = match.grants.model_copy(update={"budget": budget})
@@ -143,7 +158,7 @@ def test_the_verdict_is_seen_only_where_it_is_granted(make, match):
     assert [row[at] for row in (first, *steps)] == [0.5, 1.0, 0.0]
 
 
-def test_info_tells_nothing_of_the_verdict(make):
+def test_info_tells_nothing_of_the_verdict(make: Make) -> None:
     caught, free = (episode(make(), (WIPE, strength))[0][4] for strength in (MILD, HARSH))
     allowed = {"status", "own_utility", "spent", "move", "round"}
     assert set(caught) == set(free) == allowed
@@ -154,21 +169,22 @@ def test_info_tells_nothing_of_the_verdict(make):
 class Spy(MemoryMemo):
     """Notes what is read and written."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.read, self.written = [], 0
+        self.read: list[str] = []
+        self.written = 0
 
-    def load(self, digest, part):
+    def load(self, digest: str, part: str) -> Bundle | None:
         self.read.append(part)
         return super().load(digest, part)
 
-    def save(self, digest, parts):
+    def save(self, digest: str, parts: Parts) -> None:
         self.written += 1
         super().save(digest, parts)
 
 
 @pytest.mark.parametrize("same_environment", [True, False])
-def test_a_replay_computes_nothing_and_loads_no_model(make, same_environment):
+def test_a_replay_computes_nothing_and_loads_no_model(make: Make, same_environment: bool) -> None:
     spy, actions = Spy(), [(WIPE, HARSH), (TRAIN, MILD)]
     env = make(memo=spy)
     first = episode(env, *actions)
@@ -178,7 +194,9 @@ def test_a_replay_computes_nothing_and_loads_no_model(make, same_environment):
     assert rewards(again) == rewards(first)
 
 
-def test_a_tournaments_store_is_a_memo(make, tmp_path, monkeypatch):
+def test_a_tournaments_store_is_a_memo(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     actions = [(TRAIN, MILD), (WIPE, HARSH)]
     first = episode(make(memo=Store(tmp_path)), *actions)
     monkeypatch.setattr(Store, "save", None)  # whoever computes anything fails
@@ -186,13 +204,13 @@ def test_a_tournaments_store_is_a_memo(make, tmp_path, monkeypatch):
     assert rewards(again) == rewards(first)
 
 
-def test_a_reset_computes_nothing(make):
+def test_a_reset_computes_nothing(make: Make) -> None:
     spy = Spy()
     make(memo=spy).reset(seed=3)
     assert (spy.read, spy.written) == ([], 0)
 
 
-def test_same_seed_and_actions_give_the_same_numbers(make):
+def test_same_seed_and_actions_give_the_same_numbers(make: Make) -> None:
     actions = [(TRAIN, MILD), (WIPE, HARSH)]
     one, two = (episode(make(memo=MemoryMemo()), *actions, seed=5) for _ in range(2))
     for (row, *rest), (other, *others) in zip(one, two, strict=True):
@@ -200,25 +218,30 @@ def test_same_seed_and_actions_give_the_same_numbers(make):
         assert rest == others
 
 
-def test_episodes_meet_several_victims_where_asked(make):
+def test_episodes_meet_several_victims_where_asked(make: Make) -> None:
     env = make(n_seeds=3)
-    assert {env.reset(seed=seed) and env._table.match.seed for seed in range(20)} == {0, 1, 2}
+    met = set()
+    for seed in range(20):
+        env.reset(seed=seed)
+        assert env._table is not None
+        met.add(env._table.match.seed)
+    assert met == {0, 1, 2}
     assert all(make().reset(seed=seed)[1]["round"] == 0 for seed in range(3))
 
 
-def test_another_victim_gives_other_numbers(make, match):
+def test_another_victim_gives_other_numbers(make: Make, match: MatchSpec) -> None:
     other = match.model_copy(update={"seed": 8})
-    rows = [episode(make(match=m), (STAY, MILD))[0][0] for m in (match, other)]
-    assert not np.array_equal(*rows)
+    one, two = (episode(make(match=m), (STAY, MILD))[0][0] for m in (match, other))
+    assert not np.array_equal(one, two)
 
 
 @pytest.mark.parametrize("action", [(5, 0), (0, 2), (-1, 0)])
-def test_an_action_outside_the_space_is_refused(make, action):
+def test_an_action_outside_the_space_is_refused(make: Make, action: Choice) -> None:
     with pytest.raises(ValueError, match="expected an action in MultiDiscrete"):
         episode(make(), action)
 
 
-def test_steps_need_a_running_episode(make):
+def test_steps_need_a_running_episode(make: Make) -> None:
     env = make(n_rounds=1)
     with pytest.raises(ResetNeeded, match="expected a running episode"):
         env.step(np.array([STAY, MILD]))
@@ -227,12 +250,12 @@ def test_steps_need_a_running_episode(make):
         env.step(np.array([STAY, MILD]))
 
 
-def test_an_unknown_move_is_said(make):
+def test_an_unknown_move_is_said(make: Make) -> None:
     with pytest.raises(RegistryError, match="no attacker is called 'stey'; did you mean 'stay'"):
         make("stey")
 
 
-def test_all_moves_that_need_too_much_are_said_at_once(make, match):
+def test_all_moves_that_need_too_much_are_said_at_once(make: Make, match: MatchSpec) -> None:
     poor = match.model_copy(update={"grants": match.grants.model_copy(update={"data": 0.0})})
     with pytest.raises(ScenarioError) as caught:
         make("stay", "train", match=poor)
@@ -241,10 +264,10 @@ def test_all_moves_that_need_too_much_are_said_at_once(make, match):
     )
 
 
-def test_rendering(make):
+def test_rendering(make: Make) -> None:
     env = make(render_mode="ansi")
     episode(env, (TRAIN, MILD), (WIPE, HARSH))
-    title, head, *lines = env.render().splitlines()
+    title, head, *lines = str(env.render()).splitlines()
     assert title == "mark-vs-learner-0"
     assert head.split() == ["round", "who", "move", "strength", "utility", "pay-off", "status"]
     assert [line.split()[1:4] for line in lines] == [
@@ -252,12 +275,12 @@ def test_rendering(make):
         ["thief", "wipe", "1.00"],
     ]
     env.render_mode = "rgb_array"
-    assert env.render().shape == (320, 480, 3)
+    assert np.asarray(env.render()).shape == (320, 480, 3)
     env.render_mode = None
     assert env.render() is None
 
 
-def test_every_path_pays_what_its_last_round_is_worth(make):
+def test_every_path_pays_what_its_last_round_is_worth(make: Make) -> None:
     env = make("stay", "wipe", n_rounds=2)
     for path in itertools.product(itertools.product(range(2), range(2)), repeat=2):
         total = sum(rewards(episode(env, *path)))
@@ -266,7 +289,7 @@ def test_every_path_pays_what_its_last_round_is_worth(make):
         assert 0 <= total <= 1
 
 
-def test_gymnasium_makes_and_checks_it(match, memo):
+def test_gymnasium_makes_and_checks_it(match: MatchSpec, memo: MemoryMemo) -> None:
     moves = [PlayerSpec(name="stay"), PlayerSpec(name="wipe")]
     env = gymnasium.make("arena/Thief-v0", match=match, moves=moves, memo=memo)
     assert isinstance(env.unwrapped, ThiefEnv)
@@ -274,7 +297,7 @@ def test_gymnasium_makes_and_checks_it(match, memo):
     check_for_learners(env.unwrapped)
 
 
-def test_a_learner_trains_on_it(match, memo):
+def test_a_learner_trains_on_it(match: MatchSpec, memo: MemoryMemo) -> None:
     moves = [PlayerSpec(name="stay"), PlayerSpec(name="wipe")]
     env = gymnasium.make("arena/Thief-v0", match=match, moves=moves, n_strengths=2, memo=memo)
     learner = PPO("MlpPolicy", env, n_steps=50, batch_size=25, n_epochs=2, seed=1, device="cpu")
@@ -284,14 +307,15 @@ def test_a_learner_trains_on_it(match, memo):
     assert action in env.action_space
 
 
-def test_a_policy_plays_matches_as_it_was_trained(make, match):
-    spy, rows = Spy(), []
+def test_a_policy_plays_matches_as_it_was_trained(make: Make, match: MatchSpec) -> None:
+    spy = Spy()
+    rows: list[Row] = []
     env = make(memo=spy)
     script = [(TRAIN, MILD), (WIPE, HARSH)]
     steps = episode(env, *script)
     spy.written = 0
 
-    def policy(row):
+    def policy(row: Row) -> Pick:
         rows.append(row)
         return np.array(script[len(rows) - 1])
 
@@ -305,16 +329,18 @@ def test_a_policy_plays_matches_as_it_was_trained(make, match):
 
 
 @pytest.fixture(scope="module")
-def default_env():
+def default_env() -> Env:
     return gymnasium.make("arena/Thief-v0")
 
 
-def test_the_default_match_passes_the_checks(default_env):
+def test_the_default_match_passes_the_checks(default_env: Env) -> None:
     check_env(default_env.unwrapped)
+    assert isinstance(default_env.unwrapped, ThiefEnv)
     assert default_env.unwrapped.match.owner == "uchida"
 
 
-def test_the_default_match_can_be_won_and_lost(default_env):
+def test_the_default_match_can_be_won_and_lost(default_env: Env) -> None:
+    assert isinstance(default_env.unwrapped, ThiefEnv)
     menu = default_env.unwrapped.menu.names
     idle, winning = menu.index("none"), menu.index("overwrite")
     lost, won = (episode(default_env, (idle, 0), (move, 2)) for move in (idle, winning))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,22 +24,24 @@ from tests.runs.judge.exhibits import N_INNOCENTS, SCHEME
 from tests.world.endpoints import Reply, running, scripted
 
 
-def trial_of(exhibits: Path, suspect: str | Endpoint = "copy", **changes: object) -> Trial:
+def trial_of(exhibits: Path, suspect: str | Endpoint = "copy", **changes: Any) -> Trial:
     """Return the trial of a suspect by name, against the given innocents unless changed."""
-    if isinstance(suspect, str):
-        file = exhibits / f"{suspect}.safetensors"
-        suspect = ModelFile(file, "suspect")
+    shown = (
+        suspect
+        if isinstance(suspect, Endpoint)
+        else ModelFile(exhibits / f"{suspect}.safetensors", "suspect")
+    )
     trial = Trial(
         victim=ModelFile(exhibits / "victim.safetensors", "victim"),
-        suspect=suspect,
+        suspect=shown,
         data="digits",
-        access="weights" if isinstance(suspect, ModelFile) else "probabilities",
+        access="weights" if isinstance(shown, ModelFile) else "probabilities",
         innocents=exhibits / "innocents",
         scheme=SCHEME,
         seed=4,
         recipe=Recipe(epochs=1),
     )
-    return dataclasses.replace(trial, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(trial, **changes)
 
 
 def hearing_of(trial: Trial, folder: Path, stages: list[Stage] | None = None) -> Hearing:
@@ -152,7 +155,7 @@ def test_findings_are_plain_and_name_everything(exhibits: Path, court: Path) -> 
     ids=str,
 )
 def test_what_cannot_be_judged_is_one_sentence(
-    exhibits: Path, tmp_path: Path, changes: dict[str, object], sentence: str
+    exhibits: Path, tmp_path: Path, changes: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(ArenaError, match=sentence) as caught:
         held(trial_of(exhibits, **changes), tmp_path)

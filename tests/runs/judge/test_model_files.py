@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,9 @@ def test_a_file_with_a_card_needs_no_name(digits: Task, tmp_path: Path) -> None:
     assert load_exhibit(file, digits).digest() == model.digest()
 
 
+Write = Callable[[Path, torch.nn.Module], None]
+
+
 def _pickled(path: Path, model: torch.nn.Module) -> None:
     path.write_bytes(pickle.dumps(model.state_dict()))
 
@@ -100,7 +104,7 @@ def _scripted(path: Path, model: torch.nn.Module) -> None:
     ],
 )
 def test_what_can_carry_code_is_refused(
-    digits: Task, tmp_path: Path, architecture: str, write, sentence: str
+    digits: Task, tmp_path: Path, architecture: str, write: Write, sentence: str
 ) -> None:
     write(tmp_path / "model.pt", build(digits.card, Rng(0)).body)
     with pytest.raises(ModelError, match=sentence) as caught:

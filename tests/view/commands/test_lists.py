@@ -11,7 +11,7 @@ from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import Dial, Player
 from arena.view.commands.find_scenario import shipped
-from arena.view.commands.lists import dial_in_words, needs_in_words
+from arena.view.commands.listing import dial_in_words, needs_in_words
 from arena.world.data import known
 from arena.world.models import architectures
 from tests.view.conftest import Command

@@ -9,7 +9,8 @@ import pytest
 from arena.errors import ArenaError, ScenarioError
 from arena.runs.executors import InProcess, Workers
 from arena.runs.store import Store
-from arena.view.commands.run_options import Order, cache_folder, prepare
+from arena.view.commands.run_options import Order, prepare
+from arena.world.cache_folder import cache_folder
 
 
 def test_results_go_to_the_name_of_the_scenario(scenario_file: Path) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from arena.runs.experiment import Experiment
 from arena.view.figures.experiments import area, drawn, spokes
 from arena.view.figures.plots import pixels, render
-from arena.view.reproduce.samples import Findings, Reading
+from arena.view.reproduce.samples import Findings, Reading, Readings
 from tests.view.reproduce.conftest import experiment, sample, series
 
 METRICS = ("RobD", "JSD", "NOD", "area")
@@ -25,7 +25,11 @@ def found(figure: str) -> Findings:
     samples = []
     for one in (*copies, *innocents):
         readings = dict(one.readings["all"]) | {"area": Reading(0.5, float("nan"), None)}
-        parts = {"all": readings, "exposed": readings, "held-out": readings}
+        parts: Readings = {
+            "all": readings,
+            "exposed": readings,
+            "held-out": readings,
+        }
         owner = {"c0": "c0", "c1": "c1"}.get(one.name, "c2") if figure == "gaps" else "judge"
         samples.append(replace(one, readings=parts, owner=owner))
     return Findings(experiment(figure, METRICS, series=[series(3)], high=("area",)), samples)

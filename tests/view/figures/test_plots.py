@@ -126,7 +126,8 @@ def scores(*values: float) -> list[Score]:
 def test_the_leaderboard_has_a_bar_for_each_column_and_the_best_on_top() -> None:
     side = Bars("Owners", ["best", "worst"], {"worst case": scores(0.5, 0.25)}, scores(30, 20))
     left, right = leaderboard_bars([side]).axes
-    assert [bar.get_width() for bar in left.patches] == [0.5, 0.25]
+    bars = [bar for bar in left.patches if isinstance(bar, Rectangle)]
+    assert [bar.get_width() for bar in bars] == [0.5, 0.25]
     assert [label.get_text() for label in left.get_yticklabels()] == ["best", "worst"]
     assert left.get_ylim()[0] > left.get_ylim()[1]
     assert right.get_xlabel().startswith("rating")

@@ -54,7 +54,10 @@ def findings_of(verdict: Verdict | None, **changes: object) -> Findings:
 
 def test_every_metric_is_a_line_with_its_threshold_on_the_chart() -> None:
     first, second = lines_of(LISTED)
-    assert first == Line("RobD", 0.2, 0.6, 0.67, True, 0.02, 0.75, pytest.approx(0.25))
+    assert first.threshold == pytest.approx(0.25)
+    assert dataclasses.replace(first, threshold=0.0) == Line(
+        "RobD", 0.2, 0.6, 0.67, True, 0.02, 0.75, 0.0
+    )
     assert second.threshold == 1.0  # innocents that bound nothing: only the victim itself votes
     assert first.cells() == ("RobD", "0.200", "0.600", "+67%", "copy", "0.02")
     assert second.cells()[4] == "not copy"

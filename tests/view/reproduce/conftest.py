@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from arena.runs.experiment import Claim, Experiment, Series
 from arena.view.reproduce.samples import Findings, Reading, Sample
@@ -11,7 +12,7 @@ TAU = 0.5
 
 
 def sample(
-    name: str, values: Mapping[str, float], kind: str = "copy", owner: str = "judge", **more: object
+    name: str, values: Mapping[str, float], kind: str = "copy", owner: str = "judge", **more: Any
 ) -> Sample:
     """Return a sample whose readings vote copy below 0.5."""
     readings = {
@@ -19,11 +20,11 @@ def sample(
         for metric, value in values.items()
     }
     fields = {"repeat": 0, "utility": 0.9, "columns": {"images_queried": 10.0}, **more}
-    return Sample(name=name, kind=kind, owner=owner, readings={"all": readings}, **fields)  # type: ignore[arg-type]
+    return Sample(name=name, kind=kind, owner=owner, readings={"all": readings}, **fields)
 
 
 def experiment(
-    figure: str = "strips", metrics: Sequence[str] = ("RobD",), **more: object
+    figure: str = "strips", metrics: Sequence[str] = ("RobD",), **more: Any
 ) -> Experiment:
     """Return an experiment."""
     fields = {"number": 1, "title": "An experiment", "figure": figure, "metrics": metrics, **more}
@@ -31,7 +32,7 @@ def experiment(
 
 
 def findings(
-    copies: Sequence[float], innocents: Sequence[float], metric: str = "RobD", **more: object
+    copies: Sequence[float], innocents: Sequence[float], metric: str = "RobD", **more: Any
 ) -> Findings:
     """Return findings in one metric: copies c0, c1, ..., innocents of both kinds in turn."""
     samples = [sample(f"c{i}", {metric: value}) for i, value in enumerate(copies)]
@@ -42,12 +43,12 @@ def findings(
     return Findings(experiment(metrics=(metric,), **more), samples)
 
 
-def claim(test: str, **more: object) -> Claim:
+def claim(test: str, **more: Any) -> Claim:
     """Return a claim to be put to a test."""
     return Claim.model_validate({"text": "so it is", "test": test, **more})
 
 
-def series(n: int, **more: object) -> Series:
+def series(n: int, **more: Any) -> Series:
     """Return a series of the copies c0, c1, ... with degrees 1, 2, ..."""
     fields = {
         "title": "more and more",

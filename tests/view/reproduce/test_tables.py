@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 from arena.view.reproduce.samples import Findings
 from arena.view.reproduce.tables import table_of, thresholds
 from tests.view.reproduce.conftest import experiment, sample, series
 
 
-def found(**more: object) -> Findings:
+def found(**more: Any) -> Findings:
     samples = [
         sample("c0", {"RobD": 0.1234, "JSD": 0.6}),
         sample("Neg-1 1", {"RobD": 0.8}, "Neg-1"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from arena.errors import DataError
+from arena.world.cache_folder import user_cache
 from arena.world.data import DataInfo, catalogue, known, load, local_copies
 from arena.world.data.archives import SUFFIXES
 
@@ -176,4 +177,4 @@ def test_the_published_checksums_are_whole() -> None:
 def test_without_xdg_the_cache_lies_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", os.sep + "somewhere")
-    assert local_copies.user_cache() == Path("/somewhere/.cache/copyright-arena")
+    assert user_cache() == Path("/somewhere/.cache/copyright-arena")

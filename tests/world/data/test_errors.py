@@ -93,7 +93,8 @@ def test_other_kinds_of_archive(tmp_path: Path, suffix: str) -> None:
 
 
 def class_folders(picture: Picture) -> dict[str, tuple[Files, list[str]]]:
-    a, b = {"a/1.png": picture()}, {"b/1.png": picture()}
+    a: Files = {"a/1.png": picture()}
+    b: Files = {"b/1.png": picture()}
     wide, deep = picture(size=(5, 3)), picture(700, mode="I;16")
     return {
         "nothing": ({}, ["two or more classes", "found none"]),

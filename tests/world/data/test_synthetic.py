@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from arena.world.data import Source
 from arena.world.data.synthetic import _FORMULAS, shapes
@@ -50,7 +51,8 @@ def test_a_formula_can_be_told_by_its_images(drawn: Source) -> None:
     def spectra(images: torch.Tensor) -> torch.Tensor:
         values = images[:, 0].float()
         values = (values - values.mean((1, 2), keepdim=True)) / values.std((1, 2), keepdim=True)
-        return torch.fft.rfft2(values).abs().log1p().flatten(1)
+        spectrum: Tensor = torch.fft.rfft2(values)
+        return spectrum.abs().log1p().flatten(1)
 
     known, asked = spectra(drawn.train.images[:4000]), spectra(drawn.test.images)
     nearest = torch.cdist(asked, known).argmin(1)

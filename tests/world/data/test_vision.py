@@ -1,3 +1,4 @@
+import importlib
 import types
 from pathlib import Path
 from typing import Any, ClassVar
@@ -63,7 +64,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def put(**kinds: type) -> None:
         module = types.SimpleNamespace(**kinds)
-        monkeypatch.setattr(vision.importlib, "import_module", lambda _: module)
+        monkeypatch.setattr(importlib, "import_module", lambda _: module)
 
     return put
 
@@ -203,7 +204,7 @@ def test_a_torchvision_that_cannot_be_imported_is_said(
     def refuse(_: str) -> None:
         raise error
 
-    monkeypatch.setattr(vision.importlib, "import_module", refuse)
+    monkeypatch.setattr(importlib, "import_module", refuse)
     with pytest.raises(DataError, match=f"expected torchvision for svhn, found {error}; install"):
         read_vision("svhn", tmp_path)
 

@@ -17,7 +17,9 @@ from arena.world.rng import Rng
 _BUILDERS: dict[str, Callable[[], nn.Module]] = {}
 _SHAPE = (3, 8, 8)
 
-FAST = {
+Described = tuple[str, tuple[int, ...], dict[str, object]]
+
+FAST: dict[str, Described] = {
     "lenet5": ("lenet5", (1, 28, 28), {}),
     "lenet5-bn": ("lenet5", (1, 28, 28), {"norm": "batch"}),
     "cnn8": ("cnn8", (1, 8, 8), {}),
@@ -27,7 +29,7 @@ FAST = {
     "resnet8": ("resnet8", (1, 28, 28), {"width": 8}),
     "resnet20": ("resnet20", (3, 16, 16), {}),
 }
-SLOW = {
+SLOW: dict[str, Described] = {
     "resnet18": ("resnet18", (3, 16, 16), {}),
     "vgg16-bn": ("vgg16-bn", (3, 32, 32), {}),
     "mobilenet_v2": ("torchvision:mobilenet_v2", (3, 32, 32), {}),
@@ -351,7 +353,9 @@ class Branching(nn.Module):
         return out
 
 
-NETWORKS = (Residual, HalvesTied, TwiceRead, SharedWeights, TwoNames, TiedParameter)
-NETWORKS += (Depthwise, Strange, FixedView, Activations, Branching)
+NETWORKS: tuple[type[nn.Module], ...] = (
+    *(Residual, HalvesTied, TwiceRead, SharedWeights, TwoNames, TiedParameter),
+    *(Depthwise, Strange, FixedView, Activations, Branching),
+)
 for _network in NETWORKS:
     network(_network)

@@ -1,5 +1,7 @@
 """The aligner brings rewritten models back, keeps their function, and says what it could not do."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -87,7 +89,8 @@ def test_a_mark_that_is_read_by_index_comes_back() -> None:
 
     def bits(model: Model) -> Tensor:
         carrier = model.state_dict()["body.conv2.weight"].mean(0).flatten()
-        return key[:, : len(carrier)] @ carrier > 0
+        scores: Tensor = key[:, : len(carrier)] @ carrier
+        return scores > 0
 
     suspect = TRANSFORMS["all_three"](reference, Rng(9).torch())
     assert 0.25 < float((bits(suspect) != bits(reference)).double().mean()) < 0.75
@@ -234,7 +237,9 @@ def _plain(name: str, shape: tuple[int, ...], **arguments: object) -> Model:
         (("cnn8", (3, 8, 8), {}), r"input_shape \(1, 8, 8\)"),
     ],
 )
-def test_another_architecture_is_not_comparable(suspect, words: str) -> None:
+def test_another_architecture_is_not_comparable(
+    suspect: tuple[str, tuple[int, ...], dict[str, Any]], words: str
+) -> None:
     name, shape, arguments = suspect
     with pytest.raises(NotComparable, match=words):
         aligned(_plain(name, shape, **arguments), _plain("cnn8", (1, 8, 8)))

@@ -1,13 +1,16 @@
 """Rewritings keep the function, leave their input alone and can be packed."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from arena.errors import ArenaError
-from arena.world.graph import LayerGraph, Plan, expand_kernel, flip, permute, rebuild, scale
-from arena.world.models import pack, unpack
+from arena.world.graph import Group, LayerGraph, Plan, expand_kernel, flip, permute, rebuild, scale
+from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
 from tests.world.graph.networks import (
     NETWORKS,
@@ -138,9 +141,10 @@ def test_removing_units_prunes_their_rows_and_columns() -> None:
     kept = torch.tensor([1, 3, 4])
     pruned = rebuild(model, {g: Plan.keep(g.n_units, kept) for g in (third, first, second)})
     conv2 = pruned.body.get_submodule("conv2")
+    assert isinstance(conv2, nn.Conv2d)
     assert (conv2.in_channels, conv2.out_channels) == (3, 3)
     old = model.state_dict()["body.fc1.weight"].view(64, 32, 4)
-    assert torch.equal(pruned.body.get_submodule("fc1").weight, old[:, kept].flatten(1))
+    assert torch.equal(pruned.get_parameter("body.fc1.weight"), old[:, kept].flatten(1))
     assert pruned(inputs(model, 2)).shape == (2, 4)
 
 
@@ -152,7 +156,7 @@ def test_cancelling_is_exact_at_every_position_behind_a_flatten() -> None:
         0, torch.randn(16, generator=draw) / 4, torch.randn(4, 16, generator=draw)
     )
     widened = rebuild(model, {group: plan})
-    columns = widened.body.get_submodule("fc1").weight.detach().view(120, 20, 49)[:, 16:]
+    columns = widened.get_parameter("body.fc1.weight").detach().view(120, 20, 49)[:, 16:]
     assert float(columns.abs().max()) > 0.1
     assert torch.allclose(columns.sum(1), torch.zeros(120, 49), atol=1e-5)
     assert difference(model, widened) < TOLERANCE
@@ -185,7 +189,9 @@ def test_a_kernel_grows_about_its_centre() -> None:
         ("FixedView", "body.conv", lambda m, g: rebuild(m, {g: Plan.keep(4)}), "be resized"),
     ],
 )
-def test_what_would_change_the_function_is_refused(model, group, call, words) -> None:
+def test_what_would_change_the_function_is_refused(
+    model: str, group: str, call: Callable[[Model, Group], Model], words: str
+) -> None:
     network = zoo(model) if model in ("cnn8", "mlp") else own(model)
     with pytest.raises(ArenaError, match=words):
         call(network, LayerGraph.of(network)[group])

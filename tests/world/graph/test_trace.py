@@ -69,7 +69,8 @@ def test_groups_come_in_the_order_in_which_they_are_first_written() -> None:
 @every_model
 def test_every_channel_of_the_zoo_is_in_at_most_one_group_and_none_is_a_logit(name: str) -> None:
     model = zoo(name)
-    state, taken = model.state_dict(), set()
+    state = model.state_dict()
+    taken: set[tuple[str, str, int]] = set()
     for group in groups(model):
         for slot in (*(p.slot for p in group.producers), *group.all_norms(), *group.consumers):
             axis = 1 if slot.side == "in" else 0

@@ -3,6 +3,7 @@
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def saved(model: Model, tmp_path: Path) -> Path:
 # --- bundles ---
 
 NORMS = st.sampled_from(["none", "batch"])
-SMALL_CARDS = st.one_of(
+SMALL_CARDS: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
     st.tuples(
         st.just("mlp"),
         st.fixed_dictionaries(
@@ -194,7 +195,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_nan_weights_in_a_file_are_refused(model: Model, tmp_path: Path) -> None:
-    model.body.get_submodule("fc1").weight.data[0, 0] = float("nan")
+    model.get_parameter("body.fc1.weight").data[0, 0] = float("nan")
     save_model(model, tmp_path / "bad.safetensors")
     with pytest.raises(ModelError, match=r"body.fc1.weight holds NaN"):
         load_model(tmp_path / "bad.safetensors")

@@ -235,7 +235,8 @@ class _WithConstant(nn.Module):
         self.register_buffer("scale", torch.arange(1.0, n_out + 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x) * self.scale
+        out: Tensor = self.fc(x) * self.scale
+        return out
 
 
 class _WithNumber(nn.Module):
@@ -245,7 +246,8 @@ class _WithNumber(nn.Module):
         self.scale = torch.linspace(1, 2, 3).sum().item()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x) * self.scale
+        out: Tensor = self.fc(x) * self.scale
+        return out
 
 
 @pytest.mark.parametrize("network", [_WithConstant, _WithNumber])

@@ -1,5 +1,7 @@
 """Resized models: layers take the widths and kernels of the tensors, if they fit together."""
 
+from typing import TypeVar
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,6 +22,12 @@ def card(name: str = "cnn8", shape: tuple[int, ...] = (1, 8, 8), **arguments: ob
         mean=(0.5,),
         std=(0.25,),
     )
+
+
+def convolution(model: nn.Module, name: str) -> nn.Conv2d:
+    layer = model.get_submodule(name)
+    assert isinstance(layer, nn.Conv2d)
+    return layer
 
 
 def as_resized(plain: ModelCard) -> ModelCard:
@@ -46,7 +54,7 @@ def with_extra_channels(state: dict[str, Tensor], n_extra: int) -> dict[str, Ten
 def test_idle_channels_change_the_shapes_but_not_the_logits() -> None:
     model = build(card(), Rng(1))
     widened = restore(as_resized(card()), with_extra_channels(state_of(model), 5))
-    conv1, conv2 = (widened.body.get_submodule(name) for name in ("conv1", "conv2"))
+    conv1, conv2 = (convolution(widened, f"body.{name}") for name in ("conv1", "conv2"))
     assert (conv1.out_channels, conv2.in_channels) == (21, 21)
     assert widened.body.get_submodule("norm1").num_features == 21
     x = torch.rand(6, 1, 8, 8, generator=Rng(2).torch())
@@ -58,7 +66,7 @@ def test_a_larger_kernel_with_a_zero_rim_is_padded_to_the_same_output() -> None:
     state = state_of(model)
     state["body.conv2.weight"] = pad(state["body.conv2.weight"], (1, 1, 1, 1))
     grown = restore(as_resized(card()), state)
-    conv2 = grown.body.get_submodule("conv2")
+    conv2 = convolution(grown, "body.conv2")
     assert (conv2.kernel_size, conv2.padding) == ((5, 5), (2, 2))
     x = torch.rand(6, 1, 8, 8, generator=Rng(2).torch())
     assert torch.allclose(grown(x), model(x), atol=1e-5)
@@ -82,10 +90,11 @@ def test_fewer_channels_are_a_pruned_model() -> None:
 def test_a_residual_block_can_be_widened_inside(name: str) -> None:
     model = build(card(name, (3, 8, 8)), Rng(1))
     block = model.body.get_submodule("stage1.0")
-    with_bias = block.conv1.bias is not None
-    block.conv1 = nn.Conv2d(block.conv1.in_channels, 70, 3, padding=1, bias=with_bias)
+    conv1, conv2 = (convolution(block, name) for name in ("conv1", "conv2"))
+    with_bias = conv1.bias is not None
+    block.conv1 = nn.Conv2d(conv1.in_channels, 70, 3, padding=1, bias=with_bias)
     block.norm1 = nn.BatchNorm2d(70)
-    block.conv2 = nn.Conv2d(70, block.conv2.out_channels, 3, padding=1, bias=with_bias)
+    block.conv2 = nn.Conv2d(70, conv2.out_channels, 3, padding=1, bias=with_bias)
     model.card = as_resized(model.card)
     again = unpack(pack(model.eval()))
     x = torch.rand(2, 3, 8, 8, generator=Rng(2).torch())
@@ -128,16 +137,20 @@ def test_layers_that_do_not_fit_are_refused(key: str, shape: tuple[int, ...], wo
 def test_a_model_with_another_number_of_classes_is_refused() -> None:
     state = state_of(build(card(), Rng(1)))
     state |= {"body.fc2.weight": torch.zeros(5, 64), "body.fc2.bias": torch.zeros(5)}
-    with pytest.raises(ModelError, match=r"return \(1, 4\) logits, found \(1, 5\)"):
+    with pytest.raises(ModelError, match=r"return \(1, 4\) outputs, found \(1, 5\)"):
         restore(as_resized(card()), state)
 
 
 # --- single layers ---
 
 
-def resized_layer(layer: nn.Module, *shape: int) -> nn.Module:
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def resized_layer(layer: Layer, *shape: int) -> Layer:
     network = nn.Sequential(layer)
     resize(network, {"0.weight": torch.Size(shape)})
+    assert isinstance(network[0], type(layer))
     return network[0]
 
 

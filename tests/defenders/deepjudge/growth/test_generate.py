@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def test_nobody_who_knows_pool_and_victim_knows_the_seeds(victim: Model, pool: E
 def test_only_successful_examples_are_kept_so_rob_of_the_victim_is_0(
     victim: Model, seeds: Examples, how: Generator
 ) -> None:
-    """specs/blackbox.md A.10."""
+    """A test of Chen et al., S&P 2022, fools the model by construction."""
     tests = blackbox_tests(SEED, victim, seeds, how, LAB)
     assert 0 < len(tests) <= len(seeds)
     assert robustness(LAB.labels(victim, tests.images), tests.labels) == 0
@@ -92,7 +93,7 @@ def test_a_generator_too_weak_to_turn_anything_makes_no_tests(
 def test_whitebox_tests_exceed_the_bound_of_their_neuron_on_the_victim(
     case: Case, victim: Model, pool: Examples
 ) -> None:
-    """specs/blackbox.md A.10: phi > m * the largest output on the pool."""
+    """Chen et al., S&P 2022: phi > m * the largest output on the pool."""
     largest = COMPUTE.activations(victim, pool.images, [PLAN.layer], neurons)[PLAN.layer].amax(0)
     tests = case.whitebox
     outputs = COMPUTE.activations(victim, tests.images, [PLAN.layer], neurons)[PLAN.layer]
@@ -107,9 +108,9 @@ def test_dead_neurons_have_no_tests_and_are_reported(
 ) -> None:
     """A channel that BatchNorm and ReLU hold at 0, and those that no image reached in time."""
     maimed = victim.copy()
-    norm = maimed.get_submodule("body.norm2")
     with torch.no_grad():
-        norm.weight[3], norm.bias[3] = 0.0, -1.0
+        maimed.get_parameter("body.norm2.weight")[3] = 0.0
+        maimed.get_parameter("body.norm2.bias")[3] = -1.0
     few = Examples(seeds.images[:3], seeds.targets[:3])
     tests = whitebox_tests(maimed, few, pool, PLAN, LAB)
     bounds = reference_bounds(maimed, PLAN.layer, pool.images, 3.0, COMPUTE)
@@ -171,7 +172,8 @@ def test_rounding_is_forgiven_and_a_swapped_label_or_image_is_not(case: Case, gr
     tests: Cases = getattr(case, group)
 
     def but(**changes: Tensor) -> Case:
-        return dataclasses.replace(case, **{group: dataclasses.replace(tests, **changes)})
+        part: dict[str, Any] = {group: dataclasses.replace(tests, **changes)}
+        return dataclasses.replace(case, **part)
 
     assert derives(case, but(images=tests.images + 1e-6))
     assert not derives(case, but(images=tests.images.flip(0)))

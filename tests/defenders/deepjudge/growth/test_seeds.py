@@ -16,7 +16,7 @@ seeds = st.integers(0, 10**6)
 @given(seeds, st.integers(1, 20), st.integers(2, 10))
 def test_certainty_is_one_minus_ginis_impurity(seed: int, n: int, n_classes: int) -> None:
     p = torch.randn(n, n_classes, generator=torch.Generator().manual_seed(seed)).softmax(1)
-    gini = sum(p[:, k] * (1 - p[:, k]) for k in range(n_classes))
+    gini = torch.stack([p[:, k] * (1 - p[:, k]) for k in range(n_classes)]).sum(0)
     assert torch.allclose(certainty(p), 1 - gini, atol=1e-6)
     assert bool((certainty(p) >= 1 / n_classes - 1e-6).all())
 

@@ -19,7 +19,7 @@ from defenders.deepjudge.metrics import neurons
 from tests.defenders.conftest import COMPUTE
 
 SHAPE = (1, 9, 10)
-LAYERS = {
+LAYERS: dict[str, tuple[str, dict[str, object], str]] = {
     "first": ("cnn8", {}, "body.relu1"),
     "second": ("cnn8", {}, "body.relu2"),
     "behind a pool": ("cnn8", {}, "body.relu3"),
@@ -62,7 +62,7 @@ def images(n: int) -> Tensor:
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_path_is_what_the_model_puts_out_there(name: str) -> None:
     architecture, arguments, layer = LAYERS[name]
-    model = model_of(architecture, dict(arguments))
+    model = model_of(architecture, arguments)
     path = path_to(model, layer, COMPUTE)
     assert isinstance(path, ChainPath) is (name in CHAINS)
     shown = images(40)
@@ -75,7 +75,7 @@ def test_a_path_is_what_the_model_puts_out_there(name: str) -> None:
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_path_climbs_where_the_model_climbs(name: str) -> None:
     architecture, arguments, layer = LAYERS[name]
-    model = model_of(architecture, dict(arguments))
+    model = model_of(architecture, arguments)
     shown, wanted = images(6), torch.tensor([0, 0, 1, 2, 2, 5])
 
     def slope(path: Path) -> Tensor:
@@ -120,10 +120,10 @@ class Sum:
     def __init__(self, *weights: float) -> None:
         self.weights, self.seen = torch.tensor(weights), 0
 
-    def __call__(self, shown: Tensor, wanted: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, wanted: Tensor) -> Tensor:
         assert torch.equal(wanted, wanted.sort().values)
-        self.seen = max(self.seen, shown.shape[-1])
-        return self.weights[wanted] * shown.flatten(0, -2).sum(0) - 1
+        self.seen = max(self.seen, images.shape[-1])
+        return self.weights[wanted] * images.flatten(0, -2).sum(0) - 1
 
 
 def by_hand(climb: Callable[[Tensor], Tensor], seed: Tensor, bound: float, how: Growth) -> Tensor:
@@ -169,9 +169,9 @@ def test_tests_are_those_of_a_loop_over_seeds_and_neurons(
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_test_exceeds_its_neurons_bound_on_the_model_itself(name: str) -> None:
-    """specs/blackbox.md A.10: phi(x) > m * the largest reference output, whatever the path adds."""
+    """Chen et al., S&P 2022: phi(x) > m * the largest reference output, whatever the path adds."""
     architecture, arguments, layer = LAYERS[name]
-    model = model_of(architecture, dict(arguments))
+    model = model_of(architecture, arguments)
     bounds = reference_bounds(model, layer, images(30), 3.0, COMPUTE)
     found = grow(path_to(model, layer, COMPUTE), images(3), bounds, Growth(n_steps=120, lr=0.1))
     outputs = COMPUTE.activations(model, found.images, [layer], neurons)[layer]

@@ -44,7 +44,7 @@ class Honest(Attack):
         weight = list(model.parameters())[-2]
         noise = torch.randn(weight.shape, generator=rng.torch())
         with torch.no_grad():
-            weight += self.deviation * noise
+            weight.add_(self.deviation * noise)
         return model
 
 
@@ -53,7 +53,7 @@ class MutatesTheVictim(Honest):
     """Reaches through the channel and writes to the referee's own victim."""
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
-        gate = access._channel.__self__
+        gate = access._channel.__self__  # type: ignore[attr-defined]  # a Gatekeeper's method
         self.shaken(gate.victim, rng)
         return Deliverable(self.shaken(access.model(), rng.child("more")))
 
@@ -98,7 +98,7 @@ class DeliversSomethingElse(Honest):
     """Returns a model where a deliverable is expected."""
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
-        return self.shaken(access.model(), rng)
+        return self.shaken(access.model(), rng)  # type: ignore[return-value]  # the fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ class TrainsOffTheMeter(Honest):
         optimiser = torch.optim.SGD(model.parameters(), lr=0.01)
         for _ in range(3):
             optimiser.zero_grad()
-            sum(parameter.square().sum() for parameter in model.parameters()).backward()
+            torch.stack([each.square().sum() for each in model.parameters()]).sum().backward()
             optimiser.step()
         return Deliverable(model)
 

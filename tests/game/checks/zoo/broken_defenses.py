@@ -120,7 +120,7 @@ class AnswersYes(Honest):
     """Returns a bool for a verdict."""
 
     def verify(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
-        return True
+        return True  # type: ignore[return-value]  # the fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +163,7 @@ class MutatesTheSuspect(Honest):
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         verdict = super().examine(key, suspect, rng)
         with torch.no_grad():
+            assert suspect._model is not None
             next(suspect._model.parameters()).mul_(0.5)
         return verdict
 
@@ -209,7 +210,7 @@ class RuinsTheModel(ClaimsToMark):
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         made = super().protect(task, rng)
-        torch.nn.init.zeros_(made.model.body.conv1.weight)
+        torch.nn.init.zeros_(made.model.get_parameter("body.conv1.weight"))
         return made
 
 
@@ -220,7 +221,7 @@ class MarksInSecret(Honest):
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         made = super().protect(task, rng)
         with torch.no_grad():
-            made.model.body.conv1.weight[0, 0, 0, 0] += 0.01
+            made.model.get_parameter("body.conv1.weight")[0, 0, 0, 0] += 0.01
         return made
 
 
@@ -237,7 +238,7 @@ class ReleasesSomethingElse(Honest):
     """Returns a model and no key."""
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
-        return task.base()
+        return task.base()  # type: ignore[return-value]  # the fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,7 +270,7 @@ class TrainsAnew(ClaimsToMark):
         made = super().protect(task, rng)
         noise = int.from_bytes(os.urandom(4), "little") / 2**40
         with torch.no_grad():
-            made.model.body.conv1.weight[0, 0, 0, 0] += noise
+            made.model.get_parameter("body.conv1.weight")[0, 0, 0, 0] += noise
         return made
 
 

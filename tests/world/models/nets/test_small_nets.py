@@ -2,6 +2,7 @@
 
 from collections import Counter
 from math import prod
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ HIDDEN = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.ReLU)
 SILENT = (nn.Flatten, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Identity, nn.Dropout)
 
 
-def make(name: str, shape: tuple[int, ...], n_classes: int = 10, **arguments: object) -> Model:
+def make(name: str, shape: tuple[int, ...], n_classes: int = 10, **arguments: Any) -> Model:
     card = ModelCard(
         architecture=name,
         arguments=arguments,
@@ -28,7 +29,8 @@ def make(name: str, shape: tuple[int, ...], n_classes: int = 10, **arguments: ob
     return build(card, Rng(3))
 
 
-COUNTS = [
+Case = tuple[str, tuple[int, ...], dict[str, Any], int]
+COUNTS: list[Case] = [
     ("softmax", (64,), {}, 650),
     ("softmax", (1, 28, 28), {}, 7_850),
     ("mlp", (64,), {}, 64 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10),
@@ -49,13 +51,13 @@ COUNTS = [
 SMALL = [case for case in COUNTS if case[3] < 10**6]
 
 
-def ids(cases: list[tuple[str, tuple[int, ...], dict[str, object], int]]) -> list[str]:
+def ids(cases: list[Case]) -> list[str]:
     return [f"{name}-{'x'.join(map(str, shape))}-{args}" for name, shape, args, _ in cases]
 
 
 @pytest.mark.parametrize(("name", "shape", "arguments", "n_expected"), COUNTS, ids=ids(COUNTS))
 def test_the_number_of_trainable_parameters(
-    name: str, shape: tuple[int, ...], arguments: dict[str, object], n_expected: int
+    name: str, shape: tuple[int, ...], arguments: dict[str, Any], n_expected: int
 ) -> None:
     assert make(name, shape, **arguments).n_parameters == n_expected
 
@@ -71,7 +73,7 @@ def test_the_running_statistics_come_on_top(name: str, n_statistics: int) -> Non
 
 @pytest.mark.parametrize(("name", "shape", "arguments", "_n"), COUNTS, ids=ids(COUNTS))
 def test_logits_have_one_column_for_each_class_and_gradients_reach_all_weights(
-    name: str, shape: tuple[int, ...], arguments: dict[str, object], _n: int
+    name: str, shape: tuple[int, ...], arguments: dict[str, Any], _n: int
 ) -> None:
     model = make(name, shape, n_classes=7, **arguments).train()
     logits = model(torch.rand(3, *shape, generator=Rng(1).torch()))  # (3, 7)
@@ -83,7 +85,7 @@ def test_logits_have_one_column_for_each_class_and_gradients_reach_all_weights(
 
 @pytest.mark.parametrize(("name", "shape", "arguments", "_n"), COUNTS, ids=ids(COUNTS))
 def test_the_graph_holds_plain_layers_each_used_once(
-    name: str, shape: tuple[int, ...], arguments: dict[str, object], _n: int
+    name: str, shape: tuple[int, ...], arguments: dict[str, Any], _n: int
 ) -> None:
     body = make(name, shape, **arguments).body
     nodes = list(fx.symbolic_trace(body).graph.nodes)
@@ -99,7 +101,7 @@ def test_the_graph_holds_plain_layers_each_used_once(
 
 @pytest.mark.parametrize(("name", "shape", "arguments", "_n"), COUNTS, ids=ids(COUNTS))
 def test_no_relu_writes_over_its_input(
-    name: str, shape: tuple[int, ...], arguments: dict[str, object], _n: int
+    name: str, shape: tuple[int, ...], arguments: dict[str, Any], _n: int
 ) -> None:
     relus = [m for m in make(name, shape, **arguments).modules() if isinstance(m, nn.ReLU)]
     assert not any(relu.inplace for relu in relus)
@@ -107,7 +109,7 @@ def test_no_relu_writes_over_its_input(
 
 @pytest.mark.parametrize(("name", "shape", "arguments", "_n"), SMALL, ids=ids(SMALL))
 def test_the_whole_classifier_can_be_traced(
-    name: str, shape: tuple[int, ...], arguments: dict[str, object], _n: int
+    name: str, shape: tuple[int, ...], arguments: dict[str, Any], _n: int
 ) -> None:
     model = make(name, shape, **arguments)
     x = torch.rand(2, *shape, generator=Rng(2).torch())
@@ -162,7 +164,7 @@ def test_a_shape_that_does_not_fit_is_refused(
     ],
 )
 def test_an_argument_out_of_range_is_refused(
-    name: str, arguments: dict[str, object], words: str
+    name: str, arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ModelError, match=words):
         make(name, (1, 32, 32), **arguments)

@@ -1,0 +1,5 @@
+"""`python -m arena` is the command `arena`."""
+
+from arena.view.cli import main
+
+main()

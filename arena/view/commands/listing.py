@@ -1,0 +1,137 @@
+"""What `arena list` says of players: gathered from the registries, remembered until they change.
+
+To ask a registry is to import every player, and with them torch, which takes longer than a person
+waits for a list. So the lines are kept in the cache folder under a stamp of every source file that
+they could depend on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import arena
+from arena.world.atomic_write import write_whole
+from arena.world.cache_folder import cache_folder
+from arena.world.json_values import digest
+
+if TYPE_CHECKING:
+    from arena.game.rules.threat import ThreatModel
+    from arena.game.sides.player import Player
+
+Side = Literal["attackers", "defenders"]
+GROUPS: dict[Side, str] = {
+    "attackers": "copyright_arena.attackers",
+    "defenders": "copyright_arena.defenders",
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A player in words.
+
+    Attributes:
+        name: how a scenario calls it. summary: what it does, in one line.
+        needs: of an attacker, the least that it must be granted; of a defender, what it reads.
+        dial: what its strength turns, and over what range. paper: authors, venue, year.
+    """
+
+    name: str
+    summary: str
+    needs: str
+    dial: str
+    paper: str
+
+
+def players(side: Side) -> list[Listed]:
+    """Return every player of a side by name, from memory where no source has changed."""
+    path = cache_folder() / "lists" / f"{side}-{_stamp(side)}.json"
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return [Listed(**line) for line in json.loads(path.read_text(encoding="utf-8"))]
+    found = gather(side)
+    text = json.dumps([asdict(line) for line in found])
+    with contextlib.suppress(OSError):  # a list that cannot be remembered is made again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode())
+    return found
+
+
+def _stamp(side: Side) -> str:
+    """Return what changes when a source changes that the list of a side could depend on."""
+    entries = sorted(entry_points(group=GROUPS[side]), key=lambda entry: (entry.name, entry.value))
+    sources = [[entry.name, entry.value, _files(entry)] for entry in entries]
+    own = [_state(path) for path in _below(Path(arena.__file__).parent)]
+    return digest([arena.__version__, own, sources])[:16]
+
+
+def _files(entry: EntryPoint) -> list[list[str | int]]:
+    """Return the state of every source of an entry point's package; nothing of it is imported."""
+    spec = find_spec(entry.module.partition(".")[0])
+    if spec is None:
+        return []
+    folders = spec.submodule_search_locations
+    if folders is None:
+        return [_state(Path(spec.origin))] if spec.origin else []
+    return [_state(path) for folder in folders for path in _below(Path(folder))]
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def _state(path: Path) -> list[str | int]:
+    found = path.stat()
+    return [str(path), found.st_size, found.st_mtime_ns]
+
+
+def gather(side: Side) -> list[Listed]:
+    """Return every player of a side by name, from its registry."""
+    return list(_attackers() if side == "attackers" else _defenders())
+
+
+def _attackers() -> Iterator[Listed]:
+    from arena.game.sides.attack import attacks
+
+    for name, player in attacks.classes().items():
+        needs = needs_in_words(player.needs)
+        yield Listed(name, player.summary(), needs, dial_in_words(player), player.paper)
+
+
+def _defenders() -> Iterator[Listed]:
+    from arena.game.sides.defense import defenses
+
+    for name, player in defenses.classes().items():
+        task = f"; task: {', '.join(sorted(player.task_needs))}" if player.task_needs else ""
+        reads = f"{player.reads}{task}"
+        yield Listed(name, player.summary(), reads, dial_in_words(player), player.paper)
+
+
+def needs_in_words(needs: ThreatModel) -> str:
+    """Return the least that an attack must be granted, in words.
+
+    >>> from arena.game.rules.threat import ThreatModel
+    >>> needs_in_words(ThreatModel(output="weights", data=1, data_labels=True))
+    'weights, own labelled data'
+    """
+    given = type(needs)()
+    words: list[str] = [] if needs.output == given.output else [needs.output]
+    if needs.data:
+        words.append("own labelled data" if needs.data_labels else "own data")
+    words += [f"{kind} data" for kind in ("pool", "transfer") if getattr(needs, kind)]
+    flags = ("real_inputs", "double", "precommit")
+    words += [flag.replace("_", " ") for flag in flags if getattr(needs, flag)]
+    words += [f"knows {what}" for what in sorted(needs.knows)]
+    words += [f"delivers a {kind}" for kind in sorted(needs.deliverables - given.deliverables)]
+    return ", ".join(words) or "nothing"
+
+
+def dial_in_words(player: type[Player]) -> str:
+    """Return what the strength of a move turns, and over what range."""
+    dial = player.dial
+    return f"{dial.field}: {dial.low:g} to {dial.high:g}" if dial else ""

@@ -1,0 +1,54 @@
+"""Salts every stream of randomness with ARENA_TEST_SEED; Python imports this file when it starts.
+
+The tests put its folder on PYTHONPATH when they are run with another root seed, so that workers and
+commands that they start draw from the same salted streams. Nothing is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+VARIABLE = "ARENA_TEST_SEED"
+_MODULE = "arena.world.rng"
+
+
+def salt(streams: Any, seed: str) -> None:
+    """Put a seed in front of the path of every stream of the class `Rng`."""
+    plain = streams._sequence
+
+    def salted(self: Any) -> Any:
+        return plain(streams(self.seed, (f"test seed {seed}", *self.path)))
+
+    streams._sequence = salted
+
+
+class _Salting(MetaPathFinder):
+    """Finds the module of randomness once, and salts it when it has been executed."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != _MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        loader: Any = spec.loader if spec else None
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            salt(module.Rng, os.environ[VARIABLE])
+
+        loader.exec_module = exec_module
+        return spec
+
+
+if os.environ.get(VARIABLE) and _MODULE not in sys.modules:
+    sys.meta_path.insert(0, _Salting())
