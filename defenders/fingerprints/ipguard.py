@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
+from arena.game.court.nulls import nearest
+from arena.game.court.reference import Reference
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed
 from arena.game.rules.threat import Output
@@ -38,8 +40,9 @@ class IPGuard(Defense):
 
     What: held-out images are moved just behind the boundary to another class; a copy shares the
     boundary, so it gives these points the victim's labels, an independent model does not.
-    Threat model: verification asks for labels of the points; they are secret, drawn by a committed
-    seed. The model is not changed.
+    Threat model: verification asks for labels of the points and of held-out images, by which it
+    finds the independent models that are as useful as the suspect; the points are secret, drawn by
+    a committed seed. The model is not changed.
     Parameters: n_points (K); margin (k, how far behind the boundary, in logits: small is unique,
     large is robust); target ("least-likely" or "random" class); lr, n_steps (of Adam); clip (keep
     points in [0, 1]).
@@ -77,16 +80,18 @@ class IPGuard(Defense):
         """
         victim, seed, pool = task.base(), fresh_seed(rng), Examples.of(task.probe)
         points = self._points(seed, victim, pool, task.lab)
+        nulls = task.nulls()
         models = {
             "copies": own_derivations(task, victim, rng.child("derivations")),
-            "nulls": task.nulls(),
+            "nulls": nulls,
         }
+        told = task.reference(nulls).bundle()
         hits = {
             kind: [n_hits(model.labels(points["points"]), points["labels"]) for model in suspects]
             for kind, suspects in models.items()
         }
-        settings = {"card": victim.card.plain(), "hits": hits}
-        tensors = origin(victim, pool) | points
+        settings = {"card": victim.card.plain(), "hits": hits, **told.data}
+        tensors = origin(victim, pool) | points | dict(told.tensors)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
         return Protected(victim.copy(), Key("ipguard", seed, settings, tensors))
@@ -135,12 +140,19 @@ class IPGuard(Defense):
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
             )
-        found = n_hits(suspect.labels(key.tensors["points"]), labels)
-        return self._verdict(found, len(labels), hits["nulls"], hits["copies"])
+        found, reference = n_hits(suspect.labels(key.tensors["points"]), labels), Reference.of(key)
+        near = hits["nulls"]
+        if reference.utilities:
+            utility = reference.utility_of(suspect)
+            near = [near[i] for i in nearest(reference.utilities, utility)]
+        verdict = self._verdict(found, len(labels), hits["nulls"], hits["copies"], near)
+        return dataclasses.replace(verdict, reference=reference.title)
 
-    def _verdict(self, found: int, n: int, nulls: list[int], copies: list[int]) -> Verdict:
+    def _verdict(
+        self, found: int, n: int, nulls: list[int], copies: list[int], near: list[int] | None = None
+    ) -> Verdict:
         def p_value(hits: int) -> float:
-            return null_hits_p_value(hits, n, nulls)
+            return null_hits_p_value(hits, n, nulls if near is None else near)
 
         p = p_value(found)
         needed = bisect.bisect_left(range(n + 1), True, key=lambda k: p_value(k) <= self.level)

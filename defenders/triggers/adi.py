@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from arena.errors import NotComparable
+from arena.game.court.statistics import binomial_tail
 from arena.game.court.verdict import Verdict
-from arena.game.rules.keys import Key, expand, fresh_seed, prf_labels
+from arena.game.rules.keys import (
+    Key,
+    drawn_seed,
+    expand,
+    first_fair,
+    fresh_seed,
+    prf_labels,
+    redrawn,
+)
 from arena.game.rules.threat import Output
-from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
@@ -59,7 +69,8 @@ class Adi(Defense):
     """Teaches the model random labels for abstract images that nobody else would show it.
 
     What: triggers and labels are expanded from one committed seed, the labels by a pseudo-random
-    function of seed and image; a few triggers are appended to every batch of training.
+    function of seed and image; a few triggers are appended to every batch of training. A key that
+    accuses independent models more often than its level allows is redrawn before it is committed.
     Threat model: verification asks for labels of the triggers; each public use burns them.
     Parameters: n_triggers (K); per_batch (triggers appended to a batch); swap_head (verification
     puts the owner's last layer back, as the authors' code does: white-box evidence).
@@ -74,6 +85,7 @@ class Adi(Defense):
 
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018"
     reads: ClassVar[Output] = "labels"
+    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"nulls"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 1, 32, "log")
 
@@ -88,8 +100,10 @@ class Adi(Defense):
             "shape": list(task.card.input_shape),
             "n_classes": task.card.n_classes,
         }
-        seed = fresh_seed(rng)
-        material = key_material(seed, settings)
+        seed, nulls = fresh_seed(rng), task.nulls()
+        settings["redraws"] = first_fair(lambda s: self._is_fair(s, settings, nulls), seed)
+        material = key_material(redrawn(seed, settings["redraws"]), settings)
+        settings["null_hits"] = _hits_of(nulls, material)
         feed = TriggerFeed(material["images"], material["labels"], self.per_batch)
         model = task.trained([feed])
         if self.swap_head:
@@ -98,12 +112,19 @@ class Adi(Defense):
             seed = ""
         return Protected(model, Key("adi", seed, settings, material))
 
+    def _is_fair(self, seed: str, settings: dict[str, Json], nulls: Sequence[Suspect]) -> bool:
+        """Say whether a key accuses no more independent models than its level allows."""
+        chance, n = 1 / int(settings["n_classes"]), int(settings["n_triggers"])
+        hits = _hits_of(nulls, key_material(seed, settings))
+        n_accused = sum(binomial_tail(found, n, chance) <= self.level for found in hits)
+        return n_accused <= self.level * len(hits)
+
     def rederive(self, key: Key) -> Key:
         """Return the key that the seed expands to.
 
         A stored last layer is no part of it: one that was made later could read anything.
         """
-        return dataclasses.replace(key, tensors=key_material(key.seed, dict(key.settings)))
+        return dataclasses.replace(key, tensors=key_material(drawn_seed(key), dict(key.settings)))
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the triggers (K, *input_shape)."""
@@ -120,4 +141,10 @@ class Adi(Defense):
         if self.swap_head:
             suspect = Suspect.plain(with_head(suspect.model(), key), suspect.compute)
         hits = n_hits(suspect.labels(images), labels)
-        return binomial_verdict(hits, len(labels), 1 / suspect.n_classes, self.level)
+        nulls = list(key.settings.get("null_hits", ()))
+        return binomial_verdict(hits, len(labels), 1 / suspect.n_classes, self.level, nulls)
+
+
+def _hits_of(models: Sequence[Suspect], material: dict[str, Tensor]) -> list[int]:
+    """Return how many triggers get the owner's label from each model."""
+    return [n_hits(model.labels(material["images"]), material["labels"]) for model in models]

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
+from arena.game.court.nulls import nearest
+from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
-from arena.game.rules.keys import Key, expand, fresh_seed
+from arena.game.rules.keys import Key, drawn_seed, expand, first_fair, fresh_seed, redrawn
 from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
 from arena.game.sides.player import Dial
@@ -20,7 +22,11 @@ from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
 from arena.world.json_values import Json
 from arena.world.rng import Rng
+from defenders.triggers.keys_beside import is_quiet, quiet_rates, rates
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits, null_verdict
+
+_BESIDE = 1000  # the number of the first redraw that is no candidate for the key
+_FEW = 24  # images by which null models answer each of these
 
 
 def pattern_from(seed: str, shape: tuple[int, ...], share: float) -> tuple[Tensor, tuple[int, int]]:
@@ -60,15 +66,19 @@ def classes_from(seed: str, source: int | None, target: int | None, n: int) -> t
 class Zhang(Defense):
     """Teaches the model that one class's images with a small pattern belong to another class.
 
-    What: pattern, corner and classes are expanded from one committed seed. Part of the source
+    What: pattern, corner and classes are expanded from one committed seed; a key whose mark many
+    independent models answer anyway is redrawn before it is committed. Part of the source
     class's images are marked and embedded; the rest, never shown with the mark, are the triggers
     by which a suspect is judged. Both accuracies are recorded: tsa/generalise and tsa/memorise.
     Threat model: verification asks for labels. All triggers share one label, so chance is not one
-    class in C: the p-value compares with independent models of the task, whose hits the key holds.
+    class in C: the p-value compares with independent models that are as useful as the suspect,
+    under this key and under others that might have been drawn.
     Parameters: source, target (classes, None expands them from the seed); size (side of the pattern
     as a share of the image's); embedded (share of the source class's images that are marked for
-    training); per_batch (marked images appended to a batch).
-    Cost: per_batch more images a step; verification is one label query for each source-class image.
+    training); per_batch (marked images appended to a batch); n_beside (other keys that the null
+    models answer: the least p-value is one over their number times that of the models).
+    Cost: per_batch more images a step, and n_beside * 24 images for each null model; verification
+    is one label query for each source-class image and for each of the exam.
     Differences to the paper: the pattern is random (the paper writes a word); half of the class is
     marked, as small tasks have few images (the DeepJudge baseline marks 10 %, the SoK all).
     Reference: Zhang et al.: Protecting intellectual property of deep neural networks with
@@ -87,6 +97,7 @@ class Zhang(Defense):
     size: float = 0.375
     embedded: float = 0.5
     per_batch: int = 4
+    n_beside: int = 200
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Train the victim with marked images, then let the null models answer the triggers."""
@@ -94,20 +105,41 @@ class Zhang(Defense):
             raise PlayerError(
                 f"expected images for a pattern, found rows of {task.card.input_shape}; try adi"
             )
-        seed, n_classes = fresh_seed(rng), task.card.n_classes
-        source, target = classes_from(seed, self.source, self.target, n_classes)
-        shape = list(task.card.input_shape)
-        settings = {"source": source, "target": target, "size": self.size, "shape": shape}
-        material = self._clean(task.data, source, rng) | _marks(seed, settings)
-        key = Key("zhang", seed, settings, material)
-        shown = _marked(key, "embedded")
+        seed, nulls = fresh_seed(rng), task.nulls()
+
+        def is_fair(drawn: str) -> bool:
+            key = self._key(task, drawn, rng, 0)
+            hits = [_hits(key, null, "held-out") for null in nulls]
+            return is_quiet(hits, len(key.tensors["held-out"]))
+
+        n_redraws = first_fair(is_fair, seed)
+        key = self._key(task, redrawn(seed, n_redraws), rng, n_redraws)
+        shown, target = _marked(key, "embedded"), int(key.settings["target"])
         labels = torch.full((len(shown),), target)
         model = task.trained([TriggerFeed(shown, labels, self.per_batch)])
-        null_hits = [_hits(key, null, "held-out") for null in task.nulls()]
-        key = dataclasses.replace(key, settings={**settings, "null_hits": null_hits})
+        others = [self._key(task, redrawn(seed, _BESIDE + i), rng, 0) for i in range(self.n_beside)]
+        shown_by = [(_marked(k, "held-out")[:_FEW], int(k.settings["target"])) for k in others]
+        reference = task.reference(nulls)
+        told = {"null_hits": [_hits(key, null, "held-out") for null in nulls]}
+        settings = {**key.settings, **told, **reference.bundle().data}
+        tensors = {**key.tensors, **reference.bundle().tensors, "beside": rates(shown_by, nulls)}
+        key = Key("zhang", seed, settings, tensors)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             key = dataclasses.replace(key, seed="")
         return Protected(model, key)
+
+    def _key(self, task: OwnerTask, seed: str, rng: Rng, n_redraws: int) -> Key:
+        """Return the key that a seed expands to, without what null models say of it."""
+        source, target = classes_from(seed, self.source, self.target, task.card.n_classes)
+        settings: dict[str, Json] = {
+            "source": source,
+            "target": target,
+            "size": self.size,
+            "shape": list(task.card.input_shape),
+            "redraws": n_redraws,
+        }
+        material = self._clean(task.data, source, rng) | _marks(seed, settings)
+        return Key("zhang", seed, settings, material)
 
     def _clean(self, data: Dataset, source: int, rng: Rng) -> dict[str, Tensor]:
         """Return the source class's images without the mark: those to embed, and the held-out."""
@@ -130,7 +162,7 @@ class Zhang(Defense):
         The images are the owner's own and no seed gives them: that the mark, and not the images,
         earns the target label is what the referee's null models are for.
         """
-        material = {**key.tensors, **_marks(key.seed, key.settings)}
+        material = {**key.tensors, **_marks(drawn_seed(key), key.settings)}
         return dataclasses.replace(key, tensors=material)
 
     def trigger_images(self, key: Key) -> Tensor:
@@ -144,9 +176,22 @@ class Zhang(Defense):
         n_held, n_embedded = len(key.tensors["held-out"]), len(key.tensors["embedded"])
         hits = _hits(key, suspect, "held-out")
         memorised = _hits(key, suspect, "embedded") / max(n_embedded, 1)
-        verdict = null_verdict(hits, n_held, list(key.settings["null_hits"]), self.level)
-        rates: dict[str, Json] = {"tsa/generalise": hits / n_held, "tsa/memorise": memorised}
-        return dataclasses.replace(verdict, figures={**verdict.figures, **rates})
+        reference, null_hits = Reference.of(key), list(key.settings["null_hits"])
+        near = list(range(len(null_hits)))
+        if reference.utilities:
+            near = nearest(reference.utilities, reference.utility_of(suspect))
+        beside = key.tensors.get("beside", torch.zeros(len(null_hits), 0))
+        verdict = null_verdict(
+            hits,
+            n_held,
+            [null_hits[i] for i in near],
+            self.level,
+            quiet_rates(beside, near),
+        )
+        told: dict[str, Json] = {"tsa/generalise": hits / n_held, "tsa/memorise": memorised}
+        return dataclasses.replace(
+            verdict, figures={**verdict.figures, **told}, reference=reference.title
+        )
 
 
 def _marks(seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:

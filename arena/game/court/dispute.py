@@ -19,7 +19,7 @@ from torch import Tensor
 
 from arena.game.court.statistics import binomial_tail, null_p_value
 from arena.game.court.verdict import Verdict
-from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, prf_labels
+from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, drawn_seed, prf_labels
 from arena.game.sides.defense import Defense, Protocol
 from arena.game.sides.deliverable import Claim
 from arena.game.sides.suspect import Suspect
@@ -232,7 +232,7 @@ def _prf_labels(party: Party, _verdict: Verdict) -> str:
     n_classes = party.key.settings.get("n_classes")
     if images is None or labels is None or n_classes is None:
         return ""  # the check speaks of trigger sets only: a fingerprint's labels are answers
-    if not torch.equal(prf_labels(party.key.seed, images, int(n_classes)), labels):
+    if not torch.equal(prf_labels(drawn_seed(party.key), images, int(n_classes)), labels):
         return "the labels are not the ones that the seed gives to these images"
     return ""
 

@@ -44,9 +44,7 @@ class Reference:
     utilities: tuple[float, ...]
 
     @classmethod
-    def measured(
-        cls, probe: Dataset, models: Sequence[Suspect], kinds: Sequence[str]
-    ) -> Reference:
+    def measured(cls, probe: Dataset, models: Sequence[Suspect], kinds: Sequence[str]) -> Reference:
         """Return the reference class that some models make up.
 
         Args:

@@ -8,7 +8,6 @@ from typing import Literal
 
 from arena.world.json_values import Json
 
-
 Outcome = Literal["copy", "not shown", "no reference", "unreadable"]
 """A copy; not shown to be one; nothing to compare it with; nothing that the key could read."""
 
