@@ -93,7 +93,7 @@ class Contents:
         plan = Plan.model_validate(settings["plan"])
         victim, pool = origin_of(key)
         blackbox, whitebox = (Tests(**bundle.prefixed(k)) for k in ("blackbox", "whitebox"))
-        case = Case(victim, blackbox, whitebox, plan.layer)
+        case = Case(victim, blackbox, whitebox, plan.layer, pool.images)
         return cls(plan, case, pool, settings["nulls"], settings["gaps"], Reference.of(key))
 
 

@@ -163,7 +163,8 @@ class DeepJudge(Defense):
             reasons = "; ".join(sorted(set(notes.values()))) or "the key holds no tests"
             raise NotComparable(f"no metric applies: {reasons}")
         verdict = self._verdict(decisive, figures)
-        return dataclasses.replace(verdict, reference=contents.reference.title)
+        told = contents.reference.title
+        return dataclasses.replace(verdict, reference=told, findings=measured.findings)
 
     def _verdict(self, evidence: Evidence, figures: dict[str, Json]) -> Verdict:
         p, n = evidence.p_value, len(evidence.lines)

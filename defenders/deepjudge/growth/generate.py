@@ -88,6 +88,7 @@ def make_case(seed: str, victim: Model, pool: Examples, plan: Plan, lab: Lab) ->
         blackbox_tests(seed, victim, seeds, plan.generator, lab),
         whitebox_tests(victim, few, pool, plan, lab),
         plan.layer,
+        pool.images,
     )
 
 
