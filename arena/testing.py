@@ -121,7 +121,7 @@ class Thief:
 
     def spent(self, meter: str) -> float:
         """Return the reading of a meter."""
-        return self.gate.meters.reading()[meter]
+        return self.gate.meters.reading().of(meter)
 
     def answers(self, images: Tensor) -> Tensor:
         """Return the classes (N,) that the victim gives to images, off the meter."""

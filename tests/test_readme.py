@@ -47,8 +47,9 @@ def test_the_example_attack_has_at_most_twenty_lines_and_plays(
     tournament = Tournament(scenario, task_of(scenario, Compute()), store, ledger, lambda _: None)
     tournament.run(InProcess(store, Setting()))
     rows = ledger.rounds()
-    assert [(row["move"], row["status"]) for row in rows] == [("shrink", "OK")] * 2
-    assert rows[1]["agreement"] <= rows[0]["agreement"] <= 1
+    assert [(row.move, row.status) for row in rows] == [("shrink", "OK")] * 2
+    agreement = [row.agreement or 0.0 for row in rows]
+    assert 0 < agreement[1] <= agreement[0] <= 1
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ import arena
 from arena.errors import RuleViolation, StoreError
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.innocents_step import InnocentsStep
-from arena.game.match.play import MatchSpec, RoundRecord, Want, check_needs, move_of, play
+from arena.game.match.play import MatchSpec, Want, check_needs, move_of, play
+from arena.game.match.reports import Innocents
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import FAILURE, Status, Step, StepFailed
 from arena.runs.executors import Executor, Outcome
@@ -27,7 +28,6 @@ from arena.runs.scenario import Scenario
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
-from arena.world.json_values import Json
 from arena.world.task import TaskSpec
 
 _TRIES = 3  # how often a step that was damaged on the disk is made again
@@ -55,7 +55,7 @@ class Event:
 Board = Callable[[Event], None]
 
 
-def versions() -> dict[str, Json]:
+def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
     return {"arena": arena.__version__, "torch": torch.__version__, "numpy": numpy.__version__}
 
@@ -138,16 +138,17 @@ class Tournament:
 
     def _write_match(self, records: object) -> None:
         assert isinstance(records, list)  # noqa: S101 - what `play` returns
-        rounds: list[RoundRecord] = records
-        self.ledger.write_rounds(rounds, self._hardware, self._versions)
+        here = {"hardware": self._hardware, "versions": self._versions}
+        rounds = [dataclasses.replace(record, **here) for record in records]
+        self.ledger.write_rounds(rounds)
         last = rounds[-1]
-        payoff = last.judgement.get("payoff")
+        payoff = last.judgement.payoff if last.judgement else None
         self._tell(Event("match", last.match.title, status=last.status, payoff=payoff))
 
     def _write_innocents(self, match: MatchSpec) -> Callable[[object], None]:
-        def write(rows: object) -> None:
-            assert isinstance(rows, list)  # noqa: S101 - what `_innocents` returns
-            self.ledger.write_innocents(match.owner, match.repeat, rows)
+        def write(innocents: object) -> None:
+            assert isinstance(innocents, Innocents)  # noqa: S101 - what `_innocents` returns
+            self.ledger.write_innocents(match.owner, match.repeat, innocents)
 
         return write
 
@@ -273,14 +274,13 @@ def _reporting(match: MatchSpec) -> InnocentsStep:
     return InnocentsStep(match.protect(), match.reporting(), match.verification)
 
 
-def _innocents(match: MatchSpec) -> Generator[list[Want], list[Bundle], list[Json]]:
-    """Verify the reporting innocents with an owner's key; no rows where that is not possible."""
+def _innocents(match: MatchSpec) -> Generator[list[Want], list[Bundle], Innocents]:
+    """Verify the reporting innocents with an owner's key; none where that is not possible."""
     try:
         (verdicts,) = yield [(_reporting(match), "verdicts")]
     except StepFailed:
-        return []
-    rows: list[Json] = verdicts.data["rows"]
-    return rows
+        return Innocents()
+    return Innocents.model_validate(verdicts.data)
 
 
 def task_of(scenario: Scenario, compute: Compute) -> TaskSpec:

@@ -14,7 +14,7 @@ GRANTS = ThreatModel(output="weights")
 def test_the_victim_is_delivered_unchanged_at_no_cost(thief: Thief, trained: Model) -> None:
     world = thief(GRANTS)
     assert world.play(Nothing()).digest() == trained.digest()
-    spent = world.gate.meters.reading()
+    spent = world.gate.meters.reading().plain()
     assert {meter for meter, value in spent.items() if value} <= {"wall_s"}
 
 

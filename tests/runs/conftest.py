@@ -64,7 +64,7 @@ class Played:
 
     @property
     def status(self) -> dict[str, str]:
-        return {row["match"]: row["status"] for row in self.ledger.rounds()}
+        return {row.match: row.status for row in self.ledger.rounds()}
 
 
 def scenario(text: str = SMALL) -> Scenario:

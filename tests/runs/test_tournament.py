@@ -37,7 +37,7 @@ moves = [{ move = "test-fails", settings = { how = "HOW" } }]
 
 def test_every_round_has_its_row(finished: Played) -> None:
     rows = finished.ledger.rounds()
-    assert [(row["match"], row["round"]) for row in rows] == [
+    assert [(row.match, row.round) for row in rows] == [
         ("uchida-vs-none-0", 0),
         ("uchida-vs-tune-twice-0", 0),
         ("uchida-vs-tune-twice-0", 1),
@@ -45,21 +45,22 @@ def test_every_round_has_its_row(finished: Played) -> None:
         ("none-vs-tune-twice-0", 0),
         ("none-vs-tune-twice-0", 1),
     ]
-    assert {row["status"] for row in rows} == {"OK"}
+    assert {row.status for row in rows} == {"OK"}
     for row in rows:
-        assert 0 <= row["utility"] <= 1
-        assert row["payoff"] + row["owner_payoff"] == pytest.approx(1)
-        assert row["steps"] >= 0
+        assert row.utility is not None
+        assert 0 <= row.utility <= 1
+        assert (row.payoff or 0.0) + (row.owner_payoff or 0.0) == pytest.approx(1)
+        assert row.steps is not None
 
 
 def test_the_strength_of_a_move_is_recorded_and_played(finished: Played) -> None:
     rows = finished.ledger.rounds()
-    assert [row["strength"] for row in rows[:3]] == [None, None, 0.5]
+    assert [row.strength for row in rows[:3]] == [None, None, 0.5]
 
 
 def test_meters_run_on_through_the_rounds(finished: Played) -> None:
-    first, second = finished.ledger.rounds()[1:3]
-    assert 0 < first["steps"] < second["steps"]
+    first, second = (row.steps or 0.0 for row in finished.ledger.rounds()[1:3])
+    assert 0 < first < second
 
 
 def test_shared_parents_are_made_once(finished: Played) -> None:
@@ -69,7 +70,7 @@ def test_shared_parents_are_made_once(finished: Played) -> None:
 
 def test_innocents_are_verified_for_every_owner(finished: Played) -> None:
     rows = finished.ledger.innocents()
-    assert [(row["owner"], row["kind"]) for row in rows] == [
+    assert [(row.owner, row.kind) for row in rows] == [
         (owner, kind) for owner in ("none", "uchida") for kind in ("Neg-1", "Neg-2")
     ]
 
@@ -116,7 +117,7 @@ def test_a_thief_that_is_added_plays_only_its_own_row(finished: Played, tmp_path
 def test_a_match_that_left_the_scenario_is_not_shown(finished: Played, tmp_path: Path) -> None:
     shutil.copytree(finished.out, tmp_path / "fewer")
     fewer = play(tmp_path / "fewer", SMALL.partition('[[thief]]\nname = "tune-twice"')[0])
-    assert [row["match"] for row in fewer.ledger.rounds()] == ["uchida-vs-none-0", "none-vs-none-0"]
+    assert [row.match for row in fewer.ledger.rounds()] == ["uchida-vs-none-0", "none-vs-none-0"]
 
 
 @pytest.mark.parametrize(
@@ -134,9 +135,9 @@ def test_a_thief_that_fails_costs_only_its_own_cell(
 ) -> None:
     shutil.copytree(finished.out, tmp_path / "out")
     played = play(tmp_path / "out", FAILING.replace("HOW", how))
-    failed = [row for row in played.ledger.rounds() if row["thief"] == "fails"]
-    assert [(row["status"], row["message"]) for row in failed] == [(status, message)] * 2
-    assert all(row["payoff"] is None for row in failed)
+    failed = [row for row in played.ledger.rounds() if row.thief == "fails"]
+    assert [(row.status, row.message) for row in failed] == [(status, message)] * 2
+    assert all(row.payoff is None for row in failed)
     others = {name: found for name, found in played.status.items() if "fails" not in name}
     assert set(others.values()) == {"OK"}
 
@@ -155,8 +156,8 @@ def test_a_worker_that_dies_or_hangs_costs_only_its_own_cell(
     shutil.copytree(finished.out, tmp_path / "out")
     limit_s = 20 if how == "sleeps" else None  # a slow machine is no failure of the others
     played = play(tmp_path / "out", FAILING.replace("HOW", how), jobs=2, limit_s=limit_s)
-    failed = [row for row in played.ledger.rounds() if row["thief"] == "fails"]
-    assert [(row["status"], row["message"]) for row in failed] == [(status, message)] * 2
+    failed = [row for row in played.ledger.rounds() if row.thief == "fails"]
+    assert [(row.status, row.message) for row in failed] == [(status, message)] * 2
 
 
 def test_a_failure_of_a_player_is_remembered_and_one_of_the_machine_is_not(
@@ -173,9 +174,9 @@ def test_a_failure_of_a_player_is_remembered_and_one_of_the_machine_is_not(
 def test_what_follows_from_a_failure_is_skipped(tmp_path: Path) -> None:
     text = SMALL.replace('scheme = "uchida"\nsettings = { strength = 0.3 }', BROKEN_OWNER)
     played = play(tmp_path, text)
-    rows = [row for row in played.ledger.rounds() if row["owner"] == "uchida"]
-    assert {row["status"] for row in rows} == {"SKIPPED"}
-    assert "expected a layer with room for 9000 bits" in rows[0]["message"]
+    rows = [row for row in played.ledger.rounds() if row.owner == "uchida"]
+    assert {row.status for row in rows} == {"SKIPPED"}
+    assert "expected a layer with room for 9000 bits" in rows[0].message
     assert played.status["none-vs-none-0"] == "OK"
 
 

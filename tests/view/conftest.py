@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from arena.game.match.rows import InnocentRow, RoundRow
 from arena.game.rules.threat import METERS
-from arena.runs.ledger import Row
 from arena.view.cli import main
 from arena.view.results.report import Report, results_in
 
@@ -115,50 +116,47 @@ def report(played: Path) -> Report:
     return results_in(played)
 
 
-def row(owner: str, thief: str, payoff: float | None = 0.0, **changes: object) -> Row:
+def row(owner: str, thief: str, payoff: float | None = 0.0, **changes: Any) -> RoundRow:
     """Return a row of the ledger as `Ledger.rounds` gives it; no payoff makes a failed round."""
-    made: Row = {
+    scored = payoff is not None
+    made: dict[str, Any] = {
         "match": f"{owner}-vs-{thief}-{changes.get('repeat', 0)}",
-        "round": 0,
         "owner": owner,
         "scheme": owner,
         "thief": thief,
-        "repeat": 0,
-        "seed": 0,
         "move": thief,
-        "strength": None,
-        "status": "ERROR" if payoff is None else "OK",
-        "message": "it broke" if payoff is None else "",
-        "reason": None if payoff is None else "so many bits agree",
-        "winner": None,
+        "status": "OK" if scored else "ERROR",
+        "message": "" if scored else "it broke",
+        "reason": "so many bits agree" if scored else None,
         "payoff": payoff,
         "owner_payoff": None if payoff is None else 1 - payoff,
-        "p_value": None if payoff is None else 0.5,
     }
-    figures = ("utility", "victim_utility", "kept", "rescaled", "statistic", "threshold")
-    made |= dict.fromkeys(figures, None if payoff is None else 0.75)
-    costs = ("fidelity_loss", "cost", "move_s", "judge_s", "protect_s")
-    made |= dict.fromkeys(costs, None if payoff is None else 0.25)
-    rest = ("agreement", "own_utility", "caught", "removed", "base_utility")
-    meters = dict.fromkeys(METERS, None if payoff is None else 2.0)
-    return made | dict.fromkeys(rest) | meters | changes
+    if scored:
+        figures = ("utility", "victim_utility", "kept", "rescaled", "statistic", "threshold")
+        costs = ("fidelity_loss", "cost", "move_s", "judge_s", "protect_s")
+        made |= dict.fromkeys(figures, 0.75) | dict.fromkeys(costs, 0.25)
+        made |= dict.fromkeys(METERS, 2.0) | {"p_value": 0.5}
+    return RoundRow(**{**made, **changes})
 
 
-def innocent(owner: str, *, caught: bool, rescaled: float = 0.25, repeat: int = 0) -> Row:
+def innocent(owner: str, *, caught: bool, rescaled: float = 0.25, repeat: int = 0) -> InnocentRow:
     """Return a row of `Ledger.innocents`."""
-    return {"owner": owner, "repeat": repeat, "caught": int(caught), "rescaled": rescaled}
+    return InnocentRow(owner=owner, repeat=repeat, caught=caught, rescaled=rescaled)
 
 
 def made_report(
-    rounds: list[Row], innocents: list[Row] | None = None, repeats: int = 1, against: str = ""
+    rounds: list[RoundRow],
+    innocents: list[InnocentRow] | None = None,
+    repeats: int = 1,
+    against: str = "",
 ) -> Report:
     """Return the report of a tournament with these rows; its players are those of the rows.
 
     `against` names the one owner that the last thief plays.
     """
-    owners = list(dict.fromkeys(found["owner"] for found in rounds))
+    owners = list(dict.fromkeys(found.owner for found in rounds))
     thieves = [
-        {"name": name, "against": []} for name in dict.fromkeys(found["thief"] for found in rounds)
+        {"name": name, "against": []} for name in dict.fromkeys(found.thief for found in rounds)
     ]
     if against:
         thieves[-1]["against"] = [against]

@@ -11,7 +11,7 @@ from arena.game.checks.audit import Watch
 from arena.game.checks.check import Check, said, too_long
 from arena.game.checks.fixtures import ROOT, Stage, trial_budget
 from arena.game.checks.player import PLAYER_CHECKS, quick
-from arena.game.rules.threat import Budget
+from arena.game.rules.threat import Budget, Spent
 from arena.game.sides.access import Access, thief_rng
 from arena.game.sides.attack import Attack
 from arena.game.sides.deliverable import Deliverable
@@ -27,7 +27,7 @@ class Play:
 
     deliverable: Deliverable | None
     error: Exception | None
-    spent: dict[str, float]
+    spent: Spent
     watch: Watch
     victim_touched: bool
 
@@ -54,7 +54,7 @@ class AttackTrial:
         """Return a run whose budget is half of what the first run spent."""
         limits = trial_budget(self.cls.needs.budget).model_dump()
         halves = {
-            name: int(self.first.spent[name] / 2) for name in HALVED if self.first.spent[name]
+            name: int(self.first.spent.of(name) / 2) for name in HALVED if self.first.spent.of(name)
         }
         return self._play(Budget.model_validate(limits | halves))
 
@@ -139,15 +139,15 @@ def leaves_the_victim_alone(trial: AttackTrial) -> Iterator[str]:
 def spends_on_the_meter(trial: AttackTrial) -> Iterator[str]:
     """Optimiser steps and the images that own models see are charged."""
     watch, spent = trial.first.watch, trial.first.spent
-    if watch.steps > spent["steps"]:
+    if watch.steps > spent.steps:
         yield (
             f"expected every optimiser step on the meter, found {watch.steps} of which "
-            f"{spent['steps']:.0f} were charged; train with access.lab.train"
+            f"{spent.steps:.0f} were charged; train with access.lab.train"
         )
-    elif watch.images > 2 * spent["images_forward"]:  # validation during training is free
+    elif watch.images > 2 * spent.images_forward:  # validation during training is free
         yield (
             f"expected the images that own models see on the meter, found {watch.images} "
-            f"of which {spent['images_forward']:.0f} were charged; use access.lab.logits or .frozen"
+            f"of which {spent.images_forward:.0f} were charged; use access.lab.logits or .frozen"
         )
 
 

@@ -23,7 +23,6 @@ from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, drawn_seed,
 from arena.game.sides.defense import Defense, Protocol
 from arena.game.sides.deliverable import Claim
 from arena.game.sides.suspect import Suspect
-from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 
@@ -58,15 +57,6 @@ class Ruling:
     reasons: tuple[str, ...]
     failed: tuple[str, ...] = ()
     claim_p_value: float = 1.0
-
-    def plain(self) -> dict[str, Json]:
-        """Return the ruling as JSON values."""
-        return {
-            "winner": self.winner,
-            "reasons": list(self.reasons),
-            "failed": list(self.failed),
-            "claim_p_value": self.claim_p_value,
-        }
 
 
 @dataclass

@@ -19,7 +19,7 @@ from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
-from arena.world.json_values import Json
+from arena.world.json_values import Frozen
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -42,9 +42,16 @@ class Evidence:
     serving: tuple[Wrapper, ...] = ()
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """Everything that the referee found about one deliverable."""
+class Judgement(Frozen):
+    """Everything that the referee found about one deliverable.
+
+    Attributes:
+        utility, victim_utility: of the suspect and of the victim, in [0, 1].
+        agreement: the share of test inputs to which both answer the same.
+        kept, removed, payoff: the score (`arena.game.rules.score`).
+        verdict: the owner's. ruling: of the dispute, where the thief claims.
+        judge_s: seconds that judging took.
+    """
 
     utility: float
     victim_utility: float
@@ -54,20 +61,12 @@ class Judgement:
     removed: bool
     payoff: float
     ruling: Ruling | None
+    judge_s: float = 0.0
 
-    def plain(self) -> dict[str, Json]:
-        """Return the judgement as JSON values."""
-        return {
-            "utility": self.utility,
-            "victim_utility": self.victim_utility,
-            "agreement": self.agreement,
-            "kept": self.kept,
-            "caught": self.verdict.is_copy,
-            "removed": self.removed,
-            "payoff": self.payoff,
-            "verdict": self.verdict.plain(),
-            "ruling": self.ruling.plain() if self.ruling else None,
-        }
+    @property
+    def caught(self) -> bool:
+        """Return whether the owner's verdict is that the deliverable is a copy."""
+        return self.verdict.is_copy
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class Verdict:
         return cls(False, 1.0, worst, 0.5, name, copies, said, withheld="no reference")
 
     def plain(self) -> dict[str, Json]:
-        """Return the verdict as JSON values."""
+        """Return the verdict as JSON values, with what follows from it."""
         return {
             "is_copy": self.is_copy,
             "p_value": self.p_value,

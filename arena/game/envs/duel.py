@@ -164,10 +164,10 @@ class DuelEnv(AECEnv[str, Row, Pick | None]):  # type: ignore[misc]  # it ships 
         if isinstance(report, Failure):
             self._fail(report)
             return
-        self._released, self._loss = index, float(report["fidelity_loss"])
+        self._released, self._loss = index, report.fidelity_loss
         self.infos[OWNER] = {"status": "OK", "fidelity_loss": self._loss}
         self.rewards[OWNER] = 1.0
-        self._note(OWNER, index, float(report["utility"]))
+        self._note(OWNER, index, report.utility)
         self.agent_selection = THIEF
 
     def _move(self, index: int) -> None:

@@ -119,9 +119,9 @@ class OwnerEnv(gymnasium.Env[Row, Pick]):
         released = table.protection()
         if isinstance(released, Failure):
             return self._broken(released, index, 0.0, info)
-        loss = float(released["fidelity_loss"])
+        loss = released.fidelity_loss
         strength = self.menu.strength(index)
-        turn = Turn("owner", scheme, strength, "OK", float(released["utility"]), 0.0)
+        turn = Turn("owner", scheme, strength, "OK", released.utility, 0.0)
         self._board.turns.append(turn)
         result = self._thief_plays(table)
         info |= {"fidelity_loss": loss}

@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from arena.game.court.referee import Judgement
 from arena.game.match.agents import Observation
 from arena.game.match.judge_step import JudgeStep
-from arena.game.match.play import MatchSpec, RoundRecord, observe
+from arena.game.match.play import MatchSpec, observe
+from arena.game.match.reports import ProtectionReport, RoundReport
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
+from arena.game.rules.threat import METERS
 from arena.game.sides.player import PlayerSpec
-from arena.world.json_values import Json
+from arena.world.bundle import Bundle
 
 Path = tuple[int, ...]
 """The position in a table's moves of each round's move."""
@@ -56,10 +59,10 @@ class Table:
         self._protect = match.protect()
         self._steps: dict[Path, tuple[RoundStep, JudgeStep]] = {}
 
-    def protection(self) -> Mapping[str, Json] | Failure:
+    def protection(self) -> ProtectionReport | Failure:
         """Return the report of the owner's protection."""
         try:
-            return self._look_up(self._protect, "report")
+            return ProtectionReport.model_validate(self._look_up(self._protect, "report").data)
         except StepFailed as error:
             return Failure(error.status, "owner", str(error))
 
@@ -67,22 +70,19 @@ class Table:
         """Return what the last round of a path brought; the rounds before it have results."""
         played, judged = self._steps_of(path)
         try:
-            report = self._look_up(played, "report")
+            report = RoundReport.model_validate(self._look_up(played, "report").data)
         except StepFailed as error:  # SKIPPED: a parent failed, and only the protection can have
             return Failure(
                 error.status, "owner" if error.status == "SKIPPED" else "thief", str(error)
             )
         try:
-            judgement = self._look_up(judged, "judgement")
+            judgement = Judgement.model_validate(self._look_up(judged, "judgement").data)
         except StepFailed as error:  # the referee refused the deliverable, or the verifier broke
             refused = error.status in ("INVALID", "FORFEIT", "LIMIT")
             return Failure(error.status, "thief" if refused else "owner", str(error))
-        move, number = self.moves[path[-1]].name, len(path) - 1
-        record = RoundRecord(
-            self.match, number, move, None, "OK", report=report, judgement=judgement
-        )
-        spent = {meter: n for meter, n in report["meters"].items() if meter != "wall_s"}
-        return Outcome(float(judgement["payoff"]), observe(record, path[-1]), spent)
+        spent = {meter: report.meters.of(meter) for meter in METERS if meter != "wall_s"}
+        seen = observe(self.match.grants, len(path) - 1, path[-1], report, judgement)
+        return Outcome(judgement.payoff, seen, spent)
 
     def _steps_of(self, path: Path) -> tuple[RoundStep, JudgeStep]:
         found = self._steps.get(path)
@@ -92,5 +92,5 @@ class Table:
             found = self._steps[path] = played, self.match.judge(played)
         return found
 
-    def _look_up(self, step: Step, part: str) -> Mapping[str, Json]:
-        return resolve(step, part, self._memo, self._setting).data
+    def _look_up(self, step: Step, part: str) -> Bundle:
+        return resolve(step, part, self._memo, self._setting)

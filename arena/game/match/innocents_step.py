@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arena.game.match.protect_step import ProtectStep
+from arena.game.match.reports import Innocents, InnocentVerdict, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.keys import Key
@@ -44,11 +45,12 @@ class InnocentsStep(Step):
         task = load_task(self.protect.base.task, setting.cache)
         scheme = defenses.make(self.protect.defense)
         key, rng = Key.of(inputs(self.protect, "key")), Rng(self.protect.seed, self.protect.stream)
-        rows = []
+        verdicts = []
         for i, innocent in enumerate(self.innocents):
             model = unpack(inputs(innocent, "model"))
             suspect = Suspect.plain(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
-            utility = inputs(innocent, "report").data["utility"]
-            rows.append({"kind": innocent.kind, "utility": utility, **verdict.plain()})
-        return {"verdicts": Bundle({"rows": rows})}
+            trained = TrainReport.model_validate(inputs(innocent, "report").data)
+            found = InnocentVerdict(kind=innocent.kind, utility=trained.utility, verdict=verdict)
+            verdicts.append(found)
+        return {"verdicts": Bundle(Innocents(verdicts=tuple(verdicts)).plain())}

@@ -59,8 +59,7 @@ class JudgeStep(Step):
         nulls = [unpack(inputs(null, "model")) for null in self.nulls]
         deliverable = Deliverable.of(inputs(played, "deliverable"))
         started = time.perf_counter()
-        judgement = referee.judge(
-            deliverable, nulls, Rng(played.seed, played.stream).child("judge")
-        )
-        figures = judgement.plain() | {"judge_s": time.perf_counter() - started}
-        return {"judgement": Bundle(figures)}
+        rng = Rng(played.seed, played.stream).child("judge")
+        judgement = referee.judge(deliverable, nulls, rng)
+        timed = judgement.model_copy(update={"judge_s": time.perf_counter() - started})
+        return {"judgement": Bundle(timed.plain())}

@@ -8,15 +8,17 @@ and an agent can choose each move after seeing the last round.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 
 from pydantic import Field
 
 from arena.errors import RuleViolation
+from arena.game.court.referee import Judgement
 from arena.game.match.agents import Action, Agent, Observation
 from arena.game.match.judge_step import JudgeStep
 from arena.game.match.protect_step import ProtectStep
+from arena.game.match.reports import ProtectionReport, RoundReport
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
 from arena.game.match.train_step import Half, TrainStep
@@ -25,7 +27,7 @@ from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
-from arena.world.json_values import Frozen, Json
+from arena.world.json_values import Frozen
 from arena.world.task import TaskSpec
 from arena.world.training.variants import VARIANTS
 
@@ -131,9 +133,22 @@ class RoundRecord:
     status: Status
     message: str = ""
     digest: str = ""
-    report: Mapping[str, Json] = field(default_factory=dict)
-    judgement: Mapping[str, Json] = field(default_factory=dict)
-    protection: Mapping[str, Json] = field(default_factory=dict)
+    report: RoundReport | None = None
+    judgement: Judgement | None = None
+    protection: ProtectionReport | None = None
+    hardware: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> Judgement:
+        """Return the judgement of a round that has one.
+
+        Raises:
+            StepFailed: the round has no score, with its status and why.
+        """
+        if self.judgement is None:
+            raise StepFailed(self.status, self.message)
+        return self.judgement
 
 
 def move_of(action: Action) -> PlayerSpec:
@@ -180,40 +195,37 @@ def play(match: MatchSpec, agent: Agent) -> Generator[list[Want], list[Bundle], 
             return [*records, _failed(record, error.status, str(error))]
         except RuleViolation as error:
             return [*records, _failed(record, "SKIPPED", str(error))]
+        found = RoundReport.model_validate(report.data)
+        judged_as = Judgement.model_validate(judgement.data)
+        cost = ProtectionReport.model_validate(protection.data)
         records.append(
-            RoundRecord(
-                match,
-                number,
-                action.move.name,
-                action.strength,
-                "OK",
-                digest=judged.digest,
-                report=report.data,
-                judgement=judgement.data,
-                protection=protection.data,
+            replace(
+                record, digest=judged.digest, report=found, judgement=judged_as, protection=cost
             )
         )
         previous = played
         if action.move.name not in names:
             names.append(action.move.name)
-        observation = observe(records[-1], names.index(action.move.name))
+        position = names.index(action.move.name)
+        observation = observe(match.grants, number, position, found, judged_as)
     return records
 
 
 def _failed(record: RoundRecord, status: Status, message: str) -> RoundRecord:
-    return RoundRecord(record.match, record.number, record.move, record.strength, status, message)
+    return replace(record, status=status, message=message)
 
 
-def observe(record: RoundRecord, move: int) -> Observation:
-    """Return what the thief knows after a round."""
-    budget, spent = record.match.grants.budget, record.report["meters"]
+def observe(
+    grants: ThreatModel, number: int, move: int, report: RoundReport, judgement: Judgement
+) -> Observation:
+    """Return what a thief knows after the round of that number, with a move by its position."""
+    budget, spent = grants.budget, report.meters
     left = {}
     for meter in METERS:
-        limit = budget.of(meter)
-        left[meter] = 1.0 if limit is None else max(0.0, 1 - spent[meter] / limit) if limit else 0.0
-    oracle = budget.verifier_calls != 0
-    caught = bool(record.judgement["caught"]) if oracle else None
-    return Observation(record.number + 1, record.report["own_utility"], move, left, caught)
+        limit, used = budget.of(meter), spent.of(meter)
+        left[meter] = 1.0 if limit is None else max(0.0, 1 - used / limit) if limit else 0.0
+    caught = judgement.caught if budget.verifier_calls != 0 else None
+    return Observation(number + 1, report.own_utility, move, left, caught)
 
 
 def play_here(match: MatchSpec, agent: Agent, memo: Memo, setting: Setting) -> list[RoundRecord]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from arena.errors import PlayerError
+from arena.game.match.reports import ProtectionReport, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.match.utility import accuracy_as_served, accuracy_on_test
@@ -77,20 +78,17 @@ class ProtectStep(Step):
             model = protected.model.digest()
             register.enter("owner", protected.key.commitment(), OWNER_TIME, model)
         client = Rng(self.seed, self.stream).child("client", "fidelity")
-        utility = accuracy_as_served(task, protected.model, protected.serving, client)
-        unmarked = accuracy_on_test(task, base)
-        report = {
-            "utility": utility,
-            "base_utility": unmarked,
-            "fidelity_loss": unmarked - utility,
-            "base_meters": dict(inputs(self.base, "report").data["meters"]),
-            "meters": meters.reading(),
-        }
+        report = ProtectionReport(
+            utility=accuracy_as_served(task, protected.model, protected.serving, client),
+            base_utility=accuracy_on_test(task, base),
+            base_meters=TrainReport.model_validate(inputs(self.base, "report").data).meters,
+            meters=meters.reading(),
+        )
         return {
             "victim": pack(protected.model),
             "key": protected.key.bundle(),
             "serving": pack_wrappers(protected.serving),
             "register": Bundle({"lines": register.plain()}),
             "exposed": scheme.exposed(protected.key),
-            "report": Bundle(report),
+            "report": Bundle(report.plain()),
         }

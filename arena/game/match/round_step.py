@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from arena.errors import PlayerError
 from arena.game.match.grants import foreign, granted
 from arena.game.match.protect_step import ProtectStep
+from arena.game.match.reports import RoundReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.utility import own_utility
 from arena.game.rules.keys import Key, Register
@@ -92,16 +93,16 @@ class RoundStep(Step):
         else:
             access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
             deliverable = self._run(attack, access, rng)
-        report = {
-            "own_utility": own_utility(task, gate, deliverable),
-            "move_s": time.perf_counter() - started,
-            "meters": gate.meters.reading(),
-        }
+        report = RoundReport(
+            own_utility=own_utility(task, gate, deliverable),
+            move_s=time.perf_counter() - started,
+            meters=gate.meters.reading(),
+        )
         return {
             "deliverable": deliverable.bundle(),
             "meters": gate.meters.bundle(),
             "register": Bundle({"lines": gate.register.plain()}),
-            "report": Bundle(report),
+            "report": Bundle(report.plain()),
             "service": gate.service.bundle(),
             "log": (gate.log or QueryLog()).bundle(),
         }

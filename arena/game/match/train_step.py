@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from arena.game.match.reports import TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.utility import accuracy_on_test
 from arena.game.rules.meters import Meters
@@ -77,5 +78,5 @@ class TrainStep(Step):
         model = build(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)
         trainer.train(model, examples, recipe, rng.child("training"), differs.hooks(card))
-        report = {"utility": accuracy_on_test(task, model), "meters": meters.reading()}
-        return {"model": pack(model), "report": Bundle(report)}
+        report = TrainReport(utility=accuracy_on_test(task, model), meters=meters.reading())
+        return {"model": pack(model), "report": Bundle(report.plain())}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from arena.errors import BudgetExceeded
-from arena.game.rules.threat import METERS, Budget
+from arena.game.rules.threat import METERS, Budget, Spent
 from arena.world.bundle import Bundle
 
 _MARK = 12  # bytes of the hash that stands for an image
@@ -76,9 +76,9 @@ class Meters:
         """Return the state from which the next round's meters go on."""
         rows = [list(mark) for mark in sorted(self._seen)]
         seen = torch.tensor(rows, dtype=torch.uint8).reshape(len(rows), _MARK)
-        return Bundle(self.reading(), {"seen": seen})
+        return Bundle(self.reading().plain(), {"seen": seen})
 
-    def reading(self) -> dict[str, float]:
+    def reading(self) -> Spent:
         """Return every meter's value."""
         self._spent["wall_s"] = self._before_s + time.monotonic() - self._started
-        return dict(self._spent)
+        return Spent(**self._spent)

@@ -13,24 +13,34 @@ Output = Literal["nothing", "labels", "top-k", "probabilities", "logits", "weigh
 LEVELS: tuple[Output, ...] = ("nothing", "labels", "top-k", "probabilities", "logits", "weights")
 Kind = Literal["model", "api", "claim"]
 
-METERS = (
-    "images_queried",  # every image that was answered, repeats included
-    "images_unique",  # distinct images after rounding to the input's type
-    "calls",  # calls of the interface
-    "rounds",  # queries that could depend on earlier answers
-    "bits_revealed",  # information in the answers
-    "steps",  # the thief's own optimiser steps
-    "images_forward",
-    "images_backward",
-    "models",  # models built beside the suspect
-    "verifier_calls",
-    "wall_s",
-)
-
 
 def level(output: Output) -> int:
     """Return the rank of a level of output; more is revealed at a higher rank."""
     return LEVELS.index(output)
+
+
+class Spent(Frozen):
+    """What every meter reads: what a player has spent in a match so far."""
+
+    images_queried: float = 0.0  # every image that was answered, repeats included
+    images_unique: float = 0.0  # distinct images after rounding to the input's type
+    calls: float = 0.0  # calls of the interface
+    rounds: float = 0.0  # queries that could depend on earlier answers
+    bits_revealed: float = 0.0  # information in the answers
+    steps: float = 0.0  # the player's own optimiser steps
+    images_forward: float = 0.0
+    images_backward: float = 0.0
+    models: float = 0.0  # models built beside the suspect
+    verifier_calls: float = 0.0
+    wall_s: float = 0.0
+
+    def of(self, meter: str) -> float:
+        """Return the reading of a meter."""
+        read: float = getattr(self, meter)
+        return read
+
+
+METERS = tuple(Spent.model_fields)
 
 
 class Budget(Frozen):

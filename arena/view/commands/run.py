@@ -66,7 +66,7 @@ def play(game: Game, console: Console, *, as_json: bool) -> int:
     print_report(report, as_json=as_json)
     if not as_json:
         _say_next(game.out, n_made)
-    scored = any(row["status"] == "OK" for row in report.finals)
+    scored = any(row.scored for row in report.finals)
     return 0 if scored else CRASHED
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from arena.game.rules.figures import values
 from arena.view.results.refresh import rebuild
-from arena.view.results.report import Report, decoded, known, results_in
+from arena.view.results.report import Report, known, results_in
 from arena.view.results.tables import results
 from arena.world.json_values import Json
 
@@ -68,6 +69,6 @@ def as_plain(report: Report) -> dict[str, Json]:
             for j, thief in enumerate(table.thieves)
         ],
         "owners": [asdict(owner) for owner in report.honesty],
-        "rounds": [decoded(row) for row in report.rounds],
-        "innocents": [decoded(row) for row in report.innocents],
+        "rounds": [values(row) for row in report.rounds],
+        "innocents": [values(row) for row in report.innocents],
     }

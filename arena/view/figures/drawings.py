@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from arena.game.court.statistics import area_under
-from arena.runs.ledger import Row
+from arena.game.match.rows import RoundRow
+from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
 from arena.view.figures import plots
 from arena.view.figures.plots import Bars, Look, MatchCurves, Roc, Score
@@ -19,23 +20,26 @@ _COPY = 0.9  # a suspect that kept at least this share of the victim's usefulnes
 _SPOKES = 3  # fewer make no radar chart
 
 
-def match_figure(rows: Sequence[Row]) -> Figure:
+def match_figure(rows: Sequence[RoundRow]) -> Figure:
     """Return the curves of one match, from its rounds."""
-    played = [row for row in rows if row["status"] == "OK"] or list(rows)
-    series = {"utility": "utility", "kept": "kept share", "rescaled": "rescaled statistic"}
+    played = [row for row in rows if row.scored] or list(rows)
     return plots.match_curves(
         MatchCurves(
-            title=rows[0]["match"],
-            rounds=[row["round"] for row in played],
-            moves=[row["move"] for row in played],
-            series={said: _values(played, name) for name, said in series.items()},
-            victim_utility=mean(row["victim_utility"] for row in played),
+            title=rows[0].match,
+            rounds=[row.round for row in played],
+            moves=[row.move for row in played],
+            series={
+                figure.says: [_number(getattr(row, name)) for row in played]
+                for name, figure in figures(RoundRow).items()
+                if figure.curve
+            },
+            victim_utility=mean(row.victim_utility for row in played),
         )
     )
 
 
-def _values(rows: Sequence[Row], name: str) -> list[float]:
-    return [math.nan if row[name] is None else float(row[name]) for row in rows]
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def summary_figures(report: Report) -> dict[str, Figure]:
@@ -90,14 +94,12 @@ def owner_roc(report: Report, owner: str) -> Roc | None:
     Copies are delivered models that kept at least 0.9 of the victim's usefulness.
     """
     copies = [
-        row["rescaled"]
+        row.rescaled
         for row in report.delivered
-        if row["owner"] == owner and row["rescaled"] is not None and row["kept"] >= _COPY
+        if row.owner == owner and row.rescaled is not None and (row.kept or 0.0) >= _COPY
     ]
     innocents = [
-        row["rescaled"]
-        for row in report.innocents
-        if row["owner"] == owner and row["rescaled"] is not None
+        row.rescaled for row in report.innocents if row.owner == owner and row.rescaled is not None
     ]
     return roc(owner, copies, innocents) if copies and innocents else None
 

@@ -59,7 +59,7 @@ def chapter_of(name: str, scenario: Scenario, report: Report) -> Chapter:
         (claim, judged(claim, found, rng.child(claim.test, i)))
         for i, claim in enumerate(experiment.claim)
     ]
-    failed = [f"{row['match']}: {row['status']}, {row['message']}" for row in report.failed]
+    failed = [f"{row.match}: {row.status}, {row.message}" for row in report.failed]
     return Chapter(name, scenario, found, results, failed)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from arena.game.match.rows import InnocentRow, RoundRow
+from arena.game.rules.figures import values
 from arena.runs.experiment import Experiment, Part, Series
-from arena.runs.ledger import Row
 from arena.view.results.report import Report
 from arena.world.json_values import Json
 
@@ -96,49 +96,48 @@ def _joined(later: Readings, first: Readings) -> Readings:
     return {part: {**later.get(part, {}), **first.get(part, {})} for part in parts}
 
 
-def _copy(row: Row) -> Sample:
-    columns = {k: float(v) for k, v in row.items() if isinstance(v, int | float)}
+def _copy(row: RoundRow) -> Sample:
+    known = values(row).items()
     return Sample(
-        name=row["thief"],
+        name=row.thief,
         kind="copy",
-        owner=row["owner"],
-        repeat=row["repeat"],
-        readings=_readings(row) if row["status"] == "OK" else {},
-        utility=_number(row["utility"]),
-        columns=columns,
-        note=row["message"] or row["reason"] or "",
+        owner=row.owner,
+        repeat=row.repeat,
+        readings=_readings(row) if row.scored else {},
+        utility=_number(row.utility),
+        columns={name: float(value) for name, value in known if isinstance(value, int | float)},
+        note=row.message or row.reason or "",
     )
 
 
-def _innocent(row: Row) -> Sample:
+def _innocent(row: InnocentRow) -> Sample:
     return Sample(
-        name=f"{row['kind']} {row['number'] + 1}",
-        kind=row["kind"],
-        owner=row["owner"],
-        repeat=row["repeat"],
+        name=f"{row.kind} {row.number + 1}",
+        kind=row.kind,
+        owner=row.owner,
+        repeat=row.repeat,
         readings=_readings(row),
-        utility=_number(row["utility"]),
+        utility=_number(row.utility),
         columns={},
-        note=row["reason"] or "",
+        note=row.reason,
     )
 
 
-def _number(value: Json) -> float:
-    return math.nan if value is None else float(value)
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
-def _readings(row: Row) -> Readings:
+def _readings(row: RoundRow | InnocentRow) -> Readings:
     """Return an owner's own statistic, every line of its evidence, and the radar chart's area.
 
     The area is the mean of the products of neighbours: 1 for the victim itself, 0 for a model that
     is as far as innocents in every metric.
     """
-    figures = json.loads(row["figures"] or "{}")
     found: dict[Part, dict[str, Reading]] = {"all": {}}
-    if row["statistic"] is not None and row["statistic_name"]:
-        line, caught = _number(row["threshold"]), bool(row["caught"])
-        found["all"][row["statistic_name"]] = Reading(float(row["statistic"]), line, caught)
-    for part, evidence in figures.get("evidence", {}).items():
+    if row.statistic is not None and row.statistic_name:
+        reading = Reading(row.statistic, _number(row.threshold), bool(row.caught))
+        found["all"][row.statistic_name] = reading
+    for part, evidence in row.figures.get("evidence", {}).items():
         shares = evidence["radar"]["similarities"]
         found.setdefault(part, {}).update(
             (line["metric"], _reading(line, shares)) for line in evidence["lines"]

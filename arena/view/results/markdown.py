@@ -41,7 +41,7 @@ def summary_texts(report: Report) -> dict[str, str]:
     found["false_alarms"] = markdown(("owner", "innocents accused", "low", "high"), owners)
     if report.failed:
         found["failed"] = markdown(
-            _FAILED, [[str(row[name]) for name in _FAILED] for row in report.failed]
+            _FAILED, [(row.match, str(row.round), row.status, row.message) for row in report.failed]
         )
     return found
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from arena.game.rules.figures import values
 from arena.view.progress.stamps import STAMP, is_current, renewed, safe_name, stamp_of
 from arena.view.results.report import Report
 from arena.world.atomic_write import write_whole
@@ -22,7 +23,7 @@ def refresh_matches(report: Report, out: Path) -> None:
     """Write the event files of the matches whose rounds have changed."""
     root = boards_folder(report, out)
     for title, rows in report.matches.items():
-        folder, stamp = root / safe_name(title), stamp_of(rows)
+        folder, stamp = root / safe_name(title), stamp_of([values(row) for row in rows])
         if not is_current(folder, stamp):
             from arena.view.results.event_files import (
                 write_match,  # a second to import: only when needed
@@ -38,7 +39,8 @@ def refresh_views(report: Report, out: Path) -> None:
     root = boards_folder(report, out)
     _forget_others(root, report.matches)
     _refresh_curves(report, root, out / "figures" / "matches")
-    stamp = stamp_of([list(report.rounds), list(report.innocents), report.facts["scenario"]])
+    rounds, innocents = (list(map(values, rows)) for rows in (report.rounds, report.innocents))
+    stamp = stamp_of([rounds, innocents, report.facts["scenario"]])
     if is_current(root / SUMMARY, stamp):
         return
     from arena.view.figures.drawings import summary_figures

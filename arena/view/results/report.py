@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from arena.errors import StoreError, did_you_mean
 from arena.game.court.statistics import proportion_interval
-from arena.runs.ledger import Ledger, Row
+from arena.game.match.rows import InnocentRow, RoundRow
+from arena.runs.ledger import Ledger
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
 from arena.world.json_values import Json
 from arena.world.rng import Rng
@@ -25,7 +25,6 @@ Floats = NDArray[np.float64]
 LEDGER = "ledger.sqlite"
 NOT_YET, NOT_MEANT = "·", "-"  # a match still to be played; a pair that the scenario leaves out
 CLAIM = "claim"  # a thief that delivers a claim and no model
-_TEXTS = ("figures", "reasons", "failed", "threat", "settings", "versions")  # JSON in the ledger
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,8 @@ class Report:
     """A tournament: its facts, its rows, and what follows from them."""
 
     facts: Mapping[str, Json]
-    rounds: Sequence[Row]
-    innocents: Sequence[Row]
+    rounds: Sequence[RoundRow]
+    innocents: Sequence[InnocentRow]
 
     @property
     def name(self) -> str:
@@ -79,22 +78,22 @@ class Report:
         return str(self.facts["scenario"]["name"])
 
     @cached_property
-    def matches(self) -> dict[str, list[Row]]:
+    def matches(self) -> dict[str, list[RoundRow]]:
         """Return the rounds of each match that has any."""
-        found: dict[str, list[Row]] = defaultdict(list)
+        found: dict[str, list[RoundRow]] = defaultdict(list)
         for row in self.rounds:
-            found[row["match"]].append(row)
+            found[row.match].append(row)
         return dict(found)
 
     @cached_property
-    def finals(self) -> list[Row]:
+    def finals(self) -> list[RoundRow]:
         """Return the last round of each match: the one that scores."""
         return [rows[-1] for rows in self.matches.values()]
 
     @property
-    def failed(self) -> list[Row]:
+    def failed(self) -> list[RoundRow]:
         """Return the rounds without a score."""
-        return [row for row in self.rounds if row["status"] != "OK"]
+        return [row for row in self.rounds if not row.scored]
 
     @cached_property
     def owners(self) -> tuple[str, ...]:
@@ -119,34 +118,34 @@ class Report:
     @cached_property
     def payoffs(self) -> Cells:
         """Return the table of the thieves' pay-offs."""
-        return self._cells("payoff", self.finals)
+        return self._cells(lambda row: row.payoff, self.finals)
 
     @cached_property
     def rescaled(self) -> Cells:
         """Return the owners' statistics on what was delivered, rescaled to a threshold of 0.5."""
-        return self._cells("rescaled", self.delivered)
+        return self._cells(lambda row: row.rescaled, self.delivered)
 
     @cached_property
     def utilities(self) -> Cells:
         """Return the accuracies in [0, 1] of what was delivered."""
-        return self._cells("utility", self.delivered)
+        return self._cells(lambda row: row.utility, self.delivered)
 
     @cached_property
-    def delivered(self) -> list[Row]:
+    def delivered(self) -> list[RoundRow]:
         """Return the last rounds without those that claim: a claim is about the victim as it is."""
-        return [row for row in self.finals if row["winner"] is None]
+        return [row for row in self.finals if row.winner is None]
 
-    def _cells(self, figure: str, rows: Sequence[Row]) -> Cells:
-        cells: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    def _cells(self, read: Callable[[RoundRow], float | None], rows: Sequence[RoundRow]) -> Cells:
+        cells: dict[tuple[str, str], list[RoundRow]] = defaultdict(list)
         for row in rows:
-            cells[row["owner"], row["thief"]].append(row)
-        claims = {(row["owner"], row["thief"]) for row in self.finals if row["winner"] is not None}
+            cells[row.owner, row.thief].append(row)
+        claims = {(row.owner, row.thief) for row in self.finals if row.winner is not None}
         values = np.full((len(self.owners), len(self.thieves)), math.nan)
         words = [["" for _ in self.thieves] for _ in self.owners]
         for i, owner in enumerate(self.owners):
             for j, thief in enumerate(self.thieves):
                 found = cells.get((owner, thief), [])
-                values[i, j] = mean(row[figure] for row in found if row["status"] == "OK")
+                values[i, j] = mean(read(row) for row in found if row.scored)
                 empty = NOT_YET if self._meant(owner, thief) else NOT_MEANT
                 empty = CLAIM if (owner, thief) in claims else empty
                 words[i][j] = _word(values[i, j], found) or empty
@@ -155,7 +154,7 @@ class Report:
     @cached_property
     def standings(self) -> Mapping[Side, Sequence[Standing]]:
         """Return the leaderboards of both sides, best first."""
-        scored = [row for row in self.finals if row["status"] == "OK"]
+        scored = [row for row in self.finals if row.scored]
         columns = zip(*(_game(row) for row in scored), strict=True) if scored else ([], [], [], [])
         games = Games(*(list(column) for column in columns))
         rng = Rng(self.facts["scenario"]["seed"]).child("leaderboard")
@@ -170,10 +169,10 @@ class Report:
         return tuple(self._honesty(owner) for owner in self.owners)
 
     def _honesty(self, owner: str) -> Honesty:
-        verdicts = [row for row in self.innocents if row["owner"] == owner]
-        rounds = [row for row in self.rounds if row["owner"] == owner and row["status"] == "OK"]
-        first = {row["repeat"]: row for row in rounds}.values()  # one protection a repeat
-        n_accused = sum(bool(row["caught"]) for row in verdicts)
+        verdicts = [row for row in self.innocents if row.owner == owner]
+        rounds = [row for row in self.rounds if row.owner == owner and row.scored]
+        first = {row.repeat: row for row in rounds}.values()  # one protection a repeat
+        n_accused = sum(row.caught for row in verdicts)
         low, high = proportion_interval(n_accused, len(verdicts))
         return Honesty(
             owner=owner,
@@ -181,14 +180,15 @@ class Report:
             n_innocents=len(verdicts),
             low=low,
             high=high,
-            fidelity_loss=known(mean(row["fidelity_loss"] for row in first)),
-            protect_s=known(mean(row["protect_s"] for row in first)),
-            verify_s=known(mean(row["judge_s"] for row in rounds)),
+            fidelity_loss=known(mean(row.fidelity_loss for row in first)),
+            protect_s=known(mean(row.protect_s for row in first)),
+            verify_s=known(mean(row.judge_s for row in rounds)),
         )
 
 
-def _game(row: Row) -> tuple[str, str, int, float]:
-    return row["owner"], row["thief"], row["repeat"], row["payoff"]
+def _game(row: RoundRow) -> tuple[str, str, int, float]:
+    assert row.payoff is not None  # noqa: S101 - only scored rounds are games
+    return row.owner, row.thief, row.repeat, row.payoff
 
 
 def mean(values: Iterable[float | None]) -> float:
@@ -202,8 +202,8 @@ def known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _word(value: float, found: Sequence[Row]) -> str:
-    failures = Counter(row["status"] for row in found if row["status"] != "OK")
+def _word(value: float, found: Sequence[RoundRow]) -> str:
+    failures = Counter(row.status for row in found if not row.scored)
     if math.isnan(value):
         return failures.most_common(1)[0][0] if failures else ""
     return f"{value:.2f}{'*' if failures else ''}"
@@ -214,9 +214,7 @@ def read_report(ledger: Ledger) -> Report:
     facts = ledger.facts()
     report = Report(facts, ledger.rounds(), ledger.innocents())
     n_repeats, owners = facts["scenario"]["repeats"], report.owners
-    innocents = [
-        row for row in report.innocents if row["owner"] in owners and row["repeat"] < n_repeats
-    ]
+    innocents = [row for row in report.innocents if row.owner in owners and row.repeat < n_repeats]
     return replace(report, innocents=innocents)
 
 
@@ -233,9 +231,3 @@ def results_in(folder: Path) -> Report:
     beside = [path.parent.name for path in folder.parent.glob(f"*/{LEDGER}")]
     hint = did_you_mean(folder.name, beside) or "; `arena run` plays one"
     raise StoreError(f"expected the folder of a tournament, found no ledger in {folder}{hint}")
-
-
-def decoded(row: Row) -> Row:
-    """Return a row of the ledger with its JSON texts as values."""
-    texts = {name: json.loads(row[name]) for name in _TEXTS if row.get(name)}
-    return {**row, **texts}

@@ -10,10 +10,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from arena.runs.ledger import Row
+from arena.game.match.rows import RoundRow
+from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
 from arena.view.results.report import Cells, Honesty, Report
 
+_COSTS = {name: figures(RoundRow)[name] for name in ("fidelity_loss", "protect_s", "judge_s")}
 _NARROW = 9  # characters at least for a column of numbers
 _LIVE = 6  # lines of a leaderboard while a tournament is played
 _NAME = 24  # characters at most for a column's name before it is folded
@@ -99,29 +101,28 @@ def honesty_table(owners: Iterable[Honesty]) -> Group:
         "owner",
         "innocents\naccused",
         "95 % interval",
-        "fidelity\nloss",
-        "protect",
-        "verify",
+        *(_COSTS[name].says.replace(" ", "\n") for name in _COSTS),
     )
     rows = [
         (
             owner.owner,
             f"{owner.n_accused}/{owner.n_innocents}" if owner.n_innocents else "-",
             f"{owner.low:.3f} to {owner.high:.3f}" if owner.n_innocents else "-",
-            number(owner.fidelity_loss, "+.3f"),
-            number(owner.protect_s, ".1f") + " s",
-            number(owner.verify_s, ".2f") + " s",
+            _COSTS["fidelity_loss"].text(owner.fidelity_loss),
+            _COSTS["protect_s"].text(owner.protect_s),
+            _COSTS["judge_s"].text(owner.verify_s),
         )
         for owner in owners
     ]
     return titled("Owners: false alarms, and what protection costs", plain_table(columns, rows))
 
 
-def failed_table(rows: Iterable[Row]) -> Group:
+def failed_table(rows: Iterable[RoundRow]) -> Group:
     """Return the rounds without a score, each with its reason."""
     table = plain_table(("match", "round", "status", "reason"))
     for row in rows:
-        table.add_row(*(Text(str(row[name])) for name in ("match", "round", "status", "message")))
+        cells = (row.match, str(row.round), row.status, row.message)
+        table.add_row(*map(Text, cells))
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     return titled("Rounds without a score", table)
 

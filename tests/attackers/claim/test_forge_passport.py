@@ -232,8 +232,8 @@ def test_blocks_forge_other_bits_within_three_points_of_the_owners(
     assert forgery.verdict.statistic == 0
     assert forgery.verdict.is_copy
     spent = forgery.gate.meters.reading()
-    assert spent["images_queried"] == 0
-    assert spent["steps"] > 0
+    assert spent.images_queried == 0
+    assert spent.steps > 0
 
 
 def test_where_the_weights_were_trained_with_the_signs_fewer_bits_come_out_others(

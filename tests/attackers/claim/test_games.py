@@ -13,6 +13,7 @@ from arena.game.match.agents import Action, Scripted
 from arena.game.match.innocents_step import InnocentsStep
 from arena.game.match.play import MatchSpec, Pools, RoundRecord, play_here
 from arena.game.match.protect_step import ProtectStep
+from arena.game.match.reports import Innocents
 from arena.game.match.step_cache import MemoryMemo, Setting, resolve
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.keys import Key, Register, fresh_seed
@@ -70,9 +71,9 @@ class Table:
         return record
 
     def caught(self, owner: PlayerSpec, move: PlayerSpec, grants: ThreatModel = THIRD) -> Outcome:
-        found = self.play(owner, move, grants).judgement
-        verdict = found["verdict"]
-        return Outcome(verdict["statistic"], verdict["p_value"], found["caught"], found["kept"])
+        found = self.play(owner, move, grants).judged
+        verdict = found.verdict
+        return Outcome(verdict.statistic, verdict.p_value, found.caught, found.kept)
 
     def evidence(self, owner: PlayerSpec) -> Evidence:
         """Return what an owner brings to court."""
@@ -94,11 +95,11 @@ class Table:
         assert judgement.ruling is not None
         return judgement.ruling
 
-    def ruling(self, owner: PlayerSpec, move: PlayerSpec) -> Json:
-        record = self.play(owner, move, CLAIMANT)
-        ruling = record.judgement["ruling"]
-        assert record.judgement["payoff"] == (ruling["winner"] == "claimant")
-        return ruling
+    def ruling(self, owner: PlayerSpec, move: PlayerSpec) -> Ruling:
+        judged = self.play(owner, move, CLAIMANT).judged
+        assert judged.ruling is not None
+        assert judged.payoff == (judged.ruling.winner == "claimant")
+        return judged.ruling
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,9 @@ def test_each_owner_recognises_the_untouched_victim(table: Table, name: str) -> 
 
 
 def test_the_two_controls_play_for_everything_and_nothing(table: Table) -> None:
-    free = table.play(spec("none"), spec("none")).judgement
-    assert (free["caught"], free["payoff"], free["agreement"]) == (False, 1.0, 1.0)
-    assert table.play(spec("uchida"), spec("none")).judgement["payoff"] == 0.0
+    free = table.play(spec("none"), spec("none")).judged
+    assert (free.caught, free.payoff, free.agreement) == (False, 1.0, 1.0)
+    assert table.play(spec("uchida"), spec("none")).judged.payoff == 0.0
 
 
 @pytest.mark.parametrize(
@@ -180,13 +181,14 @@ def test_knockoff_on_a_foreign_pool_steals_less_and_leaves_uchidas_mark_behind(
 
 
 def test_overwriting_adds_a_mark_and_leaves_the_first(table: Table) -> None:
-    record = table.play(spec("uchida"), spec("overwrite"), BOTH)
-    judgement, ruling = record.judgement, record.judgement["ruling"]
-    assert judgement["caught"]
-    assert judgement["verdict"]["statistic"] <= 0.05
-    assert ruling["claim_p_value"] < 1e-4  # both keys verify: time decides
-    assert ruling["winner"] == "owner"
-    assert "timestamp" in ruling["failed"]
+    judgement = table.play(spec("uchida"), spec("overwrite"), BOTH).judged
+    ruling = judgement.ruling
+    assert judgement.caught
+    assert judgement.verdict.statistic <= 0.05
+    assert ruling is not None
+    assert ruling.claim_p_value < 1e-4  # both keys verify: time decides
+    assert ruling.winner == "owner"
+    assert "timestamp" in ruling.failed
 
 
 def test_overwriting_a_thousand_times_stronger_hurts_more_than_once_as_strong(table: Table) -> None:
@@ -215,8 +217,8 @@ def test_a_forged_key_wins_where_nothing_is_committed(
     table: Table, owner: str, move: PlayerSpec
 ) -> None:
     ruling = table.ruling(spec(owner, protocol="none"), move)
-    assert ruling["winner"] == "claimant"
-    assert ruling["failed"] == []
+    assert ruling.winner == "claimant"
+    assert not ruling.failed
 
 
 @pytest.mark.parametrize(("owner", "move"), UNCOMMITTED, ids=repr)
@@ -224,9 +226,9 @@ def test_a_forged_key_loses_where_keys_are_committed(
     table: Table, owner: str, move: PlayerSpec
 ) -> None:
     ruling = table.ruling(spec(owner), move)
-    assert ruling["winner"] == "owner"
-    assert "timestamp" in ruling["failed"]
-    assert ruling["claim_p_value"] < 1e-6  # it verifies; that is not enough
+    assert ruling.winner == "owner"
+    assert "timestamp" in ruling.failed
+    assert ruling.claim_p_value < 1e-6  # it verifies; that is not enough
 
 
 @pytest.mark.parametrize(
@@ -239,7 +241,7 @@ def test_a_forged_key_loses_where_keys_are_committed(
     ids=repr,
 )
 def test_the_ruling_says_why(table: Table, move: PlayerSpec, reasons: list[str]) -> None:
-    said = " ".join(table.ruling(spec("uchida"), move)["reasons"])
+    said = " ".join(table.ruling(spec("uchida"), move).reasons)
     assert all(reason in said for reason in reasons)
 
 
@@ -294,9 +296,9 @@ def test_a_thief_that_may_not_claim_is_refused_before_anything_trains(move: str)
 def test_protection_costs_at_most_a_point_on_average(table: Table, name: str) -> None:
     table = replace(table, pools=Pools(calibration_same=1, calibration_other=1))
     records = [table.play(spec(name), spec("none"), seed=seed) for seed in range(4)]
-    losses = [record.protection["fidelity_loss"] for record in records]
-    assert sum(losses) / len(losses) <= 0.01
-    assert all(record.judgement["caught"] for record in records)
+    losses = [record.protection.fidelity_loss for record in records if record.protection]
+    assert sum(losses) / len(records) <= 0.01
+    assert all(record.judged.caught for record in records)
 
 
 @pytest.fixture(scope="module")
@@ -319,9 +321,9 @@ def test_false_positives_are_reported_on_twenty_innocents_that_calibrated_nothin
 ) -> None:
     protect, reporting = innocents(court, name)
     verdicts = resolve(InnocentsStep(protect, reporting), "verdicts", court.memo, Setting())
-    rows = verdicts.data["rows"]
-    assert [row["kind"] for row in rows] == ["Neg-1"] * 10 + ["Neg-2"] * 10
-    n_accused = sum(row["is_copy"] for row in rows)
+    rows = Innocents.model_validate(verdicts.data).verdicts
+    assert [row.kind for row in rows] == ["Neg-1"] * 10 + ["Neg-2"] * 10
+    n_accused = sum(row.verdict.is_copy for row in rows)
     low, high = proportion_interval(n_accused, len(rows))
     assert n_accused <= 3  # one key: what it says of two innocents is not independent
     assert low < 0.05 < high < 0.4

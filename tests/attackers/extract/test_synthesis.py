@@ -61,7 +61,7 @@ def test_the_default_asks_200000_times_in_ten_rounds(
     gate = Gatekeeper(grants, tiny, Meters(grants.budget), Compute())
     attack.run(Access(gate.answer, grants, tiny.card, Compute()), Rng(0))
     spent = gate.meters.reading()
-    assert (spent["images_queried"], spent["rounds"]) == (200_000, 10)
+    assert (spent.images_queried, spent.rounds) == (200_000, 10)
 
 
 @pytest.mark.parametrize("attack", VARIANTS, ids=lambda attack: attack.name)

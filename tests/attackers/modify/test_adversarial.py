@@ -74,7 +74,7 @@ def test_each_iteration_is_on_the_meter(trained: Model, task: Task) -> None:
     meters = Meters()
     attacked(Lab(Compute(), meters), trained, clean(task), PGD, Rng(0))
     read = meters.reading()
-    assert (read["images_forward"], read["images_backward"]) == (600, 600)
+    assert (read.images_forward, read.images_backward) == (600, 600)
 
 
 def test_the_default_costs_120000_images_an_epoch() -> None:

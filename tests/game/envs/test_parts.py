@@ -16,6 +16,7 @@ from arena.game.envs.render import Board, Turn
 from arena.game.envs.replay import Failure, Outcome, Table
 from arena.game.match.agents import Observation
 from arena.game.match.play import MatchSpec
+from arena.game.match.reports import ProtectionReport
 from arena.game.match.step_cache import MemoryMemo, Setting
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.sides.attack import attacks
@@ -91,7 +92,7 @@ def test_every_owners_observation_lies_in_its_space(released: int, loss: float) 
 
 def test_a_table_plays_paths(match: MatchSpec, memo: MemoryMemo) -> None:
     table = Table(match, [STAY, WIPE], memo, Setting())
-    assert isinstance(table.protection(), dict)
+    assert isinstance(table.protection(), ProtectionReport)
     caught, free = table.play((0,)), table.play((0, 1))
     assert isinstance(caught, Outcome)
     assert isinstance(free, Outcome)

@@ -321,7 +321,7 @@ def test_a_policy_plays_matches_as_it_was_trained(make: Make, match: MatchSpec) 
 
     records = play_here(match, env.agent(policy), spy, Setting())
     assert [record.status for record in records] == ["OK", "OK"]
-    assert records[-1].judgement["payoff"] == sum(rewards(steps))
+    assert records[-1].judged.payoff == sum(rewards(steps))
     assert [(record.move, record.strength) for record in records] == [("train", 0), ("wipe", 1)]
     assert np.array_equal(rows[0], env.reset()[0])
     assert np.array_equal(rows[1], steps[0][0])

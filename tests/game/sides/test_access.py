@@ -63,7 +63,7 @@ def test_rounded_answers_have_that_many_decimals(trained: Model, task: Task) -> 
 def test_an_answer_without_decimals_reveals_one_bit_a_class(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, decimals=0)
     access.query(pictures(3))
-    assert gate.meters.reading()["bits_revealed"] == 3 * 10
+    assert gate.meters.reading().bits_revealed == 3 * 10
 
 
 def test_soft_answers_are_rows_at_every_level(trained: Model, task: Task) -> None:
@@ -78,15 +78,15 @@ def test_every_image_is_billed_and_repeats_are_told_apart(trained: Model, task: 
     access.query(pictures(6))
     access.query(torch.cat([pictures(6), pictures(2)]))
     read = gate.meters.reading()
-    assert (read["images_queried"], read["images_unique"]) == (14, 6)
-    assert (read["calls"], read["rounds"]) == (4, 2)
-    assert read["bits_revealed"] == pytest.approx(14 * 10 * 7 * math.log2(10))
+    assert (read.images_queried, read.images_unique) == (14, 6)
+    assert (read.calls, read.rounds) == (4, 2)
+    assert read.bits_revealed == pytest.approx(14 * 10 * 7 * math.log2(10))
 
 
 def test_a_label_reveals_the_logarithm_of_the_classes(trained: Model, task: Task) -> None:
     access, gate = granted(trained, task, output="labels")
     access.query(pictures(3))
-    assert gate.meters.reading()["bits_revealed"] == pytest.approx(3 * math.log2(10))
+    assert gate.meters.reading().bits_revealed == pytest.approx(3 * math.log2(10))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_batch_that_fits_in_part_is_answered_in_part(
     assert len(access.query(pictures(8))) == 5
     with pytest.raises(BudgetExceeded, match="is spent"):
         access.query(pictures(8)[5:])
-    assert gate.meters.reading()["images_queried"] == 5
+    assert gate.meters.reading().images_queried == 5
 
 
 def test_nothing_is_answered_past_the_budget(trained: Model, task: Task) -> None:
@@ -131,7 +131,7 @@ def test_strange_inputs_are_refused(
     access, gate = granted(trained, task)
     with pytest.raises(RuleViolation, match=match):
         access.query(images)
-    assert gate.meters.reading()["images_queried"] == 0
+    assert gate.meters.reading().images_queried == 0
 
 
 def test_real_inputs_are_a_grant(trained: Model, task: Task) -> None:
@@ -192,7 +192,7 @@ def test_own_training_is_on_the_meter(trained: Model, task: Task) -> None:
     with pytest.raises(BudgetExceeded, match="the budget of 3 steps is spent"):
         access.lab.train(model, Examples.of(access.data()), Recipe(batch=32), Rng(0))
     read = gate.meters.reading()
-    assert (read["steps"], read["images_backward"], read["models"]) == (3, 96, 1)
+    assert (read.steps, read.images_backward, read.models) == (3, 96, 1)
 
 
 def test_a_toolbox_is_on_the_meter(trained: Model, task: Task) -> None:
@@ -201,7 +201,7 @@ def test_a_toolbox_is_on_the_meter(trained: Model, task: Task) -> None:
     view(pictures(5).requires_grad_(True)).sum().backward()
     view(pictures(2))
     read = gate.meters.reading()
-    assert (read["images_forward"], read["images_backward"]) == (7, 5)
+    assert (read.images_forward, read.images_backward) == (7, 5)
 
 
 def test_calls_of_the_verifier_are_none_unless_granted(trained: Model, task: Task) -> None:
@@ -240,7 +240,7 @@ def test_a_charge_is_whole_or_not_at_all() -> None:
     meters = Meters(Budget(steps=5, images_forward=1))
     with pytest.raises(BudgetExceeded, match="images_forward"):
         meters.charge({"steps": 1, "images_forward": 2})
-    assert meters.reading()["steps"] == 0
+    assert meters.reading().steps == 0
 
 
 @pytest.mark.parametrize("costs", [{"steps": -1}, {"nonsense": 1}])

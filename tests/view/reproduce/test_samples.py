@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import math
+from typing import Any
 
 import pytest
 
-from arena.runs.ledger import Row
+from arena.game.match.rows import InnocentRow
 from arena.view.reproduce.samples import Sample, findings_of, merged, samples_of
+from arena.world.json_values import Json
 from tests.view.conftest import made_report, row
 from tests.view.reproduce.conftest import experiment, sample, series
 
 
-def evidence(values: dict[str, float], part: str = "all") -> str:
+def evidence(values: dict[str, float], part: str = "all") -> dict[str, Json]:
     lines = [{"metric": m, "value": v, "tau": 0.5, "vote": v <= 0.5} for m, v in values.items()]
     shares = {metric: 1 - value for metric, value in values.items()}
-    return json.dumps({"evidence": {part: {"lines": lines, "radar": {"similarities": shares}}}})
+    return {"evidence": {part: {"lines": lines, "radar": {"similarities": shares}}}}
 
 
-def innocent(number: int, **more: object) -> Row:
-    made: Row = {
-        "owner": "o",
-        "repeat": 0,
-        "number": number,
-        "kind": "Neg-1",
-        "caught": 0,
-        "statistic_name": "BER",
-        "statistic": 0.5,
-        "threshold": 0.3,
-        "utility": 0.9,
-        "reason": "",
-        "figures": "{}",
-    }
-    return made | more
+def innocent(number: int, kind: str = "Neg-1") -> InnocentRow:
+    return InnocentRow(
+        owner="o",
+        number=number,
+        kind=kind,
+        statistic_name="BER",
+        statistic=0.5,
+        threshold=0.3,
+        utility=0.9,
+    )
 
 
-def one(**more: object) -> Sample:
-    fields = {"statistic_name": "BER", "caught": 1, "figures": "{}", **more}
+def one(**more: Any) -> Sample:
+    fields = {"statistic_name": "BER", "caught": True, **more}
     (found,) = samples_of(made_report([row("o", "t", 0.5, **fields)]))
     return found
 

@@ -49,17 +49,17 @@ def test_the_tags_are_the_ledger(played: Path, report: Report) -> None:
     }
     for title, rows in report.matches.items():
         found = events(boards(played) / safe_name(title))
-        judged = [kept for kept in rows if kept["status"] == "OK"]
+        judged = [kept for kept in rows if kept.status == "OK"]
         for tag, column in columns.items() if judged else ():
             values = [(point.step, point.value) for point in found.Scalars(tag)]
-            expected = [(kept["round"], np.float32(kept[column])) for kept in judged]
+            expected = [(kept.round, np.float32(getattr(kept, column))) for kept in judged]
             assert values == expected, (title, tag)
 
 
 def test_p_values_are_drawn_by_their_logarithm(played: Path, report: Report) -> None:
     found = events(boards(played) / "none-vs-none-0")
     (point,) = found.Scalars("owner/log10_p_value")
-    assert point.value == pytest.approx(math.log10(report.finals[0]["p_value"]))
+    assert point.value == pytest.approx(math.log10(report.finals[0].p_value or 0))
 
 
 @pytest.mark.parametrize(("p_value", "drawn"), [(1.0, 0.0), (1e-20, -20.0), (0.0, -300.0)])
@@ -83,14 +83,14 @@ def test_the_table_of_runs_has_what_defines_a_match_and_how_it_ended(
     assert hparams["status"].string_value == "OK"
     assert hparams["seed"].number_value == 3
     final = report.matches["none-vs-tune-0"][-1]
-    assert found.Scalars("final/payoff")[0].value == np.float32(final["payoff"])
+    assert found.Scalars("final/payoff")[0].value == np.float32(final.payoff)
 
 
 def test_reasons_and_failures_can_be_read(played: Path, report: Report) -> None:
-    (title,) = (kept["match"] for kept in report.failed)
+    (title,) = (kept.match for kept in report.failed)
     found = events(boards(played) / safe_name(title))
     (text,) = found.Tensors("owner/reason/text_summary")
-    assert report.failed[0]["message"] in text.tensor_proto.string_val[0].decode()
+    assert report.failed[0].message in text.tensor_proto.string_val[0].decode()
 
 
 def test_the_summary_has_figures_tables_and_the_layout(played: Path) -> None:

@@ -37,7 +37,7 @@ def test_only_what_changed_is_made_again(tmp_path: Path) -> None:
     refresh_views(small_report(), tmp_path)
     before = contents(tmp_path)
     report = small_report()
-    changed = [report.rounds[0], {**report.rounds[1], "payoff": 1.0}]
+    changed = [report.rounds[0], replace(report.rounds[1], payoff=1.0)]
     refresh_views(replace(report, rounds=changed), tmp_path)
     kept = {name for name, content in contents(tmp_path).items() if before.get(name) == content}
     assert {name for name in before if "a-vs-t-0" in name} <= kept

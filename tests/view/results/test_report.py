@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,14 @@ from hypothesis import strategies as st
 
 from arena.errors import StoreError
 from arena.game.court.statistics import proportion_interval
-from arena.view.results.report import Report, decoded, known, mean, read_report, results_in
+from arena.view.results.report import Report, known, mean, read_report, results_in
 from tests.view.conftest import innocent, made_report, row
 
 
 def test_the_last_round_of_a_match_scores() -> None:
     report = made_report([row("o", "t", 0.9), row("o", "t", 0.2, round=1)])
     assert report.payoffs.values.tolist() == [[0.2]]
-    assert [found["round"] for found in report.finals] == [1]
+    assert [found.round for found in report.finals] == [1]
 
 
 def test_a_match_whose_last_round_failed_has_no_score() -> None:
@@ -117,13 +118,6 @@ def test_a_mean_lies_between_what_is_known(values: list[float | None]) -> None:
         assert min(found) - 1e-6 <= mean(values) <= max(found) + 1e-6
 
 
-def test_json_texts_of_the_ledger_become_values() -> None:
-    made = decoded(row("a", "t", figures='{"n":3}', reasons='["late"]', threat=None))
-    assert made["figures"] == {"n": 3}
-    assert made["reasons"] == ["late"]
-    assert made["threat"] is None
-
-
 def test_a_played_tournament_is_read_back(report: Report) -> None:
     assert report.name == "small"
     assert report.owners == ("none", "bits/32")
@@ -144,13 +138,13 @@ def test_rows_of_players_that_left_are_not_shown(report: Report) -> None:
             return facts
 
         def rounds(self) -> list[object]:
-            return [found for found in report.rounds if found["owner"] == "none"]
+            return [found for found in report.rounds if found.owner == "none"]
 
         def innocents(self) -> list[object]:
-            return [*report.innocents, {**report.innocents[0], "repeat": 5}]
+            return [*report.innocents, replace(report.innocents[0], repeat=5)]
 
     found = read_report(Kept())  # type: ignore[arg-type]
-    assert {(kept["owner"], kept["repeat"]) for kept in found.innocents} == {("none", 0)}
+    assert {(kept.owner, kept.repeat) for kept in found.innocents} == {("none", 0)}
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a data base at all"])

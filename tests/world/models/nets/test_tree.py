@@ -85,8 +85,8 @@ def test_a_fit_is_one_step_on_the_meter(task: Task) -> None:
     meters, own = Meters(), task.splits.owner
     model = build(card(task), Rng(0))
     history = Trainer(Compute(), meters).train(model, Examples.of(own), Recipe(), Rng(1))
-    assert (history.n_steps, meters.reading()["steps"]) == (1, 1)
-    assert meters.reading()["images_forward"] == len(own)
+    assert (history.n_steps, meters.reading().steps) == (1, 1)
+    assert meters.reading().images_forward == len(own)
 
 
 def test_it_travels_as_tensors(task: Task) -> None:
