@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from arena.errors import InvalidDeliverable, PlayerError, RuleViolation
 from arena.game.court.dispute import CHECKS, Court, Party, Ruling, claimant_of
 from arena.game.court.verdict import Verdict
+from arena.game.court.worth import Worth, worth
 from arena.game.rules import score
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import Output, ThreatModel
@@ -51,6 +53,7 @@ class Judgement(Frozen):
         kept, removed, payoff: the score (`arena.game.rules.score`).
         verdict: the owner's. ruling: of the dispute, where the thief claims.
         judge_s: seconds that judging took.
+        worth: what the theft added to what the thief could have had alone.
     """
 
     utility: float
@@ -62,6 +65,7 @@ class Judgement(Frozen):
     payoff: float
     ruling: Ruling | None
     judge_s: float = 0.0
+    worth: Worth = Worth(alone=0.0, gain=0.0, low=0.0, high=1.0, pays=True)
 
     @property
     def caught(self) -> bool:
@@ -85,8 +89,20 @@ class Referee:
     verification: Output = "weights"
     transfer: Dataset | None = None
 
-    def judge(self, deliverable: Deliverable, nulls: Sequence[Model], rng: Rng) -> Judgement:
-        """Judge a deliverable; `nulls` are the referee's own independent models, for disputes.
+    def judge(
+        self,
+        deliverable: Deliverable,
+        nulls: Sequence[Model],
+        rng: Rng,
+        alone: Sequence[Model] = (),
+    ) -> Judgement:
+        """Judge a deliverable.
+
+        Args:
+            deliverable: what the thief hands in.
+            nulls: the referee's own independent models, for disputes.
+            rng: of the verification and of intervals.
+            alone: what the thief could have had without the victim.
 
         Raises:
             InvalidDeliverable: it cannot be judged. RuleViolation: it may not be delivered.
@@ -99,7 +115,8 @@ class Referee:
         victim_utility = self._accuracy(victim, self.task.splits.test)
         kept = score.kept(utility, victim_utility, self.task.exam().floor)
         ruling = self._dispute(deliverable, suspect, nulls, rng)
-        payoff = score.evading_payoff(kept, verdict.is_copy)
+        found = self._worth(suspect, victim, alone, rng.child("worth"))
+        payoff = score.evading_payoff(found.gain if found.pays else 0.0, verdict.is_copy)
         if ruling is not None:
             payoff = score.claiming_payoff(ruling.winner == "claimant")
         return Judgement(
@@ -111,6 +128,25 @@ class Referee:
             removed=ruling is None and score.removed(verdict.is_copy, utility, victim_utility),
             payoff=payoff,
             ruling=ruling,
+            worth=found,
+        )
+
+    def _worth(self, suspect: Suspect, victim: Suspect, alone: Sequence[Model], rng: Rng) -> Worth:
+        """Return what the theft was worth; for a model moved to another task, what it kept there.
+
+        A thief cannot have alone what the other task's data teach, so its floor is chance.
+        """
+        test, floor = self.task.splits.test, self.task.exam().floor
+        if self.transfer is not None and suspect.n_classes == self.transfer.n_classes:
+            kept = score.kept(self.utility(suspect), self._accuracy(victim, test), floor)
+            return Worth(alone=floor, gain=kept, low=kept, high=kept, pays=True)
+        own = [Suspect.plain(model, self.task.compute) for model in alone]
+        return worth(
+            self._right(suspect, test),
+            self._right(victim, test),
+            [self._right(model, test) for model in own],
+            floor,
+            rng,
         )
 
     def admit(self, deliverable: Deliverable) -> None:
@@ -173,9 +209,12 @@ class Referee:
             test = self.transfer
         return self._accuracy(suspect, test)
 
+    def _right(self, suspect: Suspect, data: Dataset) -> Tensor:
+        """Return which inputs (N,) of some data the suspect answers right."""
+        return suspect.answer(data.images.float() / 255).argmax(1) == data.labels
+
     def _accuracy(self, suspect: Suspect, data: Dataset) -> float:
-        answers = suspect.answer(data.images.float() / 255).argmax(1)
-        return float((answers == data.labels).double().mean())
+        return float(self._right(suspect, data).double().mean())
 
     def _agreement(self, suspect: Suspect, victim: Suspect) -> float:
         images = self.task.splits.test.images.float() / 255

@@ -16,6 +16,7 @@ from pydantic import Field
 from arena.errors import RuleViolation
 from arena.game.court.referee import Judgement
 from arena.game.match.agents import Action, Agent, Observation
+from arena.game.match.alone_step import alone_of
 from arena.game.match.judge_step import JudgeStep
 from arena.game.match.protect_step import ProtectStep
 from arena.game.match.reports import ProtectionReport, RoundReport
@@ -119,7 +120,7 @@ class MatchSpec(Frozen):
     def judge(self, played: RoundStep) -> JudgeStep:
         """Return the judgement of a round; claims are tested on the referee's own models."""
         nulls = self.calibration() if "claim" in self.grants.deliverables else ()
-        return JudgeStep(played, nulls)
+        return JudgeStep(played, nulls, alone_of(self.task, self.grants, self.seed))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rich.text import Text
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
-from arena.view.results.report import Cells, Honesty, Report
+from arena.view.results.report import Alarms, Cells, Honesty, Report
 
 _COSTS = {name: figures(RoundRow)[name] for name in ("fidelity_loss", "protect_s", "judge_s")}
 _NARROW = 9  # characters at least for a column of numbers
@@ -99,15 +99,15 @@ def honesty_table(owners: Iterable[Honesty]) -> Group:
     """Return whom each owner accused wrongly, and what its protection cost."""
     columns = (
         "owner",
-        "innocents\naccused",
-        "95 % interval",
+        "same innocents\naccused",
+        "other innocents\naccused",
         *(_COSTS[name].says.replace(" ", "\n") for name in _COSTS),
     )
     rows = [
         (
-            owner.owner,
-            f"{owner.n_accused}/{owner.n_innocents}" if owner.n_innocents else "-",
-            f"{owner.low:.3f} to {owner.high:.3f}" if owner.n_innocents else "-",
+            f"{owner.owner} (accuses innocents)" if owner.accuses else owner.owner,
+            _alarms(owner.same),
+            _alarms(owner.odd),
             _COSTS["fidelity_loss"].text(owner.fidelity_loss),
             _COSTS["protect_s"].text(owner.protect_s),
             _COSTS["judge_s"].text(owner.verify_s),
@@ -115,6 +115,13 @@ def honesty_table(owners: Iterable[Honesty]) -> Group:
         for owner in owners
     ]
     return titled("Owners: false alarms, and what protection costs", plain_table(columns, rows))
+
+
+def _alarms(found: Alarms) -> str:
+    """Return how many innocents were accused, and the interval over keys and models."""
+    if not found.n_innocents:
+        return "-"
+    return f"{found.n_accused}/{found.n_innocents} ({found.low:.3f} to {found.high:.3f})"
 
 
 def failed_table(rows: Iterable[RoundRow]) -> Group:
