@@ -231,9 +231,11 @@ class Referee:
         court = Court(
             suspect=suspect,
             register=evidence.register,
-            nulls=[Suspect.plain(null, self.task.compute) for null in nulls],
+            nulls=(models := [Suspect.plain(null, self.task.compute) for null in nulls]),
             rng=rng.child("dispute"),
             checks=CHECKS[evidence.defense.protocol],
+            utility=self.utility(suspect),
+            utilities=[self.utility(model) for model in models],
         )
         owner = Party(evidence.defense, evidence.key, evidence.victim)
         # A claimant may choose its scheme but not how much proof is enough: that binds both sides.
