@@ -64,11 +64,16 @@ class Knockoff(Attack):
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Ask, then learn from what was answered: fewer images where the budget ends early."""
         images = drawn(self.candidates(access), self.n_queries, rng.child("draw"))
-        answers = _answers(access, images)
+        examples = self.ask(access, images, rng.child("ask"))
         model = access.lab.build(access.card, rng.child("model"))
-        examples = Examples(images[: len(answers)], answers)
         access.lab.train(model, examples, self.recipe(), rng.child("training"))
         return Deliverable(model)
+
+    def ask(self, access: Access, images: Tensor, rng: Rng) -> Examples:
+        """Return the images that were answered, each with its class or its row."""
+        labels = access.grants.output == "labels"
+        answers = access.query(images) if labels else access.soft_answers(images)
+        return Examples(images[: len(answers)], answers)
 
     def candidates(self, access: Access) -> Tensor:
         """Return the images that may be asked about."""
@@ -99,10 +104,3 @@ class Retrain(Knockoff):
     def candidates(self, access: Access) -> Tensor:
         """Return the thief's own images."""
         return access.data().images
-
-
-def _answers(access: Access, images: Tensor) -> Tensor:
-    """Return classes (M,) where labels are answered, else rows (M, C)."""
-    if access.grants.output == "labels":
-        return access.query(images)
-    return access.soft_answers(images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
@@ -13,6 +14,7 @@ from arena.game.checks.player import PLAYER_CHECKS
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import level
+from arena.game.serving.wrapper import pack_wrappers, unpack_wrappers
 from arena.game.sides.defense import Defense, Protected
 from arena.world.bundle import Bundle
 
@@ -69,7 +71,8 @@ def keeps_the_model_useful(trial: DefenseTrial) -> Iterator[str]:
     """Protection costs less than 10 points of accuracy."""
     if trial.protected is None or list(releases_a_model_of_the_task(trial)):
         return
-    utility, base = (trial.stage.utility(m) for m in (trial.protected.model, trial.stage.victim()))
+    utility = trial.stage.utility(trial.protected.model, trial.protected.serving)
+    base = trial.stage.utility(trial.stage.victim())
     if base - utility >= MOST_FIDELITY_LOSS:
         loss = f"{base - utility:.2f} of {base:.2f}"
         yield f"expected a loss of accuracy below {MOST_FIDELITY_LOSS:.2f}, found {loss}"
@@ -99,6 +102,28 @@ def protects_the_same_again(trial: DefenseTrial) -> Iterator[str]:
         yield "expected the same model from the same rng, found another; draw from rng alone"
     elif one.key.commitment() != two.key.commitment():
         yield "expected the same key from the same rng, found another; draw from rng alone"
+    elif pack_wrappers(one.serving).digest() != pack_wrappers(two.serving).digest():
+        yield "expected the same wrappers from the same rng, found others; draw from rng alone"
+
+
+def serves_on_from_what_it_wrote_down(trial: DefenseTrial) -> Iterator[str]:
+    """Wrappers keep what they know of a client in the client, and nothing in themselves."""
+    if trial.protected is None or not trial.protected.serving:
+        return
+    images = trial.stage.task.splits.other.images
+    whole = trial.stage.service(trial.protected)
+    expected = [whole.answer(part) for part in images.chunk(2)][1]
+    first = trial.stage.service(trial.protected)
+    first.answer(images.chunk(2)[0])
+    travelled = Bundle.from_bytes(pack_wrappers(trial.protected.serving).to_bytes())
+    again = replace(trial.protected, serving=unpack_wrappers(travelled))
+    state = Bundle.from_bytes(first.bundle().to_bytes())
+    found = trial.stage.service(again, state).answer(images.chunk(2)[1])
+    if not torch.equal(expected, found):
+        yield (
+            "expected wrappers that were written down and read back to answer a client as before, "
+            "found other answers; keep what they know in client.numbers and client.tensors"
+        )
 
 
 def returns_verdicts(trial: DefenseTrial) -> Iterator[str]:
@@ -128,7 +153,7 @@ def names_its_statistic(trial: DefenseTrial) -> Iterator[str]:
     if not trial.cls.statistic[0]:
         yield 'expected the class attribute statistic = ("BER", "low") or the like, found none'
         return
-    verdict = trial.hear("the released model").verdict
+    verdict = trial.hear(trial.own).verdict
     if isinstance(verdict, Verdict) and (verdict.name, verdict.copies) != trial.cls.statistic:
         found = (verdict.name, verdict.copies)
         yield f"expected verdicts on {trial.cls.statistic}, found {found}"
@@ -151,12 +176,16 @@ def agrees_with_its_threshold(trial: DefenseTrial) -> Iterator[str]:
 
 
 def recognises_its_own_model(trial: DefenseTrial) -> Iterator[str]:
-    """The released model itself is called a copy, with no more read than `reads` declares."""
+    """What carries the mark is called a copy, with no more read than `reads` declares.
+
+    The released model itself; where the mark lives in answers (the scheme reads the log of its
+    interface), a model that learnt what that interface answered.
+    """
     if trial.protected is None or trial.cls.control:
         return
-    verdict = trial.hear("the released model").verdict
+    verdict = trial.hear(trial.own).verdict
     if isinstance(verdict, Verdict) and not verdict.is_copy:
-        yield f"expected the released model to be called a copy, found: {verdict.reason}"
+        yield f"expected {trial.own} to be called a copy, found: {verdict.reason}"
 
 
 def spares_the_innocent(trial: DefenseTrial) -> Iterator[str]:
@@ -174,7 +203,7 @@ def says_the_same_again(trial: DefenseTrial) -> Iterator[str]:
     if trial.protected is None:
         return
     for name in trial.suspects:
-        again = trial.hear_again(name, trial.protected.key)
+        again = trial.hear_again(name, trial.key)
         if again.outcome != trial.hear(name).outcome:
             yield f"expected the same verdict on {name} from the same rng, found another"
             return
@@ -211,8 +240,7 @@ def endures_strange_suspects(trial: DefenseTrial) -> Iterator[str]:
         return
     heard = {name: trial.hear(name) for name in trial.stage.strangers()}
     if level(trial.cls.reads) > level("labels"):
-        labels = trial.hear("the released model", 0, "labels")
-        heard["the released model behind labels alone"] = labels
+        heard[f"{trial.own} behind labels alone"] = trial.hear(trial.own, 0, "labels")
     for name, hearing in heard.items():
         if hearing.error is not None:
             yield f"expected a Verdict on {name}, verify raised {said(hearing.error)}"
@@ -232,13 +260,10 @@ def keeps_a_key_that_travels(trial: DefenseTrial) -> Iterator[str]:
     """A key that was written and read back has the same commitment and gives the same verdict."""
     if trial.protected is None:
         return
-    key = trial.protected.key
-    again = Key.of(Bundle.from_bytes(key.bundle().to_bytes()))
-    if again.commitment() != key.commitment():
+    again = Key.of(Bundle.from_bytes(trial.key.bundle().to_bytes()))
+    if again.commitment() != trial.protected.key.commitment():
         yield "expected the same commitment from the key as it was read back, found another"
-    elif trial.hear_again("the released model", again).outcome != (
-        trial.hear("the released model").outcome
-    ):
+    elif trial.hear_again(trial.own, again).outcome != trial.hear(trial.own).outcome:
         yield "expected the same verdict with the key as it was read back, found another"
 
 
@@ -261,6 +286,7 @@ DEFENSE_CHECKS: tuple[Check[DefenseTrial], ...] = (
     Check(leaves_its_world_alone),
     Check(draws_from_its_rng_alone),
     Check(protects_the_same_again),
+    Check(serves_on_from_what_it_wrote_down),
     Check(returns_verdicts),
     Check(names_its_statistic),
     Check(agrees_with_its_threshold),

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from arena.game.checks.audit import Watch
 from arena.game.checks.check import said
-from arena.game.checks.fixtures import LIMITS, ROOT, Stage
+from arena.game.checks.fixtures import LIMITS, ROOT, Copy, Stage
 from arena.game.checks.player import quick
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
@@ -85,19 +85,36 @@ class DefenseTrial:
         made = self.first.protected
         return made if isinstance(made, Protected) else None
 
+    @property
+    def own(self) -> str:
+        """Return the suspect that the scheme must recognise: what carries its mark."""
+        return "a copy of its answers" if self.scheme.reads_log else "the released model"
+
+    @cached_property
+    def _copy(self) -> Copy:
+        assert self.protected is not None  # noqa: S101 - asked for after a protection alone
+        return self.stage.copied(self.protected)
+
+    @cached_property
+    def key(self) -> Key:
+        """Return the key, with evidence where the scheme reads the log of its interface."""
+        assert self.protected is not None  # noqa: S101 - see `_copy`
+        key = self.protected.key
+        return self.scheme.evidence(key, self._copy.log) if self.scheme.reads_log else key
+
     @cached_property
     def suspects(self) -> Mapping[str, Model]:
-        """Return the models that are heard of: the released one, and innocents."""
-        assert self.protected is not None  # noqa: S101 - asked for after a protection alone
-        return {"the released model": self.protected.model, **self.stage.innocents()}
+        """Return the models that are heard of: the scheme's own first, and innocents."""
+        assert self.protected is not None  # noqa: S101 - see `_copy`
+        own = self._copy.model if self.scheme.reads_log else self.protected.model
+        return {self.own: own, **self.stage.innocents()}
 
     def hear(self, name: str, stream: int = 0, grants: Output | None = None) -> Hearing:
         """Return the verdict on a suspect by name, heard once for each stream of randomness."""
         asked = (name, stream, grants or self.cls.reads)
         if asked not in self._heard:
             model = {**self.stage.strangers(), **self.suspects}[name]
-            assert self.protected is not None  # noqa: S101 - see `suspects`
-            self._heard[asked] = self._hear(model, self.protected.key, stream, asked[2])
+            self._heard[asked] = self._hear(model, self.key, stream, asked[2])
         return self._heard[asked]
 
     def _hear(self, model: Model, key: Key, stream: int, grants: Output) -> Hearing:

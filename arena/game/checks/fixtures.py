@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -15,9 +15,13 @@ from arena.game.checks.audit import Watch
 from arena.game.court.referee import Evidence, Referee
 from arena.game.court.verdict import Verdict
 from arena.game.match.grants import granted
+from arena.game.match.utility import accuracy_as_served
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Budget, ThreatModel
+from arena.game.serving.query_log import QueryLog
+from arena.game.serving.service import Service
+from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
@@ -42,6 +46,8 @@ LIMITS = Budget(
     verifier_calls=None,
 )
 """What a trial may cost; a player that needs more declares smaller settings in `quick`."""
+COPYING = Recipe(epochs=60)
+"""How a trial copies a model from its answers: long enough to learn a few odd ones by heart."""
 
 
 @dataclass
@@ -69,6 +75,14 @@ class Bystander(Defense):
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Return "not verified"."""
         return Verdict.unreadable("a bystander accuses nobody")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A model that learnt from an interface, and what the interface was asked for it."""
+
+    model: Model
+    log: QueryLog
 
 
 @dataclass(frozen=True)
@@ -193,10 +207,27 @@ class Stage:
         owner = OwnerTask.from_task(self.task, self.victim(), lab, rng, self.nulls)
         return replace(owner, data=_copy(owner.data), probe=_copy(owner.probe))
 
-    def utility(self, model: Model) -> float:
-        """Return the accuracy in [0, 1] on the test split."""
-        test = self.task.splits.test
-        return self.task.compute.accuracy(model, test.images, test.labels)
+    def utility(self, model: Model, serving: Sequence[Wrapper] = ()) -> float:
+        """Return the accuracy in [0, 1] on the test split, as a client finds it."""
+        return accuracy_as_served(self.task, model, serving, ROOT.child("fidelity"))
+
+    def service(self, owner: Protected, earlier: Bundle | None = None) -> Service:
+        """Return an owner's interface as it serves one client, always the same."""
+
+        def bare(images: Tensor) -> Tensor:
+            return self.task.compute.probabilities(owner.model, images)
+
+        return Service(bare, owner.serving, ROOT.child("client"), earlier)
+
+    def copied(self, owner: Protected) -> Copy:
+        """Return a model that learnt what an owner's interface answered, and the log of that."""
+        images, log, service = self.task.splits.other.images, QueryLog(), self.service(owner)
+        answers = service.answer(images)
+        log.write(service.client, images, answers)
+        model = build(self.task.card, ROOT.child("copy", "initial"))
+        trainer, rng = Trainer(self.task.compute), ROOT.child("copy", "training")
+        trainer.train(model, Examples(images, answers), COPYING, rng)
+        return Copy(model, log)
 
 
 def _copy(data: Dataset) -> Dataset:

@@ -8,15 +8,17 @@ from arena.game.match.protect_step import ProtectStep
 from arena.game.match.reports import Innocents, InnocentVerdict, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
+from arena.game.match.visit import visit
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import Output
+from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.defense import defenses
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
 from arena.world.models import unpack
 from arena.world.rng import Rng
-from arena.world.task import load_task
+from arena.world.task import Task, load_task
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class InnocentsStep(Step):
         """Verify each innocent as if it were a suspect."""
         task = load_task(self.protect.base.task, setting.cache)
         scheme = defenses.make(self.protect.defense)
-        key, rng = Key.of(inputs(self.protect, "key")), Rng(self.protect.seed, self.protect.stream)
+        rng = Rng(self.protect.seed, self.protect.stream)
+        key = self._key(task, inputs, rng.child("client", "visitor"))
         verdicts = []
         for i, innocent in enumerate(self.innocents):
             model = unpack(inputs(innocent, "model"))
@@ -54,3 +57,12 @@ class InnocentsStep(Step):
             found = InnocentVerdict(kind=innocent.kind, utility=trained.utility, verdict=verdict)
             verdicts.append(found)
         return {"verdicts": Bundle(Innocents(verdicts=tuple(verdicts)).plain())}
+
+    def _key(self, task: Task, inputs: Inputs, client: Rng) -> Key:
+        """Return the owner's key, with what it finds in the log of a visit where it reads that."""
+        scheme, key = defenses.make(self.protect.defense), Key.of(inputs(self.protect, "key"))
+        if not scheme.reads_log:
+            return key
+        victim = unpack(inputs(self.protect, "victim"))
+        serving = unpack_wrappers(inputs(self.protect, "serving"))
+        return scheme.evidence(key, visit(task, victim, serving, client))

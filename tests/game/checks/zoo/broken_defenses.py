@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
+from torch import Tensor
 
 from arena.game.court.statistics import binomial_tail, least_hits
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import Output
+from arena.game.serving.wrapper import Answer, Client, Wrapper, wrapper
 from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
@@ -308,3 +310,23 @@ class SaysNothing(Defense):
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         return Verdict.unreadable("never")
+
+
+@wrapper("zoo-remembering")
+@dataclass(frozen=True, kw_only=True)
+class _Remembering(Wrapper):
+    """Keeps in itself how often it was asked."""
+
+    calls: ClassVar[list[int]] = []
+
+    def respond(self, inputs: Tensor, answer: Answer, client: Client) -> Tensor:
+        self.calls.append(len(inputs))
+        return answer(inputs) + 1e-3 * len(self.calls)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemembersInItsWrapper(Honest):
+    """Serves through a wrapper whose memory is its own and not the client's."""
+
+    def protect(self, task: OwnerTask, rng: Rng) -> Protected:
+        return replace(super().protect(task, rng), serving=(_Remembering(),))
