@@ -22,7 +22,7 @@ from arena.game.rules.keys import (
     redrawn,
 )
 from arena.game.rules.threat import Output
-from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
@@ -85,7 +85,7 @@ class Adi(Defense):
 
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"nulls"})
+    uses_nulls: ClassVar[bool] = True
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 1, 32, "log")
 

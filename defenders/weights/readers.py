@@ -60,11 +60,13 @@ class WhiteBox(Defense):
 
     Fields: `verifier`, the level of reading; `n_probes`, the images that channels are matched by.
     Class attribute: `learns`, whether reading rests on a trained extractor. Such a reading, and
-    every aligned one (a marked model is what suspects are brought to), is judged against null
-    models as well as by the binomial test.
+    every aligned one (a marked model is what suspects are brought to), is not read without null
+    models. Where there are any, every reading is judged against them as well as by the binomial
+    test: over keys the test is exact, but under one key all models may say the same.
     """
 
     reads: ClassVar[Output] = "weights"
+    uses_nulls: ClassVar[bool] = True
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("BER", "low")
     learns: ClassVar[bool] = False
 
@@ -100,9 +102,9 @@ class WhiteBox(Defense):
         key = marked.key
         if self.verifier == "aligned":
             key = _with(key, sight(task, marked.model, seed, self.n_probes))
-        if self._calibrates:
-            matches = {self.verifier: self.null_matches(task, key, rng)}
-            key = _with(key, Bundle({_NULLS: matches}))
+        matches = self.null_matches(task, key, rng)
+        if matches or self._calibrates:
+            key = _with(key, Bundle({_NULLS: {self.verifier: matches}}))
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             key = dataclasses.replace(key, seed="")
         return Protected(marked.model, key)
@@ -138,7 +140,7 @@ class WhiteBox(Defense):
         """Read the bits at the scheme's level and judge them."""
         reading, figures = self._shown(key, suspect)
         nulls = list(key.settings.get(_NULLS, {}).get(self.verifier, ()))
-        verdict = reading_verdict(reading, self.level, nulls if self._calibrates else None)
+        verdict = reading_verdict(reading, self.level, nulls if nulls or self._calibrates else None)
         return dataclasses.replace(verdict, figures={**verdict.figures, **figures})
 
 

@@ -40,6 +40,13 @@ def extracted(tensors: Mapping[str, Tensor], rows: Tensor) -> Tensor:
     return perceptron((weight, bias, head, shift), rows) >= 0
 
 
+def _alike(task: OwnerTask) -> list[Suspect]:
+    """Return the null models of the victim's architecture: others have no such carrier."""
+    wanted = (task.card.architecture, task.card.arguments)
+    cards = [(null, null.model().card) for null in task.nulls()]
+    return [null for null, card in cards if (card.architecture, card.arguments) == wanted]
+
+
 @defense("riga")
 @dataclass(frozen=True, kw_only=True)
 class Riga(WhiteBox):
@@ -94,7 +101,7 @@ class Riga(WhiteBox):
             "n_bits": self.n_bits,
         }
         tensors = self.material(seed, settings)
-        unmarked = [base, *(null.model() for null in task.nulls()[::2])]
+        unmarked = [base, *(null.model() for null in _alike(task)[::2])]
         pool = torch.cat(
             [
                 reordered(model, layer, _ORDERS, rng.child("pool", i))
@@ -127,7 +134,7 @@ class Riga(WhiteBox):
 
     def null_matches(self, task: OwnerTask, key: Key, rng: Rng) -> list[int]:
         """Return the matches of the null models on which the extractor did not learn."""
-        others = task.nulls()[1::2]
+        others = _alike(task)[1::2]
         if self.verifier == "aligned":  # an aligned model has one order
             return self.matches_of(key, others)
         bits = key.tensors["bits"].bool()

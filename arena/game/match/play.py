@@ -105,8 +105,9 @@ class MatchSpec(Frozen):
 
     def protect(self) -> ProtectStep:
         """Return the protection of the victim."""
-        needs = defenses.make(self.defense).needs_of_task
-        nulls = self.calibration() if "nulls" in needs else ()
+        scheme = defenses.make(self.defense)
+        takes = scheme.uses_nulls or "nulls" in scheme.needs_of_task
+        nulls = self.calibration() if takes else ()
         stream = (f"repeat {self.repeat}", "owner", self.owner)
         return ProtectStep(self.base(), self.defense, self.seed, stream, nulls)
 

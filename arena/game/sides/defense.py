@@ -134,14 +134,16 @@ class Defense(Player):
     """Base class of protections. Subclasses write `protect` and `examine`.
 
     Class attributes: `reads`, what verification must see of a suspect; `task_needs`, what the task
-    must offer; `invasive`, whether the model is changed at all (fingerprints do not); `exposes`,
-    what a thief must be said to know for `exposed` to be handed to it.
+    must offer; `uses_nulls`, whether it takes null models where there are any (who needs them says
+    so in `task_needs`); `invasive`, whether the model is changed at all (fingerprints do not);
+    `exposes`, what a thief must be said to know for `exposed` to be handed to it.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
 
     reads: ClassVar[Output] = "weights"
     task_needs: ClassVar[frozenset[TaskNeed]] = frozenset()
+    uses_nulls: ClassVar[bool] = False
     invasive: ClassVar[bool] = True
     exposes: ClassVar[Secret] = "tests"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
