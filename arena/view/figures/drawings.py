@@ -13,7 +13,9 @@ from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
 from arena.view.figures import plots
+from arena.view.figures.plane import plane
 from arena.view.figures.plots import Bars, Look, MatchCurves, Roc, Score
+from arena.view.results.prices import prices
 from arena.view.results.report import Cells, Report, mean
 
 _COPY = 0.9  # a suspect that kept at least this share of the victim's usefulness is a copy
@@ -51,6 +53,9 @@ def summary_figures(report: Report) -> dict[str, Figure]:
     ):
         if not np.isnan(table.values).all():
             found[name] = _heat_map(table, look)
+    points = prices(report)
+    if points:
+        found["plane"] = plane(points)
     boards = [_bars(side, lines) for side, lines in report.standings.items() if lines]
     if boards:
         found["leaderboard"] = plots.leaderboard_bars(boards)

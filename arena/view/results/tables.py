@@ -13,6 +13,7 @@ from rich.text import Text
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
+from arena.view.results.prices import Price, prices
 from arena.view.results.report import Alarms, Cells, Honesty, Report
 
 _COSTS = {name: figures(RoundRow)[name] for name in ("fidelity_loss", "protect_s", "judge_s")}
@@ -124,6 +125,24 @@ def _alarms(found: Alarms) -> str:
     return f"{found.n_accused}/{found.n_innocents} ({found.low:.3f} to {found.high:.3f})"
 
 
+def price_table(found: Sequence[Price]) -> Group:
+    """Return what thefts brought and what they cost, those on the Pareto front marked."""
+    columns = ("thief", "gain", "caught", "price", "queries", "Pareto\nfront")
+    rows = [
+        (
+            price.thief,
+            number(price.gain, ".2f"),
+            number(price.caught, ".2f"),
+            number(price.cost, ".2f"),
+            number(price.queries, ",.0f"),
+            "x" if price.best else "",
+        )
+        for price in sorted(found, key=lambda price: (-price.gain, price.cost))
+    ]
+    title = "Thefts: gain over what the thief could have alone, and price (victim trainings)"
+    return titled(title, plain_table(columns, rows))
+
+
 def failed_table(rows: Iterable[RoundRow]) -> Group:
     """Return the rounds without a score, each with its reason."""
     table = plain_table(("match", "round", "status", "reason"))
@@ -147,6 +166,9 @@ def results(report: Report, width: int) -> list[Group]:
     payoffs = payoff_tables(report.payoffs, width)
     tables = [*boards, titled("Pay-off of each thief against each owner", *payoffs)]
     tables.append(honesty_table(report.honesty))
+    points = prices(report)
+    if points:
+        tables.append(price_table(points))
     if report.failed:
         tables.append(failed_table(report.failed))
     return tables
