@@ -68,7 +68,7 @@ class Calibration:
 
     @property
     def _ruling(self) -> tuple[float, ...]:
-        return self.alike or self.nulls
+        return self.alike if len(self.alike) > 1 else self.nulls
 
     @property
     def bound(self) -> float:

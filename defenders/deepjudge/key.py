@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from arena.game.court.reference import Reference
+from arena.game.court.reference import NO_REFERENCE, Reference
 from arena.game.rules.keys import Key
 from arena.world.bundle import Bundle
 from arena.world.training import Examples
@@ -34,7 +34,7 @@ class Contents:
     pool: Examples
     nulls: NullDistances
     gaps: Mapping[str, float]
-    reference: Reference
+    reference: Reference = NO_REFERENCE
 
     def calibrations(self, part: Part, alphas: tuple[float, float]) -> dict[str, Calibration]:
         """Return what the innocents show on a part of the tests, by metric.
@@ -52,14 +52,14 @@ class Contents:
     def _calibration(
         self, metric: str, values: Sequence[float | None], alpha: float, n_tests: int
     ) -> Calibration:
-        alike = set(self.reference.same())
+        alike, known = set(self.reference.same()), self.reference.utilities
         found = [(i, v) for i, v in enumerate(values) if v is not None and math.isfinite(v)]
         return Calibration(
             metric,
             tuple(v for _, v in found),
             alpha,
             n_tests,
-            tuple(self.reference.utilities[i] for i, _ in found),
+            tuple(known[i] for i, _ in found) if known else (),
             tuple(v for i, v in found if i in alike),
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -117,13 +118,11 @@ class Zhang(Defense):
         shown, target = _marked(key, "embedded"), int(key.settings["target"])
         labels = torch.full((len(shown),), target)
         model = task.trained([TriggerFeed(shown, labels, self.per_batch)])
-        others = [self._key(task, redrawn(seed, _BESIDE + i), rng, 0) for i in range(self.n_beside)]
-        shown_by = [(_marked(k, "held-out")[:_FEW], int(k.settings["target"])) for k in others]
-        reference = task.reference(nulls)
-        told = {"null_hits": [_hits(key, null, "held-out") for null in nulls]}
-        settings = {**key.settings, **told, **reference.bundle().data}
-        tensors = {**key.tensors, **reference.bundle().tensors, "beside": rates(shown_by, nulls)}
-        key = Key("zhang", seed, settings, tensors)
+        told = task.reference(nulls).bundle()
+        null_hits = [_hits(key, null, "held-out") for null in nulls]
+        beside = rates(list(self._beside(task, seed, rng)), nulls)
+        settings = {**key.settings, "null_hits": null_hits, **told.data}
+        key = Key("zhang", seed, settings, {**key.tensors, **told.tensors, "beside": beside})
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             key = dataclasses.replace(key, seed="")
         return Protected(model, key)
@@ -140,6 +139,13 @@ class Zhang(Defense):
         }
         material = self._clean(task.data, source, rng) | _marks(seed, settings)
         return Key("zhang", seed, settings, material)
+
+    def _beside(self, task: OwnerTask, seed: str, rng: Rng) -> Iterator[tuple[Tensor, int]]:
+        """Yield a few triggers of keys that might have been drawn, and the label of each."""
+        for i in range(self.n_beside):
+            with contextlib.suppress(PlayerError):  # a class without images to hold out
+                key = self._key(task, redrawn(seed, _BESIDE + i), rng, 0)
+                yield _marked(key, "held-out")[:_FEW], int(key.settings["target"])
 
     def _clean(self, data: Dataset, source: int, rng: Rng) -> dict[str, Tensor]:
         """Return the source class's images without the mark: those to embed, and the held-out."""

@@ -24,7 +24,7 @@ N_EXAM = 200
 """Images on which utility is measured, at most: a query each."""
 SAME = ("Neg-1", "Neg-2", "given")
 """Kinds of the victim's own recipe: on the owner's data, on the other half, or brought as such."""
-_ERRORS = 2.0  # standard errors by which a utility may lie outside of what the models cover
+_ERRORS = 2.5  # standard errors by which a utility may lie outside of what the models cover
 _NAME = "reference"
 
 
@@ -89,13 +89,21 @@ class Reference:
         return found
 
     def covers(self, utility: float) -> bool:
-        """Say whether a utility lies where the models' do, up to two standard errors."""
+        """Say whether a utility lies where the models' do, up to the errors of both.
+
+        Both are measured on the same few images: 2.5 standard errors of their difference.
+        """
         if not self.utilities:
             return False
+        low, high = min(self.utilities), max(self.utilities)
+        nearest = min(max(utility, low), high)
+        errors = math.hypot(self._error(utility), self._error(nearest))
+        return abs(utility - nearest) <= _ERRORS * errors
+
+    def _error(self, utility: float) -> float:
+        """Return the standard error of a utility that is measured on the exam."""
         n = len(self.labels)
-        spread = math.sqrt(max(utility * (1 - utility), 1 / n) / n)
-        slack = _ERRORS * spread
-        return min(self.utilities) - slack <= utility <= max(self.utilities) + slack
+        return math.sqrt(max(utility * (1 - utility), 1 / n) / n)
 
     def same(self) -> list[int]:
         """Return which models are of the victim's own recipe."""
@@ -123,11 +131,15 @@ class Reference:
         """Read the reference class of a key; one without models where the key has none."""
         settings = key.settings.get(f"{_NAME}_class")
         if settings is None:
-            return cls(torch.zeros(0), torch.zeros(0, dtype=torch.int64), (), ())
+            return NO_REFERENCE
         exam = Bundle({}, key.tensors).prefixed(f"{_NAME}-exam")
         return cls(
             exam["images"], exam["labels"], tuple(settings["kinds"]), tuple(settings["utilities"])
         )
+
+
+NO_REFERENCE = Reference(torch.zeros(0), torch.zeros(0, dtype=torch.int64), (), ())
+"""The reference class without a model."""
 
 
 def _first_of_each_class(labels: Tensor, n: int) -> Tensor:

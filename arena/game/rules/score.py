@@ -28,7 +28,7 @@ def gain(suspect: float, victim: float, alone: float) -> float:
     (u_victim - u_alone). Without a lead there is nothing to take.
 
     >>> gain(0.9, 1.0, 0.8), gain(0.7, 1.0, 0.8), gain(0.9, 0.8, 0.8)
-    (0.5000000000000001, 0.0, 0.0)
+    (0.5, 0.0, 0.0)
     """
     if victim <= alone:
         return 0.0

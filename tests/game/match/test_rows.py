@@ -34,6 +34,8 @@ calibration_same = 0
 calibration_other = 0
 reporting_same = 0
 reporting_other = 0
+calibration_odd = 0
+reporting_odd = 0
 [[owner]]
 scheme = "none"
 [[thief]]
