@@ -1,8 +1,68 @@
 """The copyright arena: thieves steal neural networks, owners prove whose they are.
 
-Importing this package is cheap on purpose: `torch` is imported by the floors that compute.
+    import arena
+
+    played = arena.play(owner="uchida", thief=["prune", "ft-al"], data="digits")
+    print(played)
+    arena.tournament("quickstart").rows()
+    arena.list_attackers()
+
+Importing this package is cheap on purpose: what computes is imported when it is first used, from
+`arena.front`.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from arena.front import (
+        Judged,
+        Played,
+        Results,
+        Rows,
+        judge,
+        list_attackers,
+        list_data,
+        list_defenders,
+        list_models,
+        list_scenarios,
+        list_threats,
+        play,
+        tournament,
+    )
 
 __version__ = "0.1.0"
 DISTRIBUTION = "copyright-arena"
 """What `pip` calls it: tells this package from others of its name."""
+ROOT = Path(__file__).resolve().parents[1]
+"""The folder in which `arena` lies, and what ships beside it."""
+
+__all__ = [
+    "Judged",
+    "Played",
+    "Results",
+    "Rows",
+    "judge",
+    "list_attackers",
+    "list_data",
+    "list_defenders",
+    "list_models",
+    "list_scenarios",
+    "list_threats",
+    "play",
+    "tournament",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import the front door when something of it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'arena' has no attribute {name!r}")
+    return getattr(import_module("arena.front"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

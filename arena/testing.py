@@ -21,7 +21,7 @@ from torch import Tensor
 from arena.game.checks.fixtures import Bystander
 from arena.game.court.referee import Evidence, Referee
 from arena.game.match.agents import Action, Scripted
-from arena.game.match.grants import granted
+from arena.game.match.grants import granted, own_card
 from arena.game.match.play import MatchSpec, Pools, RoundRecord, play_here
 from arena.game.match.protect_step import OWNER_TIME
 from arena.game.match.step_cache import Memo, MemoryMemo, Setting
@@ -151,7 +151,7 @@ def gatekeeper(task: Task, victim: Model, grants: ThreatModel = WHITE_BOX) -> Ga
 def access(task: Task, gate: Gatekeeper) -> Access:
     """Return the thief's side of a gatekeeper."""
     grants = gate.grants
-    card = task.card if grants.knows_architecture else task.card_for(grants.own_architecture)
+    card = own_card(task, grants)
     return Access(gate.answer, grants, card, gate.compute)
 
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol, defense
 from arena.game.sides.suspect import Suspect
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 
 

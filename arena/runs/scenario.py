@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from arena.errors import ArenaError, RegistryError, ScenarioError, did_you_mean
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec, Pools
-from arena.game.rules.threat import Budget, Output, ThreatModel, level, preset
+from arena.game.rules.threat import Budget, ThreatModel, preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import Protocol, defenses
 from arena.game.sides.player import PlayerSpec
@@ -20,6 +20,7 @@ from arena.game.sides.plugins import load_plugins
 from arena.runs.experiment import Experiment
 from arena.runs.scenario_errors import place, sentences
 from arena.world.json_values import Frozen, Json
+from arena.world.kinds.interface import Output, level
 from arena.world.models.registry import architectures
 from arena.world.splits import Shares
 from arena.world.task import TaskSpec
@@ -185,6 +186,23 @@ def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None =
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
+    return check_scenario(raw, folder, changes, text)
+
+
+def check_scenario(
+    raw: dict[str, Any], folder: Path, changes: Mapping[str, Json] | None = None, text: str = ""
+) -> Scenario:
+    """Check the tables of a scenario.
+
+    Args:
+        raw: the tables, as a TOML file has them.
+        folder: where its paths begin.
+        changes: dotted keys and values that replace what the tables say.
+        text: the file's text, for the numbers of lines in what is said.
+
+    Raises:
+        ScenarioError: with one sentence for each problem.
+    """
     for key, value in (changes or {}).items():
         try:
             _set(raw, key, value)

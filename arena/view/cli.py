@@ -118,10 +118,11 @@ def show(folder: Folder, as_json: AsJson = False) -> None:
 @app.command("list")
 def list_known(
     kind: Annotated[
-        str, typer.Argument(metavar="attackers|defenders|scenarios|data|models", help="What.")
+        str,
+        typer.Argument(metavar="attackers|defenders|scenarios|data|models|threats", help="What."),
     ],
 ) -> None:
-    """List attackers, defenders, scenarios, data sets or models."""
+    """List attackers, defenders, scenarios, data sets, models or threat models."""
     from arena.view.commands.lists import show_list
 
     show_list(kind)

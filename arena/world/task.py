@@ -13,7 +13,8 @@ from torch import Tensor
 from arena.world.compute import Compute, Precision
 from arena.world.data import Dataset, load
 from arena.world.json_values import Frozen, Json
-from arena.world.kinds import Exam, Kind, find
+from arena.world.kinds.kind import Exam, Kind
+from arena.world.kinds.registry import find
 from arena.world.models import Model, ModelCard
 from arena.world.models.registry import kind_of
 from arena.world.rng import Rng
@@ -69,6 +70,10 @@ class Task:
         """
         rng = Rng(self.spec.seed).child("exam")
         return self.kind.exam(data or self.splits.test, self.card, yardstick, rng)
+
+    def card_of(self, data: Dataset) -> ModelCard:
+        """Return the card of this task's architecture for other data."""
+        return self.kind.card(data, self.card.architecture, self.card.arguments)
 
     def serve(self, model: Model, inputs: Tensor) -> Tensor:
         """Return what a bare model answers to the referee."""

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable
-from arena.game.rules.threat import Output, level
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.compute import Compute
 from arena.world.graph import align
+from arena.world.kinds.interface import Output, level
 from arena.world.models import Model
 from defenders.deepjudge import metrics
 

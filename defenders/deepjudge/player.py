@@ -14,12 +14,12 @@ from arena.errors import NoReference, NotComparable, PlayerError
 from arena.game.court.reference import SAME, Reference
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.rules.threat import Output, level
 from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output, level
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples

@@ -16,12 +16,12 @@ from arena.game.court.nulls import nearest
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples

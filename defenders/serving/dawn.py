@@ -17,12 +17,12 @@ from torch import Tensor
 from arena.errors import NotComparable
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.rules.threat import Output
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Answer, Client, Wrapper, WrapperNeed, wrapper
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from defenders.triggers.trigger_sets import binomial_verdict, n_hits
 

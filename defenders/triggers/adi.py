@@ -21,12 +21,12 @@ from arena.game.rules.keys import (
     prf_labels,
     redrawn,
 )
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 from defenders.triggers.trigger_sets import TriggerFeed, abstract_images, binomial_verdict, n_hits

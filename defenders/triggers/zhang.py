@@ -16,12 +16,12 @@ from arena.game.court.nulls import nearest
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, drawn_seed, expand, first_fair, fresh_seed, redrawn
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from defenders.triggers.keys_beside import is_quiet, quiet_rates, rates
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits, null_verdict

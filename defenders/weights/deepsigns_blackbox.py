@@ -13,11 +13,11 @@ from torch import Tensor
 from arena.errors import NotComparable, PlayerError
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed, prf_labels
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from defenders.triggers.trigger_sets import TriggerFeed, binomial_verdict, n_hits, null_verdict
 from defenders.weights.readers import Embed, embedded

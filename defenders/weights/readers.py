@@ -20,11 +20,11 @@ from torch import Tensor
 from arena.errors import NotComparable
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook

@@ -8,9 +8,10 @@ import attackers  # noqa: F401 - the import registers them
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.play import MatchSpec, play_here
 from arena.game.match.step_cache import MemoryMemo, Setting
-from arena.game.rules.threat import LEVELS, Output, ThreatModel, level
+from arena.game.rules.threat import ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec
+from arena.world.kinds.interface import LEVELS, Output, level
 from arena.world.task import TaskSpec
 
 NEEDS: dict[str, Output] = {

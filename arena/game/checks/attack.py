@@ -11,6 +11,7 @@ from arena.game.checks.audit import Watch
 from arena.game.checks.check import Check, said, too_long
 from arena.game.checks.fixtures import ROOT, Stage, trial_budget
 from arena.game.checks.player import PLAYER_CHECKS, quick
+from arena.game.match.grants import own_card
 from arena.game.rules.threat import Budget, Spent
 from arena.game.sides.access import Access, thief_rng
 from arena.game.sides.attack import Attack
@@ -66,7 +67,7 @@ class AttackTrial:
     def _play(self, budget: Budget, current: Deliverable | None = None) -> Play:
         needs = self.cls.needs.model_copy(update={"budget": budget})
         gate, task = self.stage.gate(needs, current), self.stage.task
-        card = task.card if needs.knows_architecture else task.card_for(needs.own_architecture)
+        card = own_card(task, needs)
         before = gate.victim.digest()
         deliverable, error = None, None
         with gate.watch.open():

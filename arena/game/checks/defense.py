@@ -13,10 +13,10 @@ from arena.game.checks.defense_trial import DefenseTrial
 from arena.game.checks.player import PLAYER_CHECKS
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import level
 from arena.game.serving.wrapper import pack_wrappers, unpack_wrappers
 from arena.game.sides.defense import Defense, Protected
 from arena.world.bundle import Bundle
+from arena.world.kinds.interface import level
 
 MOST_FIDELITY_LOSS = 0.10
 N_STREAMS = 3
@@ -46,11 +46,9 @@ def releases_a_model_of_the_task(trial: DefenseTrial) -> Iterator[str]:
     if trial.protected is None:
         return
     card, wanted = trial.protected.model.card, trial.stage.task.card
-    if (card.n_classes, card.input_shape) != (wanted.n_classes, wanted.input_shape):
-        yield (
-            f"expected a model of {wanted.n_classes} classes and inputs {wanted.input_shape}, "
-            f"found {card.n_classes} and {card.input_shape}"
-        )
+    problem = trial.stage.task.kind.mismatch(card, wanted)
+    if problem:
+        yield problem
     for name, tensor in trial.protected.model.state_dict().items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             yield f"expected finite weights, found NaN or infinity in {name}"

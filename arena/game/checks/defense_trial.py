@@ -13,9 +13,9 @@ from arena.game.checks.player import quick
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
 from arena.game.rules.meters import Meters
-from arena.game.rules.threat import Output
 from arena.game.sides.defense import Defense, Protected
 from arena.game.sides.suspect import Suspect
+from arena.world.kinds.interface import Output
 from arena.world.models import Model
 
 

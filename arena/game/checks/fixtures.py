@@ -15,7 +15,7 @@ from arena.game.checks.audit import Watch
 from arena.game.court.referee import Evidence, Referee
 from arena.game.court.verdict import Verdict
 from arena.game.match.grants import granted
-from arena.game.match.utility import accuracy_as_served
+from arena.game.match.utility import served_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Budget, ThreatModel
@@ -208,14 +208,15 @@ class Stage:
         return replace(owner, data=_copy(owner.data), probe=_copy(owner.probe))
 
     def utility(self, model: Model, serving: Sequence[Wrapper] = ()) -> float:
-        """Return the accuracy in [0, 1] on the test split, as a client finds it."""
-        return accuracy_as_served(self.task, model, serving, ROOT.child("fidelity"))
+        """Return the utility in [0, 1], as a client finds it."""
+        client = ROOT.child("fidelity")
+        return served_utility(self.task, self.task.exam(), model, serving, client)
 
     def service(self, owner: Protected, earlier: Bundle | None = None) -> Service:
         """Return an owner's interface as it serves one client, always the same."""
 
         def bare(images: Tensor) -> Tensor:
-            return self.task.compute.probabilities(owner.model, images)
+            return self.task.serve(owner.model, images)
 
         return Service(bare, owner.serving, ROOT.child("client"), earlier)
 

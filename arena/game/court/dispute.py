@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from arena.game.court.nulls import Nulls
 from arena.game.court.statistics import binomial_tail
@@ -38,7 +37,7 @@ CHECKS: dict[Protocol, frozenset[Check]] = {
     "lineage": frozenset({"timestamp", "bound", "lineage"}),
     "full": frozenset({"timestamp", "seeded", "nulls", "bound", "lineage"}),
 }
-_N_PROBES = 256  # images of noise on which models are compared
+_N_PROBES = 256  # inputs of noise on which models are compared
 
 
 @dataclass(frozen=True)
@@ -176,14 +175,15 @@ class Court:
         from a model still answers much as it does.
         """
         suspect, earlier = self.suspect, party.earlier
-        kind = (suspect.input_shape, suspect.n_classes)
-        if earlier is None or (earlier.card.input_shape, earlier.card.n_classes) != kind:
+        if earlier is None or suspect.kind.mismatch(earlier.card, suspect.card):
             return "the claimant shows no earlier model from which this one could have been made"
-        draw = self.rng.child("noise").torch()
-        noise = torch.rand(_N_PROBES, *suspect.input_shape, generator=draw)
-        answers = suspect.compute.probabilities(earlier, noise)
-        values = {i: likeness(null.answer(noise), answers) for i, null in enumerate(self.nulls)}
-        p = self._null(values, "high").p_value(likeness(suspect.answer(noise), answers))
+        kind, rng = suspect.kind, self.rng.child("noise")
+        noise = kind.probes(suspect.card, _N_PROBES, rng)
+        answers = kind.serve(earlier, noise, suspect.compute, rng.child("earlier"))
+        values = {
+            i: kind.likeness(null.answer(noise), answers) for i, null in enumerate(self.nulls)
+        }
+        p = self._null(values, "high").p_value(kind.likeness(suspect.answer(noise), answers))
         if p <= party.defense.level:
             return ""
         return (
@@ -211,15 +211,6 @@ class Court:
         word = "earlier" if earlier else "later"
         self.reasons.append(f"the owner's key verifies too and was committed {word}")
         return earlier
-
-
-def likeness(rows: Tensor, others: Tensor) -> float:
-    """Return how alike two answers (N, C) are: 1 minus their mean distance in variation, [0, 1].
-
-    >>> likeness(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.25, 0.75]]))
-    0.25
-    """
-    return 1 - float((rows.double() - others.double()).abs().sum(1).mean()) / 2
 
 
 def _seeded(party: Party, _verdict: Verdict) -> str:

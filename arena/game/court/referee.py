@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,16 +14,18 @@ from torch import Tensor
 from arena.errors import InvalidDeliverable, PlayerError, RuleViolation
 from arena.game.court.dispute import CHECKS, Court, Party, Ruling, claimant_of
 from arena.game.court.verdict import Verdict
-from arena.game.court.worth import Worth, worth
+from arena.game.court.worth import Worth, plain_worth, worth
 from arena.game.rules import score
 from arena.game.rules.keys import Key, Register
-from arena.game.rules.threat import Output, ThreatModel
+from arena.game.rules.threat import ThreatModel
 from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
 from arena.world.json_values import Frozen
+from arena.world.kinds.interface import Output
+from arena.world.kinds.kind import Exam
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -73,6 +77,17 @@ class Judgement(Frozen):
         return self.verdict.is_copy
 
 
+class _Measured(NamedTuple):
+    """What the answers of suspect and victim to one exam say."""
+
+    utility: float
+    victim_utility: float
+    agreement: float
+    parts: Tensor | None
+    victim_parts: Tensor | None
+    moved: bool
+
+
 @dataclass(frozen=True)
 class Referee:
     """Judges the deliverables of one match.
@@ -81,6 +96,7 @@ class Referee:
         task: the task. evidence: the owner's side. grants: the thief's threat model.
         verification: what the owner's verification may see of a suspect.
         transfer: test data of the other task, where the thief may move the model to one.
+        yardstick: the model that the task's kind measures utility with, if it does.
     """
 
     task: Task
@@ -88,6 +104,12 @@ class Referee:
     grants: ThreatModel
     verification: Output = "weights"
     transfer: Dataset | None = None
+    yardstick: Model | None = None
+
+    @cached_property
+    def exam(self) -> Exam:
+        """Return how models of the task are measured."""
+        return self.task.exam(self.yardstick)
 
     def judge(
         self,
@@ -110,44 +132,41 @@ class Referee:
         self.admit(deliverable)
         suspect = self._suspect(deliverable, rng)
         verdict = self.verdict(suspect, rng.child("verdict"))
-        utility = self.utility(suspect)
-        victim = self._victim("weights", rng.child("victim"))
-        victim_utility = self._accuracy(victim, self.task.splits.test)
-        kept = score.kept(utility, victim_utility, self.task.exam().floor)
+        found = self._measured(suspect, self._victim("weights", rng.child("victim")))
+        kept = score.kept(found.utility, found.victim_utility, self.exam.floor)
+        gained = self._worth(found, kept, alone, rng.child("worth"))
         ruling = self._dispute(deliverable, suspect, nulls, rng)
-        found = self._worth(suspect, victim, alone, rng.child("worth"))
-        payoff = score.evading_payoff(found.gain if found.pays else 0.0, verdict.is_copy)
+        payoff = score.evading_payoff(gained.gain if gained.pays else 0.0, verdict.is_copy)
         if ruling is not None:
             payoff = score.claiming_payoff(ruling.winner == "claimant")
+        removed = score.removed(verdict.is_copy, found.utility, found.victim_utility)
         return Judgement(
-            utility=utility,
-            victim_utility=victim_utility,
-            agreement=self._agreement(suspect, victim),
+            utility=found.utility,
+            victim_utility=found.victim_utility,
+            agreement=found.agreement,
             kept=kept,
             verdict=verdict,
-            removed=ruling is None and score.removed(verdict.is_copy, utility, victim_utility),
+            removed=ruling is None and removed,
             payoff=payoff,
             ruling=ruling,
-            worth=found,
+            worth=gained,
         )
 
-    def _worth(self, suspect: Suspect, victim: Suspect, alone: Sequence[Model], rng: Rng) -> Worth:
+    def _worth(self, found: _Measured, kept: float, alone: Sequence[Model], rng: Rng) -> Worth:
         """Return what the theft was worth; for a model moved to another task, what it kept there.
 
         A thief cannot have alone what the other task's data teach, so its floor is chance.
         """
-        test, floor = self.task.splits.test, self.task.exam().floor
-        if self.transfer is not None and suspect.n_classes == self.transfer.n_classes:
-            kept = score.kept(self.utility(suspect), self._accuracy(victim, test), floor)
-            return Worth(alone=floor, gain=kept, low=kept, high=kept, pays=True)
-        own = [Suspect.plain(model, self.task.compute) for model in alone]
-        return worth(
-            self._right(suspect, test),
-            self._right(victim, test),
-            [self._right(model, test) for model in own],
-            floor,
-            rng,
-        )
+        exam = self.exam
+        if found.moved:
+            return Worth(alone=exam.floor, gain=kept, low=kept, high=kept, pays=True)
+        answers = [self.task.serve(model, exam.inputs) for model in alone]
+        parts = [exam.parts(rows) for rows in answers]
+        if found.parts is None or found.victim_parts is None:
+            own = [exam.utility(rows) for rows in answers]
+            return plain_worth(found.utility, found.victim_utility, own, exam.floor)
+        known = [part for part in parts if part is not None]
+        return worth(found.parts, found.victim_parts, known, exam.floor, rng)
 
     def admit(self, deliverable: Deliverable) -> None:
         """Check that a deliverable may be handed in and can be judged; raises like `judge`."""
@@ -165,17 +184,10 @@ class Referee:
             self._admit_model(deliverable.model)
 
     def _admit_model(self, model: Model) -> None:
-        n_classes, shape = self.task.card.n_classes, self.task.card.input_shape
-        allowed = {n_classes} | ({self.transfer.n_classes} if self.transfer else set())
-        if model.card.n_classes not in allowed:
-            raise InvalidDeliverable(
-                f"expected a model of {n_classes} classes, found {model.card.n_classes}; "
-                "deliver a model for the task"
-            )
-        if model.card.input_shape != shape:
-            raise InvalidDeliverable(
-                f"expected a model of inputs {shape}, found {model.card.input_shape}"
-            )
+        problem = self.task.kind.mismatch(model.card, self.task.card)
+        elsewhere = None if self.transfer is None else self.task.card_of(self.transfer)
+        if problem and (elsewhere is None or self.task.kind.mismatch(model.card, elsewhere)):
+            raise InvalidDeliverable(problem)
         for name, tensor in model.state_dict().items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise InvalidDeliverable(
@@ -202,24 +214,28 @@ class Referee:
             )
         return found
 
-    def utility(self, suspect: Suspect) -> float:
-        """Return the accuracy in [0, 1] on the test split (of the other task, for its classes)."""
-        test = self.task.splits.test
-        if self.transfer is not None and suspect.n_classes == self.transfer.n_classes:
-            test = self.transfer
-        return self._accuracy(suspect, test)
+    def _measured(self, suspect: Suspect, victim: Suspect) -> _Measured:
+        """Ask suspect and victim once each; the same answers tell utility and agreement."""
+        exam = self.exam
+        theirs, mine = suspect.answer(exam.inputs), victim.answer(exam.inputs)
+        moved = self._moved(suspect)
+        return _Measured(
+            exam.utility(theirs) if moved is None else moved.utility(suspect.answer(moved.inputs)),
+            exam.utility(mine),
+            self.task.kind.agreement(theirs, mine),
+            exam.parts(theirs),
+            exam.parts(mine),
+            moved is not None,
+        )
 
-    def _right(self, suspect: Suspect, data: Dataset) -> Tensor:
-        """Return which inputs (N,) of some data the suspect answers right."""
-        return suspect.answer(data.images.float() / 255).argmax(1) == data.labels
-
-    def _accuracy(self, suspect: Suspect, data: Dataset) -> float:
-        return float(self._right(suspect, data).double().mean())
-
-    def _agreement(self, suspect: Suspect, victim: Suspect) -> float:
-        images = self.task.splits.test.images.float() / 255
-        same = suspect.answer(images).argmax(1) == victim.answer(images).argmax(1)
-        return float(same.double().mean())
+    def _moved(self, suspect: Suspect) -> Exam | None:
+        """Return the exam of the other task for a suspect that was moved to it."""
+        if self.transfer is None:
+            return None
+        card = self.task.card_of(self.transfer)
+        if self.task.kind.mismatch(suspect.card, card):
+            return None
+        return self.task.exam(self.yardstick, self.transfer)
 
     def _dispute(
         self, deliverable: Deliverable, suspect: Suspect, nulls: Sequence[Model], rng: Rng
@@ -234,8 +250,8 @@ class Referee:
             nulls=(models := [Suspect.plain(null, self.task.compute) for null in nulls]),
             rng=rng.child("dispute"),
             checks=CHECKS[evidence.defense.protocol],
-            utility=self.utility(suspect),
-            utilities=[self.utility(model) for model in models],
+            utility=self.exam.utility(suspect.answer(self.exam.inputs)),
+            utilities=[self.exam.utility(null.answer(self.exam.inputs)) for null in models],
         )
         owner = Party(evidence.defense, evidence.key, evidence.victim)
         # A claimant may choose its scheme but not how much proof is enough: that binds both sides.

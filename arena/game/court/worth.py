@@ -37,15 +37,30 @@ class Worth(Frozen):
     pays: bool
 
 
+def plain_worth(suspect: float, victim: float, alone: Sequence[float], floor: float) -> Worth:
+    """Return what a theft was worth where utility is no mean over inputs: without an interval.
+
+    Args:
+        suspect: the suspect's utility.
+        victim: the victim's.
+        alone: of the models that the thief could have had; none where it has no labels.
+        floor: the utility of what knows nothing.
+    """
+    without = sum(alone) / len(alone) if alone else floor
+    gain = score.gain(suspect, victim, without)
+    pays = score.pays(victim, without)
+    return Worth(alone=without, gain=gain, low=gain, high=gain, pays=pays)
+
+
 def worth(
     suspect: Tensor, victim: Tensor, alone: Sequence[Tensor], floor: float, rng: Rng
 ) -> Worth:
     """Return what a theft was worth.
 
     Args:
-        suspect: which test inputs the suspect answers right, (N,).
-        victim: which the victim does, (N,).
-        alone: which each model does that the thief could have had; none where it has no labels.
+        suspect: how useful each answer of the suspect is, (N,), as 0 or 1.
+        victim: how useful the victim's are, (N,).
+        alone: and those of the models that the thief could have had; none where it has no labels.
         floor: the utility of what knows nothing, which a thief without labels has alone.
         rng: the stream of the bootstrap.
     """

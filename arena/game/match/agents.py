@@ -24,7 +24,7 @@ class Observation:
     """What a thief knows before a round: nothing of the key, nothing of the verdict.
 
     Attributes:
-        round: rounds played so far. own_utility: accuracy on its own labelled data, in [0, 1].
+        round: rounds played so far. own_utility: what it can see of its utility, in [0, 1].
         last_move: index of its last move, -1 before the first. left: shares of the budgets left.
         caught: the verdict on its last suspect where the scenario grants it, else None.
     """

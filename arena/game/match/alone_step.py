@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from arena.game.match.grants import granted
 from arena.game.match.reports import TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.utility import accuracy_on_test
+from arena.game.match.train_step import exam_of, yardsticks
+from arena.game.match.utility import bare_utility
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel
 from arena.world.bundle import Bundle
@@ -41,8 +42,8 @@ class AloneStep(Step):
         return f"train alone/{self.share:g}/{self.number}"
 
     def parents(self) -> tuple[Step, ...]:
-        """Return nothing: the victim has no part in it."""
-        return ()
+        """Return what utility is measured with: the victim has no part in it."""
+        return yardsticks(self.task)
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters."""
@@ -64,13 +65,14 @@ class AloneStep(Step):
         model = build(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)
         trainer.train(model, Examples.of(data), task.spec.recipe, rng.child("training"))
-        report = TrainReport(utility=accuracy_on_test(task, model), meters=meters.reading())
+        utility = bare_utility(task, exam_of(task, inputs), model)
+        report = TrainReport(utility=utility, meters=meters.reading())
         return {"model": pack(model), "report": Bundle(report.plain())}
 
 
 def alone_of(task: TaskSpec, grants: ThreatModel, seed: int) -> tuple[AloneStep, ...]:
-    """Return what a thief could have had alone; nothing where it is granted no labelled data."""
-    if not grants.data_labels or grants.data == 0:
+    """Return what a thief could have had alone; nothing where its data teach nothing alone."""
+    if grants.data == 0 or (task.kind().needs_labels and not grants.data_labels):
         return ()
     architecture = "" if grants.knows_architecture else grants.own_architecture
     return tuple(

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 
 from arena.game.match.step_cache import Setting
+from arena.game.rules.threat import ThreatModel
 from arena.world.data import Dataset, load, resized
+from arena.world.models import ModelCard
 from arena.world.rng import Rng
 from arena.world.task import Task
 
@@ -25,4 +27,11 @@ def foreign(name: str, part: str, task: Task, setting: Setting) -> Dataset | Non
     if not name:
         return None
     source = load(name, cache=setting.cache)
-    return resized(source.train if part == "train" else source.test, task.card.input_shape)
+    return resized(source.train if part == "train" else source.test, task.splits.test.input_shape)
+
+
+def own_card(task: Task, grants: ThreatModel) -> ModelCard:
+    """Return the card of what a thief builds: the victim's, or what it builds not knowing that."""
+    if grants.knows_architecture:
+        return task.card
+    return task.card_for(grants.own_architecture or task.kind.plain_architecture)

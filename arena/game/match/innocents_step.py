@@ -10,12 +10,12 @@ from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.match.visit import visit
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output
 from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.defense import defenses
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import unpack
 from arena.world.rng import Rng
 from arena.world.task import Task, load_task

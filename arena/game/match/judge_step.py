@@ -10,7 +10,7 @@ from arena.game.match.alone_step import AloneStep
 from arena.game.match.grants import foreign
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep
+from arena.game.match.train_step import TrainStep, yardstick_of, yardsticks
 from arena.game.rules.keys import Key, Register
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import unpack_wrappers
@@ -38,7 +38,8 @@ class JudgeStep(Step):
 
     def parents(self) -> tuple[Step, ...]:
         """Return the round, the protection, and the referee's own models."""
-        return (self.round, self.round.protect, *self.nulls, *self.alone)
+        own = (*self.nulls, *self.alone, *yardsticks(self.round.task))
+        return (self.round, self.round.protect, *own)
 
     def recipe(self) -> dict[str, Json]:
         """Return what the verifier sees; all else follows from the parents."""
@@ -57,7 +58,14 @@ class JudgeStep(Step):
             unpack_wrappers(inputs(protect, "serving")),
         )
         transfer = foreign(played.grants.transfer, "test", task, setting)
-        referee = Referee(task, evidence, played.grants, played.verification, transfer)
+        referee = Referee(
+            task,
+            evidence,
+            played.grants,
+            played.verification,
+            transfer,
+            yardstick_of(played.task, inputs),
+        )
         nulls = [unpack(inputs(null, "model")) for null in self.nulls]
         deliverable = Deliverable.of(inputs(played, "deliverable"))
         started = time.perf_counter()

@@ -23,12 +23,13 @@ from arena.game.match.reports import ProtectionReport, RoundReport
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
 from arena.game.match.train_step import Half, TrainStep
-from arena.game.rules.threat import METERS, Output, ThreatModel
+from arena.game.rules.threat import METERS, ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen
+from arena.world.kinds.interface import Output
 from arena.world.task import TaskSpec
 from arena.world.training.variants import VARIANTS
 

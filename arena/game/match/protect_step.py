@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from arena.errors import PlayerError
 from arena.game.match.reports import ProtectionReport, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep
-from arena.game.match.utility import accuracy_as_served, accuracy_on_test
+from arena.game.match.train_step import TrainStep, exam_of, yardsticks
+from arena.game.match.utility import bare_utility, served_utility
 from arena.game.rules.keys import Register
 from arena.game.rules.meters import Meters
 from arena.game.serving.wrapper import pack_wrappers
@@ -46,8 +46,8 @@ class ProtectStep(Step):
         return f"protect with {self.defense.name}"
 
     def parents(self) -> tuple[Step, ...]:
-        """Return the unprotected twin and, for schemes that calibrate, the null models."""
-        return (self.base, *self.nulls)
+        """Return the unprotected twin, null models for schemes that calibrate, and yardsticks."""
+        return (self.base, *self.nulls, *yardsticks(self.base.task))
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters, and the version of the scheme's own code."""
@@ -78,9 +78,10 @@ class ProtectStep(Step):
             model = protected.model.digest()
             register.enter("owner", protected.key.commitment(), OWNER_TIME, model)
         client = Rng(self.seed, self.stream).child("client", "fidelity")
+        exam = exam_of(task, inputs)
         report = ProtectionReport(
-            utility=accuracy_as_served(task, protected.model, protected.serving, client),
-            base_utility=accuracy_on_test(task, base),
+            utility=served_utility(task, exam, protected.model, protected.serving, client),
+            base_utility=bare_utility(task, exam, base),
             base_meters=TrainReport.model_validate(inputs(self.base, "report").data).meters,
             meters=meters.reading(),
         )

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from arena.errors import PlayerError
-from arena.game.match.grants import foreign, granted
+from arena.game.match.grants import foreign, granted, own_card
 from arena.game.match.protect_step import ProtectStep
 from arena.game.match.reports import RoundReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.train_step import yardstick_of, yardsticks
 from arena.game.match.utility import own_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
-from arena.game.rules.threat import Output, ThreatModel
+from arena.game.rules.threat import ThreatModel
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.access import Access, thief_rng
@@ -28,6 +29,7 @@ from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import unpack
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
@@ -63,7 +65,7 @@ class RoundStep(Step):
         """Return the victim, the thief's round before this one, and a base that it knows."""
         earlier = (self.previous,) if self.previous else ()
         known = (self.protect.base,) if "base" in self.grants.knows else ()
-        return (self.protect, *earlier, *known)
+        return (self.protect, *earlier, *known, *yardsticks(self.task))
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters, and the version of the attack's own code."""
@@ -84,9 +86,7 @@ class RoundStep(Step):
         attack = attacks.make(self.move)
         gate = self._gatekeeper(task, inputs, setting)
         rng = Rng(self.seed, self.stream)
-        card = task.card
-        if not self.grants.knows_architecture:
-            card = task.card_for(self.grants.own_architecture)
+        card = own_card(task, self.grants)
         started = time.perf_counter()
         if setting.cell is not None:
             deliverable = run_isolated(self.move, gate, card, thief_rng(rng), setting.cell)
@@ -94,7 +94,7 @@ class RoundStep(Step):
             access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
             deliverable = self._run(attack, access, rng)
         report = RoundReport(
-            own_utility=own_utility(task, gate, deliverable),
+            own_utility=own_utility(task, gate, deliverable, yardstick_of(self.task, inputs)),
             move_s=time.perf_counter() - started,
             meters=gate.meters.reading(),
         )

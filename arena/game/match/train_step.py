@@ -7,26 +7,29 @@ from typing import Literal
 
 from arena.game.match.reports import TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.utility import accuracy_on_test
+from arena.game.match.utility import bare_utility
 from arena.game.rules.meters import Meters
 from arena.world.bundle import Bundle
+from arena.world.data import Dataset
 from arena.world.json_values import Json
-from arena.world.models import build, pack
+from arena.world.kinds.kind import Exam
+from arena.world.models import Model, build, pack, unpack
 from arena.world.rng import Rng
-from arena.world.task import TaskSpec, load_task
+from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Trainer
 from arena.world.training.variants import VARIANTS, Variant
 
-Half = Literal["owner", "other"]
-KINDS: dict[Half, str] = {"owner": "Neg-1", "other": "Neg-2"}
+Half = Literal["owner", "other", "calibration"]
+KINDS: dict[Half, str] = {"owner": "Neg-1", "other": "Neg-2", "calibration": "yardstick"}
 
 
 @dataclass(frozen=True)
 class TrainStep(Step):
     """Trains an unprotected model from scratch: a victim's twin, or an innocent.
 
-    `half` is whose data it learns from: the owner's (Neg-1) or the other half (Neg-2); `variant`
-    what else it differs by, of `VARIANTS`, nothing for the task's own recipe.
+    `half` is whose data it learns from: the owner's (Neg-1) or the other half (Neg-2); or it is a
+    yardstick of the referee's and learns from that part of the other half which no thief has.
+    `variant` is what else it differs by, of `VARIANTS`, nothing for the task's own recipe.
     """
 
     task: TaskSpec
@@ -47,8 +50,8 @@ class TrainStep(Step):
         return f"train {'/'.join(self.stream)}"
 
     def parents(self) -> tuple[Step, ...]:
-        """Return nothing: training needs only the task."""
-        return ()
+        """Return what the kind of task measures utility with, where it needs that."""
+        return yardsticks(self.task)
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters."""
@@ -71,12 +74,34 @@ class TrainStep(Step):
         differs = VARIANTS[self.variant] if self.variant else Variant()
         card = task.card_for(self.architecture) if self.architecture else task.card
         card = differs.card(card)
-        data = task.splits.owner if self.half == "owner" else task.splits.other
+        data: Dataset = getattr(task.splits, self.half)
         meters, rng = Meters(), self.rng()
         examples = differs.examples(Examples.of(data), rng.child("variant"))
         recipe = differs.recipe_for(task.spec.recipe, len(examples))
         model = build(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)
         trainer.train(model, examples, recipe, rng.child("training"), differs.hooks(card))
-        report = TrainReport(utility=accuracy_on_test(task, model), meters=meters.reading())
+        utility = bare_utility(task, exam_of(task, inputs), model)
+        report = TrainReport(utility=utility, meters=meters.reading())
         return {"model": pack(model), "report": Bundle(report.plain())}
+
+
+def yardsticks(spec: TaskSpec) -> tuple[TrainStep, ...]:
+    """Return the training of the referee's model that utility is measured with, if there is one.
+
+    It is a parent of every step that measures, so it is trained once and stored.
+    """
+    measured_with = spec.kind().yardstick(spec)
+    if measured_with is None:
+        return ()
+    return (TrainStep(measured_with, spec.seed, ("yardstick",), "calibration"),)
+
+
+def yardstick_of(spec: TaskSpec, inputs: Inputs) -> Model | None:
+    """Return the yardstick of a task; None where its kind needs none."""
+    return next((unpack(inputs(step, "model")) for step in yardsticks(spec)), None)
+
+
+def exam_of(task: Task, inputs: Inputs) -> Exam:
+    """Return how a step measures models of its task."""
+    return task.exam(yardstick_of(task.spec, inputs))

@@ -20,6 +20,7 @@ def visit(task: Task, victim: Model, serving: Sequence[Wrapper], rng: Rng) -> Qu
     Innocents that never saw the answers are verified with what an owner finds in it.
     """
     served = Suspect.of(Deliverable(victim, tuple(serving)), "weights", task.compute, rng)
-    log, images = QueryLog(), task.splits.other.images
-    log.write(client_name(rng), images, served.answer(images))
+    asked = task.kind.questions(task.splits.other, task.card, rng.child("questions"))
+    log = QueryLog()
+    log.write(client_name(rng), asked, served.answer(asked))
     return log

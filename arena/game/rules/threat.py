@@ -8,15 +8,9 @@ from pydantic import Field
 
 from arena.errors import RegistryError, did_you_mean
 from arena.world.json_values import Frozen
+from arena.world.kinds.interface import Interface, level
 
-Output = Literal["nothing", "labels", "top-k", "probabilities", "logits", "weights"]
-LEVELS: tuple[Output, ...] = ("nothing", "labels", "top-k", "probabilities", "logits", "weights")
-Kind = Literal["model", "api", "claim"]
-
-
-def level(output: Output) -> int:
-    """Return the rank of a level of output; more is revealed at a higher rank."""
-    return LEVELS.index(output)
+Form = Literal["model", "api", "claim"]
 
 
 class Spent(Frozen):
@@ -64,25 +58,23 @@ class Budget(Frozen):
         return limit
 
 
-class ThreatModel(Frozen):
-    """What is granted to a thief; as `Attack.needs`, what an attack must be granted."""
+class ThreatModel(Interface):
+    """What is granted to a thief; as `Attack.needs`, what an attack must be granted.
 
-    output: Output = "nothing"  # what the victim's interface returns, or its weights
-    top_k: int = Field(1, ge=1)  # for output "top-k"
-    decimals: int | None = Field(None, ge=0)  # answers are rounded to this many decimals
-    double: bool = False  # answers are computed in float64
-    real_inputs: bool = False  # inputs outside [0, 1] are answered
+    The first fields are those of the victim's interface.
+    """
+
     max_batch: int = Field(1000, ge=1)  # images in one call
     data: float = Field(0.0, ge=0, le=1)  # share of the thief's split that is granted
     data_labels: bool = False  # with true classes
     pool: str = ""  # name of a public data set of another distribution
     transfer: str = ""  # name of a data set of another task, to move the model to
     architecture: bool = False  # the victim's architecture is known; whoever has weights knows it
-    own_architecture: str = "mlp"  # what the thief builds where it is not
+    own_architecture: str = ""  # what the thief builds where it is not; "" is the kind's plain one
     # "scheme"; "tests" (the exposed test cases); "passport"; "base" (what the victim was made from)
     knows: frozenset[str] = frozenset()
     precommit: bool = False  # may enter a commitment before the victim is published
-    deliverables: frozenset[Kind] = frozenset({"model"})
+    deliverables: frozenset[Form] = frozenset({"model"})
     budget: Budget = Budget()
 
     @property

@@ -13,7 +13,6 @@ from arena.errors import NoReference, NotComparable, RuleViolation
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.lab import Lab
@@ -22,6 +21,7 @@ from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
+from arena.world.kinds.interface import Output
 from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.task import Task

@@ -15,7 +15,7 @@ from torch import Tensor
 from arena.errors import PlayerError, RuleViolation
 from arena.game.rules.keys import PUBLICATION, Register
 from arena.game.rules.meters import Meters
-from arena.game.rules.threat import ThreatModel, level
+from arena.game.rules.threat import ThreatModel
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Wrapper
@@ -23,7 +23,8 @@ from arena.game.sides.deliverable import Deliverable
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.models import Model, ModelCard, pack
+from arena.world.kinds.interface import Interface
+from arena.world.models import Model, pack
 from arena.world.rng import Rng
 
 
@@ -112,11 +113,11 @@ class Gatekeeper:
         return pack(self.base)
 
     def _on_query(self, given: Bundle) -> Bundle:
-        if level(self.grants.output) < level("labels"):
+        if self.grants.output == "nothing":
             raise RuleViolation("the threat model grants no queries")
-        images = given.tensors["images"]
-        _check_inputs(images, self.victim.card, self.grants)
-        marks, bits = self.meters.new_images(images), self._bits()
+        images, card = given.tensors["images"], self.victim.card
+        self.victim.kind.admit(images, card, self.grants)
+        marks, bits = self.meters.new_images(images), self.victim.kind.bits(card, self.grants)
         n = self._affordable(marks, bits)
         self.meters.charge(self._costs(marks[:n], bits))
         self.meters.remember(marks[:n])
@@ -125,15 +126,6 @@ class Gatekeeper:
         if self.log is not None:
             self.log.write(self.service.client, images[:n], answers)
         return Bundle(tensors={"answers": answers})
-
-    def _bits(self) -> float:
-        """Return the information in one answer, in bits."""
-        n_classes = self.victim.card.n_classes
-        if self.grants.output == "labels":
-            return math.log2(n_classes)
-        shown = self.grants.top_k if self.grants.output == "top-k" else n_classes
-        digits = self.grants.decimals if self.grants.decimals is not None else 7
-        return shown * max(digits * math.log2(10), 1.0)  # 0 or 1 is still one bit
 
     def _costs(self, marks: list[bytes], bits: float) -> dict[str, float]:
         n = len(marks)
@@ -158,25 +150,28 @@ class Gatekeeper:
             n -= 1
         return max(n, 1)  # the charge for one image names the meter that is spent
 
-    def _answers(self, images: Tensor) -> Tensor:
+    def _answers(self, inputs: Tensor) -> Tensor:
+        kind = self.victim.kind
         if not self.serving:
-            return shown(self._logits(images), self.grants)
+            return kind.reveal(self._whole(inputs), self.grants)
         try:
-            rows = self.service.answer(images)
+            served = self.service.answer(inputs)
         except Exception as error:  # what an owner's wrapper says may hold its secret
             raise PlayerError(
                 f"the owner's interface failed ({type(error).__name__}); nothing was answered"
             ) from None
-        return shown(rows.clamp_min(torch.finfo(rows.dtype).tiny).log(), self.grants)
+        return kind.reveal(kind.unserved(served), self.grants)
 
-    def _bare(self, images: Tensor) -> Tensor:
-        return self._logits(images).softmax(1)
+    def _bare(self, inputs: Tensor) -> Tensor:
+        kind = self.victim.kind
+        return kind.reveal(self._whole(inputs), Interface(output=kind.served))
 
-    def _logits(self, images: Tensor) -> Tensor:
+    def _whole(self, inputs: Tensor) -> Tensor:
         double, victim = self.grants.double, self.victim
         if double:
             self._exact = victim = self._exact or victim.copy().double()
-        return self.compute.logits(victim, images, double=double)
+        rng = self.client.child("round", int(self.meters.reading().rounds))
+        return victim.kind.answer(victim, inputs, self.compute, rng, double=double)
 
     def _on_verify(self, given: Bundle) -> Bundle:
         self.meters.charge({"verifier_calls": 1})
@@ -190,37 +185,3 @@ class Gatekeeper:
         model = given.data.get("model", "")
         entry = self.register.enter("thief", given.data["commitment"], time, model)
         return Bundle({"entry": entry.plain()})
-
-
-def _check_inputs(images: Tensor, card: ModelCard, grants: ThreatModel) -> None:
-    if tuple(images.shape[1:]) != card.input_shape or not len(images):
-        raise RuleViolation(
-            f"expected images of (N, {', '.join(map(str, card.input_shape))}) with N > 0, "
-            f"found {tuple(images.shape)}"
-        )
-    if images.is_floating_point():
-        if not bool(images.isfinite().all()):
-            raise RuleViolation("expected finite inputs, found NaN or infinity")
-        if not grants.real_inputs and (float(images.min()) < 0 or float(images.max()) > 1):
-            raise RuleViolation("expected inputs in [0, 1]; the threat model grants no real inputs")
-
-
-def shown(logits: Tensor, grants: ThreatModel) -> Tensor:
-    """Return what the interface lets out of the logits (N, C).
-
-    Labels are int64 (N,); all else is (N, C), with zeros outside the top k, rounded where the
-    threat model says so. Rounded or cut rows are not made to sum to one again.
-    """
-    if grants.output == "labels":
-        return logits.argmax(1)
-    if grants.output == "logits":
-        return _rounded(logits, grants.decimals)
-    rows = logits.softmax(1)
-    if grants.output == "top-k":
-        values, index = rows.topk(min(grants.top_k, rows.shape[1]), 1)
-        rows = torch.zeros_like(rows).scatter(1, index, values)
-    return _rounded(rows, grants.decimals)
-
-
-def _rounded(rows: Tensor, decimals: int | None) -> Tensor:
-    return rows if decimals is None else rows.round(decimals=decimals)

@@ -12,11 +12,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
-from arena import DISTRIBUTION
+from arena import DISTRIBUTION, ROOT
 from arena.errors import RegistryError
-
-ROOT = Path(__file__).resolve().parents[3]
-"""The folder in which `arena` lies, and what ships beside it."""
 
 
 def load_players(entry: EntryPoint) -> None:

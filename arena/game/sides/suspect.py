@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from arena.errors import NotComparable, RuleViolation
-from arena.game.rules.threat import Output, level
 from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Answer
 from arena.game.sides.deliverable import Deliverable
 from arena.world.compute import Compute
-from arena.world.models import Model
+from arena.world.kinds.interface import Output, level
+from arena.world.kinds.kind import Kind
+from arena.world.kinds.registry import find
+from arena.world.layers import weight_of
+from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 
 
@@ -21,20 +24,33 @@ class Suspect:
     """A model under suspicion behind an interface that answers up to a level of output.
 
     Attributes:
-        answer: images in [0, 1] -> probabilities (N, C).
+        answer: inputs -> what a model of its kind serves: of a classifier, probabilities (N, C).
         grants: the most that may be read ("labels", "probabilities", "weights").
-        input_shape: of one image.
-        n_classes: of the answers.
-        n_queries: images answered so far.
+        card: what goes in and comes out; behind a foreign interface, that of the task.
+        n_queries: inputs answered so far.
     """
 
     answer: Answer
     grants: Output
-    input_shape: tuple[int, ...]
-    n_classes: int
+    card: ModelCard
     compute: Compute = field(default_factory=Compute)
     n_queries: int = 0
     _model: Model | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What the suspect does."""
+        return find(self.card.kind)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return self.card.input_shape
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes a classifier tells apart."""
+        return self.card.n_classes
 
     @classmethod
     def of(cls, deliverable: Deliverable, grants: Output, compute: Compute, rng: Rng) -> Suspect:
@@ -47,12 +63,11 @@ class Suspect:
         if model is None:
             raise RuleViolation("expected a deliverable with a model, found a claim alone")
 
-        def plain(images: Tensor) -> Tensor:
-            return compute.probabilities(model, images)
+        def plain(inputs: Tensor) -> Tensor:
+            return model.kind.serve(model, inputs, compute, rng.child("answer"))
 
         answer = Service(plain, deliverable.serving, rng).answer
-        card = model.card
-        return cls(answer, grants, card.input_shape, card.n_classes, compute, 0, model)
+        return cls(answer, grants, model.card, compute, 0, model)
 
     @classmethod
     def plain(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
@@ -66,8 +81,13 @@ class Suspect:
                 'set verification = "' + output + '" in the scenario'
             )
 
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """Return what a model of this kind serves (N, ...), on the CPU; as `probabilities` else."""
+        self._need(self.kind.served)
+        return self._ask(inputs)
+
     def probabilities(self, images: Tensor) -> Tensor:
-        """Return the answers (N, C), on the CPU.
+        """Return a classifier's answers (N, C), on the CPU.
 
         Raises:
             NotComparable: the images are not of the form that the suspect takes.
@@ -77,18 +97,21 @@ class Suspect:
         return self._ask(images)
 
     def labels(self, images: Tensor) -> Tensor:
-        """Return the answered classes (N,), on the CPU; raises like `probabilities`."""
+        """Return a classifier's classes (N,), on the CPU; raises like `probabilities`."""
         self._need("labels")
         return self._ask(images).argmax(1)
 
-    def _ask(self, images: Tensor) -> Tensor:
-        if tuple(images.shape[1:]) != self.input_shape:
+    def _ask(self, inputs: Tensor) -> Tensor:
+        self._check(inputs)
+        self.n_queries += len(inputs)
+        return self.answer(inputs)
+
+    def _check(self, inputs: Tensor) -> None:
+        if not self.kind.fits(inputs, self.card):
             raise NotComparable(
-                f"the suspect takes images of {self.input_shape}, the key holds "
-                f"{tuple(images.shape[1:])}"
+                f"the suspect takes inputs of {self.input_shape}, the key holds "
+                f"{tuple(inputs.shape[1:])}"
             )
-        self.n_queries += len(images)
-        return self.answer(images)
 
     def model(self) -> Model:
         """Return a copy of the suspect's model, in eval mode.
@@ -111,9 +134,8 @@ class Suspect:
         self._need("weights")
         if self._model is None:
             raise NotComparable("the suspect is an interface; its weights cannot be read")
-        module = dict(self._model.named_modules()).get(layer)
-        tensor = getattr(module, "weight", None)
-        if not isinstance(tensor, Tensor):
+        tensor = weight_of(dict(self._model.named_modules()).get(layer))
+        if tensor is None:
             raise NotComparable(f"the suspect has no layer {layer!r} with weights")
         if shape is not None and tuple(tensor.shape) != tuple(shape):
             raise NotComparable(
@@ -126,7 +148,6 @@ class Suspect:
         model = self.model()
         if layer not in dict(model.named_modules()):
             raise NotComparable(f"the suspect has no layer {layer!r}")
-        if tuple(images.shape[1:]) != self.input_shape:
-            raise NotComparable(f"the suspect takes images of {self.input_shape}")
+        self._check(images)
         self.n_queries += len(images)
         return self.compute.activations(model, images, [layer])[layer]

@@ -163,7 +163,7 @@ class Hearing:
         self.findings.meter = remote.meter
         self.findings.suspect = {"url": trial.suspect.url}
         remote(task.splits.probe.images[:1].float() / 255)
-        return Suspect(remote, trial.access, card.input_shape, card.n_classes, task.compute)
+        return Suspect(remote, trial.access, card, task.compute)
 
     def _innocents(self, victim: Model, task: Task) -> Sequence[Model]:
         wanted = self.trial.innocents

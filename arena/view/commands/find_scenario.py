@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from arena import ROOT
 from arena.errors import ScenarioError, did_you_mean
-from arena.game.sides.plugins import ROOT
 
 DEFAULT = "quickstart"
 

@@ -72,7 +72,10 @@ def _stamp(side: Side) -> str:
 
 def _files(entry: EntryPoint) -> list[list[str | int]]:
     """Return the state of every source of an entry point's package; nothing of it is imported."""
-    spec = find_spec(entry.module.partition(".")[0])
+    package = entry.module.partition(".")[0]
+    if entry.dist is not None and entry.dist.name == arena.DISTRIBUTION:
+        return [_state(path) for path in _below(arena.ROOT / package)]
+    spec = find_spec(package)
     if spec is None:
         return []
     folders = spec.submodule_search_locations

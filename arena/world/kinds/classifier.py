@@ -55,7 +55,11 @@ class Accuracy(Exam):
 
     def utility(self, answers: Tensor) -> float:
         """Return the accuracy of probabilities (N, C)."""
-        return float((answers.argmax(1) == self.labels).double().mean())
+        return float(self.parts(answers).mean())
+
+    def parts(self, answers: Tensor) -> Tensor:
+        """Return which of the probabilities (N, C) find the class, (N,)."""
+        return (answers.argmax(1) == self.labels).double()
 
     @property
     def floor(self) -> float:
@@ -113,7 +117,7 @@ class Classifier(Kind):
         """Return (n_classes,)."""
         return (card.n_classes,)
 
-    def mismatch(self, found: ModelCard, expected: ModelCard) -> str:
+    def form_mismatch(self, found: ModelCard, expected: ModelCard) -> str:
         """Compare classes and input shape."""
         if found.n_classes != expected.n_classes:
             return (
@@ -169,6 +173,10 @@ class Classifier(Kind):
             values, index = rows.topk(min(interface.top_k, rows.shape[1]), 1)
             rows = torch.zeros_like(rows).scatter(1, index, values)
         return _rounded(rows, interface.decimals)
+
+    def unserved(self, served: Tensor) -> Tensor:
+        """Return logits of probabilities (N, C): their logarithms."""
+        return served.clamp_min(torch.finfo(served.dtype).tiny).log()
 
     def bits(self, card: ModelCard, interface: Interface) -> float:
         """Return log2 of the classes for a label, else the digits of the numbers shown."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from arena.errors import ArenaError, RuleViolation
-from arena.world.kinds.interface import Interface, Output, level
+from arena.world.kinds.interface import Interface, Output
 from arena.world.rng import Rng
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class Exam(ABC):
     @abstractmethod
     def utility(self, answers: Tensor) -> float:
         """Return how useful the answers (N, ...) to `inputs` are, in [0, 1]."""
+
+    def parts(self, answers: Tensor) -> Tensor | None:
+        """Return how useful each answer is, (N,), where utility is their mean; None elsewhere."""
+        return None
 
     @property
     @abstractmethod
@@ -101,9 +105,15 @@ class Kind(ABC):
     def output_shape(self, card: ModelCard) -> tuple[int, ...]:
         """Return the shape of the output for one input."""
 
-    @abstractmethod
     def mismatch(self, found: ModelCard, expected: ModelCard) -> str:
         """Return "expected ..., found ..." where one cannot stand for the other, else ""."""
+        if found.kind != expected.kind:
+            return f"expected a {expected.kind}, found a {found.kind}; deliver a model for the task"
+        return self.form_mismatch(found, expected)
+
+    @abstractmethod
+    def form_mismatch(self, found: ModelCard, expected: ModelCard) -> str:
+        """Compare what goes into two models of this kind and comes out, as `mismatch` does."""
 
     def preparation(self, card: ModelCard) -> nn.Module:
         """Return the first module of a model, made from its card: the identity."""
@@ -196,6 +206,10 @@ class Kind(ABC):
         answer = self.answer(model, inputs, compute, rng)
         return self.reveal(answer, Interface(output=self.served))
 
+    def unserved(self, served: Tensor) -> Tensor:
+        """Return an `answer` from which `reveal` makes what was served, and every lower level."""
+        return served
+
     def fits(self, inputs: Tensor, card: ModelCard) -> bool:
         """Say whether inputs (N, ...) have the form that a model takes."""
         return tuple(inputs.shape[1:]) == card.input_shape
@@ -218,10 +232,6 @@ class Kind(ABC):
     def probes(self, card: ModelCard, n: int, rng: Rng) -> Tensor:
         """Return noise (n, *input_shape) on which unrelated models answer differently."""
 
-    def asks(self, output: Output) -> bool:
-        """Say whether an interface of that level answers questions at all."""
-        return level(output) > level("nothing")
-
     # Judging
 
     def yardstick(self, spec: TaskSpec) -> TaskSpec | None:
@@ -230,6 +240,10 @@ class Kind(ABC):
         It is trained on data that neither side has.
         """
         return None
+
+    def questions(self, data: Dataset, card: ModelCard, rng: Rng) -> Tensor:
+        """Return what somebody with such data asks an interface: the data, pixels as uint8."""
+        return data.images
 
     @abstractmethod
     def exam(self, data: Dataset, card: ModelCard, yardstick: Model | None, rng: Rng) -> Exam:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from arena.errors import ArenaError
 from arena.world import layers
 from arena.world.compute import Compute, captured
-from arena.world.kinds import Objective
+from arena.world.kinds.kind import Objective
 from arena.world.models import Model
 from arena.world.models.registry import fit_of
 from arena.world.rng import Rng

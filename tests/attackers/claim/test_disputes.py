@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from arena.game.court.dispute import CHECKS, Court, Party, Ruling, likeness
+from arena.game.court.dispute import CHECKS, Court, Party, Ruling
 from arena.game.court.referee import Evidence, Referee
 from arena.game.match.play import MatchSpec, Pools
 from arena.game.match.step_cache import MemoryMemo, Setting, resolve
@@ -23,6 +23,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.json_values import Json
+from arena.world.kinds.registry import find
 from arena.world.models import Model, unpack
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
@@ -265,8 +266,11 @@ def test_an_honest_owner_wins_its_model_back_by_every_standard(docket: Docket, m
     assert (ruling.winner, ruling.failed) == ("claimant", ())
 
 
+KIND = find("classifier")
+
+
 def test_likeness_is_one_for_the_same_rows_and_zero_for_opposite_ones() -> None:
     rows = load_task(TASK).splits.test.images[:3].flatten(1)[:, :2].double() * 0
     one, other = rows.clone(), rows.clone()
     one[:, 0], other[:, 1] = 1, 1
-    assert (likeness(one, one), likeness(one, other)) == (1.0, 0.0)
+    assert (KIND.likeness(one, one), KIND.likeness(one, other)) == (1.0, 0.0)

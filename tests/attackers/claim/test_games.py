@@ -17,13 +17,14 @@ from arena.game.match.reports import Innocents
 from arena.game.match.step_cache import MemoryMemo, Setting, resolve
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.keys import Key, Register, fresh_seed
-from arena.game.rules.threat import Output, ThreatModel, preset
+from arena.game.rules.threat import ThreatModel, preset
 from arena.game.sides.defense import Protocol, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models import unpack
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task

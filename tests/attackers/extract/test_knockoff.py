@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import BudgetExceeded, RuleViolation
-from arena.game.rules.threat import Budget, Output, ThreatModel
+from arena.game.rules.threat import Budget, ThreatModel
 from arena.world.data import Dataset
+from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from attackers.extract.knockoff import Knockoff, Retrain, drawn
 from tests.attackers.conftest import Thief

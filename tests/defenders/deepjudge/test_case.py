@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable
-from arena.game.rules.threat import Output
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
+from arena.world.kinds.interface import Output
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -141,7 +141,7 @@ def test_labels_are_all_that_the_lowest_level_asks_for(case: Case, innocent: Mod
         classes = COMPUTE.labels(innocent, images)
         return torch.nn.functional.one_hot(classes, 10).float()
 
-    shown = Suspect(hard, "labels", (1, 8, 8), 10, COMPUTE)
+    shown = Suspect(hard, "labels", innocent.card, COMPUTE)
     assert case.measure(shown, "labels").values["all"] == {"RobD": measured(case, innocent)["RobD"]}
 
 
@@ -183,7 +183,7 @@ def test_an_interface_leaves_the_answers(case: Case, innocent: Model) -> None:
     def answer(images: Tensor) -> Tensor:
         return COMPUTE.probabilities(innocent, images)
 
-    found = case.measure(Suspect(answer, "weights", (1, 8, 8), 10, COMPUTE), "weights")
+    found = case.measure(Suspect(answer, "weights", innocent.card, COMPUTE), "weights")
     assert set(found.values["all"]) == set(BLACKBOX)
     assert "weights cannot be read" in found.notes["LAD"]
 

@@ -16,10 +16,10 @@ from torch import Tensor
 from arena.errors import PlayerError
 from arena.game.court.dispute import Court, Party
 from arena.game.rules.keys import Key, Register
-from arena.game.rules.threat import Output
 from arena.game.sides.attack import Attack
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
+from arena.world.kinds.interface import Output
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -155,7 +155,7 @@ def test_what_no_metric_reads_is_not_verified_with_the_reason(
     )
     for model, reason in (
         (build(card, Rng(0)), "no metric applies: .*no layer .*5 classes"),
-        (tiny, "takes images of"),
+        (tiny, "takes inputs of"),
     ):
         verdict = SCHEME.verify(mark(SCHEME).key, suspect(model), Rng(0))
         assert not verdict.is_copy
@@ -178,8 +178,9 @@ def test_broken_answers_are_not_evidence(mark: Marking) -> None:
     def answer(images: Tensor) -> Tensor:
         return torch.full((len(images), 10), torch.nan)
 
-    shown = Suspect(answer, "probabilities", (1, 8, 8), 10, COMPUTE)
-    verdict = SCHEME.verify(mark(SCHEME).key, shown, Rng(0))
+    protected = mark(SCHEME)
+    shown = Suspect(answer, "probabilities", protected.model.card, COMPUTE)
+    verdict = SCHEME.verify(protected.key, shown, Rng(0))
     assert "not finite" in verdict.figures["evidence"]["all"]["not_applicable"]["JSD"]
     assert list(table(verdict.figures)) == ["RobD"]
 

@@ -235,7 +235,8 @@ def test_an_unseen_innocent_is_spared(mark: Marking, suspect: Show, innocent: Mo
 
 def test_the_matching_rate_counts_points_with_the_victims_label(mark: Marking) -> None:
     """A suspect that gives the victim's label to the first fifteen points."""
-    key = mark(SCHEME).key
+    protected = mark(SCHEME)
+    key, card = protected.key, protected.model.card
     labels, n = key.tensors["labels"], len(key.tensors["labels"])
     told = torch.where(torch.arange(n) < 15, labels, (labels + 1) % 10)
     reference = Reference.of(key)
@@ -246,7 +247,7 @@ def test_the_matching_rate_counts_points_with_the_victims_label(mark: Marking) -
     def answer(images: torch.Tensor) -> torch.Tensor:
         return nn.functional.one_hot(told if len(images) == n else exam, 10).float()
 
-    shown = Suspect(answer, "labels", (1, 8, 8), 10)
+    shown = Suspect(answer, "labels", card)
     verdict = SCHEME.verify(key, shown, Rng(0))
     assert verdict.statistic == 15 / n
     near = [key.settings["hits"]["nulls"][i] for i in nearest(reference.utilities, usual)]

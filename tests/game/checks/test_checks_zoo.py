@@ -202,8 +202,8 @@ DEFENSES = {
         "body.conv1.weight",
     ),
     "ForgetsAClass": (
-        "releases-a-model-of-the-task: expected a model of 10 classes and inputs (1, 8, 8), found "
-        "9 and (1, 8, 8)",
+        "releases-a-model-of-the-task: expected a model of 10 classes, found 9; deliver a model "
+        "for the task",
     ),
     "RuinsTheModel": (
         "keeps-the-model-useful: expected a loss of accuracy below 0.10, found # of #",

@@ -14,7 +14,7 @@ from arena.errors import InvalidDeliverable, NotComparable, PlayerError, RuleVio
 from arena.game.court.dispute import CHECKS, Court, Party, Ruling
 from arena.game.court.referee import Referee
 from arena.game.rules.keys import Key, Register
-from arena.game.rules.threat import Output, ThreatModel
+from arena.game.rules.threat import ThreatModel
 from arena.game.serving.plain_wrappers import InputBlur, InputLevels, InputNoise, OutputLabels
 from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Protected, Protocol, defenses
@@ -22,6 +22,7 @@ from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
+from arena.world.kinds.interface import Output
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task

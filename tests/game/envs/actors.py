@@ -9,13 +9,14 @@ import torch
 
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output, ThreatModel
+from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack
 from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
+from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 

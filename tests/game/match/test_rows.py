@@ -22,8 +22,7 @@ from arena.game.rules.figures import figures, row_of, values
 from arena.game.rules.threat import METERS
 from arena.runs.ledger import Ledger
 
-PACKAGE = Path(arena.__file__).parent
-PAGE = PACKAGE.parent / "docs" / "adding-a-figure.md"
+PAGE = arena.ROOT / "docs" / "adding-a-figure.md"
 SCENARIO = """
 name = "tiny"
 [task]
@@ -89,12 +88,11 @@ def snippet() -> tuple[str, str]:
 
 
 def command(*arguments: str, packages: Path) -> str:
-    paths = os.pathsep.join([str(packages), str(PACKAGE.parent)])
     done = subprocess.run(
         [sys.executable, "-m", "arena", *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": str(packages)},
         cwd=packages,
         check=False,
     )
@@ -103,7 +101,9 @@ def command(*arguments: str, packages: Path) -> str:
 
 
 def test_a_new_figure_touches_one_place(tmp_path: Path) -> None:
-    shutil.copytree(PACKAGE, tmp_path / "arena", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("arena", "attackers", "defenders", "scenarios"):
+        source, ignored = arena.ROOT / package, shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, tmp_path / package, ignore=ignored)
     scenario, out = tmp_path / "tiny.toml", tmp_path / "out"
     scenario.write_text(SCENARIO, encoding="utf-8")
     out.mkdir()

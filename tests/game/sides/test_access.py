@@ -119,8 +119,8 @@ def test_rounds_are_a_budget_too(trained: Model, task: Task) -> None:
 @pytest.mark.parametrize(
     ("images", "match"),
     [
-        (torch.rand(2, 1, 9, 8), "expected images of"),
-        (torch.rand(0, 1, 8, 8), "expected images of"),
+        (torch.rand(2, 1, 9, 8), "expected inputs of"),
+        (torch.rand(0, 1, 8, 8), "expected inputs of"),
         (torch.full((1, 1, 8, 8), math.nan), "expected finite inputs"),
         (torch.full((1, 1, 8, 8), 1.5), "expected inputs in"),
     ],

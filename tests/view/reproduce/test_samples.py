@@ -75,13 +75,13 @@ def test_two_axes_make_no_area() -> None:
 
 
 def test_a_failed_round_is_a_sample_without_readings_and_with_its_reason() -> None:
-    (found,) = samples_of(made_report([row("o", "t", None, figures="{}")]))
+    (found,) = samples_of(made_report([row("o", "t", None)]))
     assert (dict(found.readings), found.note) == ({}, "it broke")
 
 
 def test_innocents_are_samples_of_their_kind() -> None:
     report = made_report(
-        [row("o", "t", figures="{}", statistic_name="BER")],
+        [row("o", "t", statistic_name="BER")],
         [innocent(0), innocent(1, kind="Neg-2")],
     )
     found = samples_of(report)[1:]
@@ -112,7 +112,7 @@ def test_repeats_and_kinds_are_kept_apart() -> None:
 
 def test_a_series_is_walked_in_its_order_by_degree_or_by_a_column() -> None:
     rows = [
-        row("o", name, statistic_name="BER", statistic=value, figures="{}", images_queried=asked)
+        row("o", name, statistic_name="BER", statistic=value, images_queried=asked)
         for name, value, asked in (("c1", 0.4, 30.0), ("c0", 0.2, 10.0))
     ]
     found = findings_of(experiment("curves", ("BER",)), made_report(rows))

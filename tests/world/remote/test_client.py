@@ -70,7 +70,7 @@ def test_it_answers_what_the_model_answers(server: ModelServer, tiny: Model, for
 
 def test_a_suspect_may_be_one(server: ModelServer, tiny: Model) -> None:
     remote = RemoteModel(Endpoint(url=server.url), 3)
-    suspect = Suspect(remote, "probabilities", (8,), 3)
+    suspect = Suspect(remote, "probabilities", tiny.card)
     assert torch.equal(suspect.labels(IMAGES), Compute().labels(tiny, IMAGES))
     assert suspect.n_queries == remote.meter.images == 10
 

@@ -195,7 +195,7 @@ class Answers:
             right = round(self.share * len(images))
             return torch.cat([truth[:right], rows[right:]])
 
-        return Suspect(answer, "labels", (1, 8, 8), 10)
+        return Suspect(answer, "labels", self.victim.card)
 
 
 def test_the_gap_is_the_innocents_mean_robd_minus_the_copies(

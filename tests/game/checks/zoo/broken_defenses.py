@@ -12,11 +12,11 @@ from torch import Tensor
 from arena.game.court.statistics import binomial_tail, least_hits
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.rules.threat import Output
 from arena.game.serving.wrapper import Answer, Client, Wrapper, wrapper
 from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
+from arena.world.kinds.interface import Output
 from arena.world.models import build
 from arena.world.rng import Rng
 
