@@ -72,7 +72,10 @@ def worth(
     weights = rng.numpy().multinomial(n, np.full(n, 1 / n), _N_DRAWS) / n  # (draws, N)
     drawn = [weights @ side for side in sides]
     drawn_alone = np.full(_N_DRAWS, floor) if own is None else weights @ own
-    gains = [score.gain(*row) for row in zip(*drawn, drawn_alone, strict=True)]
+    gains = [
+        score.gain(taken, whole, own_share)
+        for taken, whole, own_share in zip(*drawn, drawn_alone, strict=True)
+    ]
     low, high = np.percentile(gains, [_TAIL, 100 - _TAIL])
     return Worth(
         alone=without,
