@@ -264,13 +264,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = plan(asked.quick)
     heading(f"false positives on {asked.data}: {same.sum()} same, {(~same).sum()} odd innocents", 1)
     say(f"{'scheme':28s} {'keys':>5s}  {'P(p <= .01), same':28s} {'odd':28s} worst  P(p <= 1e-4)")
-    reached = []
+    reached: list[tuple[str, float, float, float]] = []
     for drawn in rows:
         found = [pools.p_values(drawn, number) for number in range(drawn.n_keys)]
-        line, *numbers = row_of(np.array([p for p, _ in found]), same, drawn.title)
+        line, of_same, of_odd, worst = row_of(np.array([p for p, _ in found]), same, drawn.title)
         n_without = sum(outcome == "no reference" for _, told in found for outcome in told)
         say(f"{line}{f'  no reference {n_without}' if n_without else ''}")
-        reached.append((drawn.title, *numbers))
+        reached.append((drawn.title, of_same, of_odd, worst))
     for title, of_same, of_odd, worst in reached:
         bar(f"{title}: share of innocents accused", max(of_same, of_odd), 0.02, at_least=False)
         bar(f"{title}: the worst key's share of odd innocents", worst, 0.05, at_least=False)

@@ -99,12 +99,14 @@ class Contents:
 
 def nulls_of(measured: Sequence[Measurement]) -> dict[str, dict[str, list[float | None]]]:
     """Return the distances of innocents by part and metric, None where a metric does not apply."""
-    found: dict[str, dict[str, list[float | None]]] = {}
+    found: dict[Part, set[str]] = {}
     for measurement in measured:
         for part, values in measurement.values.items():
-            for metric in values:
-                found.setdefault(part, {}).setdefault(metric, [])
-    for part, metrics in found.items():
-        for metric in metrics:
-            metrics[metric] = [one.values.get(part, {}).get(metric) for one in measured]
-    return found
+            found.setdefault(part, set()).update(values)
+    return {
+        part: {
+            metric: [one.values.get(part, {}).get(metric) for one in measured]
+            for metric in sorted(metrics)
+        }
+        for part, metrics in found.items()
+    }

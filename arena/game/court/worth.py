@@ -66,21 +66,21 @@ def worth(
     """
     sides = [side.double().numpy() for side in (suspect, victim)]
     own = np.mean([side.double().numpy() for side in alone], axis=0) if alone else None
-    found = [float(side.mean()) for side in sides]
+    taken, whole = (float(side.mean()) for side in sides)
     without = floor if own is None else float(own.mean())
     n = len(sides[0])
     weights = rng.numpy().multinomial(n, np.full(n, 1 / n), _N_DRAWS) / n  # (draws, N)
     drawn = [weights @ side for side in sides]
     drawn_alone = np.full(_N_DRAWS, floor) if own is None else weights @ own
     gains = [
-        score.gain(taken, whole, own_share)
-        for taken, whole, own_share in zip(*drawn, drawn_alone, strict=True)
+        score.gain(float(a), float(b), float(c))
+        for a, b, c in zip(drawn[0], drawn[1], drawn_alone, strict=True)
     ]
     low, high = np.percentile(gains, [_TAIL, 100 - _TAIL])
     return Worth(
         alone=without,
-        gain=score.gain(*found, without),
+        gain=score.gain(taken, whole, without),
         low=float(low),
         high=float(high),
-        pays=score.pays(found[1], without),
+        pays=score.pays(whole, without),
     )

@@ -98,7 +98,9 @@ class MatchSpec(Frozen):
     def _odd(self, name: str, n: int) -> tuple[TrainStep, ...]:
         """Return independent models that were trained differently."""
         halves: tuple[Half, Half] = ("owner", "other")
-        made = zip(range(n), cycle(VARIANTS), cycle(halves), strict=False)
+        kind = self.task.kind()
+        names = [name for name, variant in VARIANTS.items() if variant.fits(kind)]
+        made = zip(range(n), cycle(names), cycle(halves), strict=False)
         return tuple(
             TrainStep(self.task, self.seed, (name, variant, str(i)), half, variant=variant)
             for i, variant, half in made

@@ -27,7 +27,7 @@ def check_knows(victim: Model, task: Task) -> None:
     test = task.splits.test
     answers = task.compute.labels(victim, test.images)
     accuracy = float((answers == test.labels).double().mean())
-    chance = task.chance
+    chance = task.exam().floor
     if accuracy > chance + _MARGIN * (1 - chance):
         return
     found = f"found accuracy {accuracy:.2f} where chance is {chance:.2f}"

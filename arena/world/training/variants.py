@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from arena.world.json_values import Frozen, Json
+from arena.world.kinds.kind import Kind
 from arena.world.models import ModelCard
 from arena.world.models.registry import fit_of
 from arena.world.rng import Rng
@@ -67,6 +68,13 @@ class Variant(Frozen):
         n_steps = changed.epochs * per_epoch if changed.steps is None else changed.steps
         return changed.but(steps=max(1, round(n_steps * self.length)))
 
+    def fits(self, kind: Kind) -> bool:
+        """Return whether models of a kind can be trained so: some ways are about classes."""
+        of_classes = self.wrong_labels or self.robust or self.architecture
+        return kind.needs_labels or not (
+            of_classes or {"label_smoothing", "augment"} & set(self.recipe)
+        )
+
     def hooks(self, card: ModelCard) -> list[Hook]:
         """Return what takes part in the training of a model."""
         if not self.robust or fit_of(card.architecture) is not None:
@@ -86,7 +94,7 @@ class Robust(Hook):
 
     def loss(self, view: StepView) -> Tensor:
         """Return the cross-entropy at clip(x + eps * sign(gradient), 0, 1)."""
-        images = view.images[: view.n_own].detach().requires_grad_(True)
+        images = view.inputs[: view.n_own].detach().requires_grad_(True)
         targets = view.targets[: view.n_own]
         (slope,) = torch.autograd.grad(F.cross_entropy(view.model(images), targets), images)
         moved = (images + self.eps * slope.sign()).clamp(0, 1).detach()

@@ -217,14 +217,13 @@ def test_the_gap_rule_chooses_on_innocents_that_set_no_threshold(mark: Marking) 
     assert len(contents.nulls["all"]["RobD"]) == 9  # a quarter of the twelve chose
 
 
-def test_the_innocents_that_choose_and_those_that_judge_are_disjoint(
-    nulls: list[Model],
-) -> None:
-    shown = [Suspect.plain(model, COMPUTE) for model in nulls]
-    chosen_on, judged_on = _shared(shown, choose=True)
-    assert not {id(s) for s in chosen_on} & {id(s) for s in judged_on}
-    assert len(chosen_on) + len(judged_on) == 12
-    assert _shared(shown, choose=False) == ([], shown)
+def test_the_innocents_that_choose_and_those_that_judge_are_disjoint() -> None:
+    kinds = ["Neg-1"] * 6 + ["Neg-2"] * 6 + ["SGD"] * 4
+    chosen_on, judged_on = _shared(kinds, choose=True)
+    assert not set(chosen_on) & set(judged_on)
+    assert sorted([*chosen_on, *judged_on]) == list(range(16))
+    assert chosen_on == [0, 4, 8]  # of the victim's own recipe
+    assert _shared(kinds, choose=False) == ([], list(range(16)))
 
 
 def test_no_model_that_is_reported_takes_part_in_protection(

@@ -6,14 +6,19 @@ import pytest
 import torch
 
 from arena.game.sides.suspect import Suspect
+from arena.world.models import ModelCard
 from defenders.triggers.keys_beside import quiet_rates, rates
 from defenders.triggers.trigger_sets import null_verdict
+
+CARD = ModelCard(
+    architecture="softmax", n_classes=3, input_shape=(1, 2, 2), mean=(0.5,), std=(0.5,)
+)
 
 
 def always(label: int) -> Suspect:
     """Return a suspect that gives one label to everything."""
     rows = torch.nn.functional.one_hot(torch.tensor(label), 3).float()
-    return Suspect(lambda images: rows.expand(len(images), 3), "labels", (1, 2, 2), 3)
+    return Suspect(lambda images: rows.expand(len(images), 3), "labels", CARD)
 
 
 def test_rates_are_shares_by_model_and_key() -> None:

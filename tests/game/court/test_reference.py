@@ -10,6 +10,7 @@ from arena.game.court.reference import N_EXAM, Reference
 from arena.game.rules.keys import Key
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
+from arena.world.models import ModelCard
 
 IMAGES = torch.arange(40, dtype=torch.uint8).view(40, 1, 1, 1).expand(40, 1, 2, 2)
 LABELS = torch.arange(40) % 4
@@ -24,7 +25,10 @@ def right_on(n: int, n_classes: int = 4) -> Suspect:
         wanted = (index + (index >= n)) % 4
         return torch.nn.functional.one_hot(wanted, max(n_classes, 4)).float()
 
-    return Suspect(answer, "labels", (1, 2, 2), n_classes)
+    card = ModelCard(
+        architecture="softmax", n_classes=n_classes, input_shape=(1, 2, 2), mean=(0.5,), std=(0.5,)
+    )
+    return Suspect(answer, "labels", card)
 
 
 def reference(*rights: int) -> Reference:
