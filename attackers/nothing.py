@@ -28,6 +28,7 @@ class Nothing(Attack):
 
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights")
     control: ClassVar[bool] = True
+    task_needs: ClassVar[frozenset[str]] = frozenset()
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Return the suspect as it is."""

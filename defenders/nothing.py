@@ -30,6 +30,7 @@ class Nothing(Defense):
     reads: ClassVar[Output] = "nothing"
     invasive: ClassVar[bool] = False
     control: ClassVar[bool] = True
+    task_needs: ClassVar[frozenset[str]] = frozenset()
     protocol: Protocol = "none"
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:

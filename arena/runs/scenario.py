@@ -9,12 +9,20 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from arena.errors import ArenaError, RegistryError, ScenarioError, did_you_mean
+from arena.errors import (
+    ArenaError,
+    DataError,
+    ModelError,
+    RegistryError,
+    ScenarioError,
+    did_you_mean,
+)
 from arena.game.match.agents import Action
-from arena.game.match.play import MatchSpec, Pools
+from arena.game.match.play import MatchSpec, Pools, offered
 from arena.game.rules.threat import Budget, ThreatModel, preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import Protocol, defenses
+from arena.game.sides.needs import unmet
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.plugins import load_plugins
 from arena.runs.experiment import Experiment
@@ -22,19 +30,7 @@ from arena.runs.scenario_errors import place, sentences
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.interface import Output, level
 from arena.world.models.registry import architectures
-from arena.world.splits import Shares
-from arena.world.task import TaskSpec
-from arena.world.training import Recipe
-
-
-class TaskTable(Frozen):
-    """What is stolen: `[task]`."""
-
-    data: str = "digits"
-    model: str = "cnn8"
-    arguments: dict[str, Json] = Field(default_factory=dict)
-    recipe: Recipe = Recipe(epochs=30)
-    shares: Shares = Shares()
+from arena.world.task import TaskSpec, TaskTable
 
 
 class Limits(Frozen):
@@ -212,7 +208,7 @@ def check_scenario(
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
         raise ScenarioError(sentences(error, text, Scenario)) from error
-    problems = list(_problems(scenario, text, folder))
+    problems = list(_problems(scenario, text, folder)) or list(_unplayable(scenario, text))
     if problems:
         raise ScenarioError(problems)
     return scenario
@@ -260,6 +256,22 @@ def _problems(scenario: Scenario, text: str, folder: Path) -> Iterator[str]:
         yield from _thief_problems(thief, owners, place(text, ("thief", i)))
     if scenario.experiment is not None:
         yield from _experiment_problems(scenario.experiment, {*owners, *thieves}, text)
+
+
+def _unplayable(scenario: Scenario, text: str) -> Iterator[str]:
+    """Yield what players need that the task does not offer, of a scenario that is right so far."""
+    task = place(text, ("task",))
+    try:
+        offer = offered(scenario.task_spec("cpu", "float32"), scenario.innocents)
+        for i, owner in enumerate(scenario.owner):
+            for problem in unmet(defenses.make(owner.spec()), offer):
+                yield f"{place(text, ('owner', i))}{problem}"
+        for i, thief in enumerate(scenario.thief):
+            for move in {action.move.name: action.move for action in thief.script()}.values():
+                for problem in unmet(attacks.make(move), offer):
+                    yield f"{place(text, ('thief', i))}{problem}"
+    except (DataError, ModelError) as error:  # no such folder, or a model that takes other inputs
+        yield f"{task}{error}"
 
 
 def _experiment_problems(experiment: Experiment, players: set[str], text: str) -> Iterator[str]:

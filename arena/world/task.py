@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from arena.world.compute import Compute, Precision
-from arena.world.data import Dataset, load
+from arena.world.data import Dataset, input_shape, load
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.kind import Exam, Kind
 from arena.world.kinds.registry import find
@@ -22,14 +23,19 @@ from arena.world.splits import Shares, Splits, split
 from arena.world.training import Recipe
 
 
-class TaskSpec(Frozen):
-    """What is stolen and defended, by name; part of every artefact's recipe."""
+class TaskTable(Frozen):
+    """What is stolen and defended, by name: a scenario's `[task]`."""
 
     data: str = "digits"
     model: str = "cnn8"
     arguments: dict[str, Json] = Field(default_factory=dict)
-    recipe: Recipe = Recipe()
+    recipe: Recipe = Recipe(epochs=30)
     shares: Shares = Shares()
+
+
+class TaskSpec(TaskTable):
+    """The same on a device and with a seed; part of every artefact's recipe."""
+
     seed: int = 0  # of the splits
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Precision = "float32"
@@ -92,6 +98,19 @@ def _loaded(spec_json: str, cache: Path | None) -> Task:
     splits = split(source, spec.shares, Rng(spec.seed).child("splits"))
     card = spec.kind().card(source.train, spec.model, spec.arguments)
     return Task(spec, splits, card)
+
+
+def outline(spec: TaskSpec) -> ModelCard:
+    """Return the card of a task's models before its data are loaded.
+
+    It tells what can be built: two blank examples of two classes stand for the data.
+
+    Raises:
+        DataError: there are no such data. ModelError: the card is not valid.
+    """
+    blank = torch.zeros(2, *input_shape(spec.data), dtype=torch.uint8)
+    data = Dataset(spec.data, blank, torch.arange(2), ("0", "1"))
+    return spec.kind().card(data, spec.model, spec.arguments)
 
 
 def load_task(spec: TaskSpec, cache: Path | None = None) -> Task:

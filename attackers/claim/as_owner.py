@@ -8,7 +8,9 @@ from dataclasses import replace
 import torch
 
 from arena.game.sides.access import Access
-from arena.game.sides.defense import OwnerTask
+from arena.game.sides.defense import OwnerTask, defenses
+from arena.game.sides.needs import NULLS
+from arena.game.sides.player import PlayerSpec
 from arena.world.data import Dataset
 from arena.world.models import Model
 from arena.world.rng import Rng
@@ -18,6 +20,11 @@ References = Callable[[], Sequence[Model]]
 """Makes the models that the thief calls independent, when a scheme asks for them."""
 
 _N_NOISE = 64  # images of a thief that was granted none
+
+
+def needs_to_pose(scheme: PlayerSpec) -> frozenset[str]:
+    """Return what a scheme needs of the task; null models are the thief's own affair."""
+    return defenses.make(scheme).needs_of_task - {NULLS}
 
 
 def answered(access: Access, model: Model, rng: Rng) -> Dataset:

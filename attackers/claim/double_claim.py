@@ -17,7 +17,7 @@ from arena.world.data import Dataset
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
-from attackers.claim.as_owner import answered, posed, trained_references
+from attackers.claim.as_owner import answered, needs_to_pose, posed, trained_references
 
 _SCHEME = PlayerSpec(name="uchida")
 
@@ -37,6 +37,11 @@ class DoubleClaim(Attack):
     lr: float = 1e-3
     batch: int = 64
     own_epochs: int = 30
+
+    @property
+    def needs_of_task(self) -> frozenset[str]:
+        """Return what the scheme needs, whose part is played."""
+        return needs_to_pose(self.scheme)
 
     def marked(self, access: Access, base: Model, data: Dataset, rng: Rng) -> Protected:
         """Return the base, fine-tuned with the scheme's mark; one stream gives one seed's key."""

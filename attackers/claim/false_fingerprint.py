@@ -17,7 +17,7 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
-from attackers.claim.as_owner import posed, trained_references
+from attackers.claim.as_owner import needs_to_pose, posed, trained_references
 
 _IPGUARD = PlayerSpec(name="ipguard", settings={"margin": 10.0, "lr": 0.01, "target": "random"})
 
@@ -62,6 +62,11 @@ class FalseFingerprint(Attack):
     epochs: int = 30
     lr: float = 1e-3
     batch: int = 64
+
+    @property
+    def needs_of_task(self) -> frozenset[str]:
+        """Return what the scheme needs, whose part is played."""
+        return needs_to_pose(self.scheme)
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Commit first, claim afterwards."""

@@ -24,7 +24,7 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
-from attackers.claim.as_owner import answered, posed
+from attackers.claim.as_owner import answered, needs_to_pose, posed
 
 Algorithm = Literal["flip", "nearest", "grind"]
 _UCHIDA = PlayerSpec(name="uchida")
@@ -121,6 +121,11 @@ class ForgeKey(Attack):
                 f"expected at least 1 seed and a margin above 0, found {self.n_seeds} and "
                 f"{self.margin}"
             )
+
+    @property
+    def needs_of_task(self) -> frozenset[str]:
+        """Return what the scheme needs, whose part is played."""
+        return needs_to_pose(self.scheme)
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Return the claim: on the victim as it is, or on what the thief made of it before."""

@@ -64,6 +64,7 @@ class ForgePassport(Attack):
 
     paper: ClassVar[str] = "Fan et al., NeurIPS 2019"
     needs: ClassVar[ThreatModel] = _CLAIMANT
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "norm"})
 
     scheme: Scheme = "deepipr-v2"
     commits: bool = False

@@ -15,10 +15,11 @@ from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.needs import Need, register_need
 from arena.world.global_rng import lent
 from arena.world.json_values import Json
 from arena.world.kinds.classifier import normalisation
-from arena.world.models import Model
+from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from attackers.extract.art_wrappers import Array
 from attackers.extract.queries import exact, probes
@@ -68,6 +69,21 @@ def assigned(model: Model, extraction: Any) -> None:
     model.body.load_state_dict(state)
 
 
+def _has_one_hidden_layer(card: ModelCard) -> bool:
+    plain = card.arguments.get("norm", "none") == "none"
+    return card.architecture == "mlp" and len(card.arguments.get("hidden", ())) == 1 and plain
+
+
+register_need(
+    "one-hidden-layer",
+    Need(
+        "an mlp with one hidden layer and no normalisation",
+        lambda offer: _has_one_hidden_layer(offer.card),
+        advice="choose another attack",
+    ),
+)
+
+
 @attack("art-functional")
 @dataclass(frozen=True, kw_only=True)
 class ArtFunctional(Attack):
@@ -92,6 +108,7 @@ class ArtFunctional(Attack):
     needs: ClassVar[ThreatModel] = ThreatModel(
         output="logits", double=True, real_inputs=True, architecture=True
     )
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "one-hidden-layer"})
     victim: ClassVar[Mapping[str, Json]] = MappingProxyType(
         {"model": "mlp", "arguments": {"hidden": [4]}}
     )
@@ -105,9 +122,10 @@ class ArtFunctional(Attack):
         """Try line after line; deliver the copy that answers as the victim does, or the nearest.
 
         Raises:
-            PlayerError: the victim is of another kind, or no line shows every neuron.
+            PlayerError: no line shows every neuron.
         """
-        n_neurons, model = _neurons(access), access.lab.build(access.card, rng.child("model"))
+        n_neurons = int(access.card.arguments["hidden"][0])
+        model = access.lab.build(access.card, rng.child("model"))
         check = probes(access, self.n_samples, rng.child("check"))
         answers, found = exact(access, check), dict[float, Model]()
         for attempt in range(self.attempts):
@@ -140,16 +158,3 @@ class ArtFunctional(Attack):
             except AssertionError:
                 return None
         return extraction
-
-
-def _neurons(access: Access) -> int:
-    """Return the width of the victim's one hidden layer."""
-    card = access.card
-    hidden = card.arguments.get("hidden", [])
-    plain = card.arguments.get("norm", "none") == "none"
-    if card.architecture != "mlp" or len(hidden) != 1 or not plain:
-        raise PlayerError(
-            f"expected an mlp with one hidden layer and no normalisation, found {card.title}; "
-            "choose another attack"
-        )
-    return int(hidden[0])

@@ -70,6 +70,7 @@ class AdversarialTraining(Attack):
 
     paper: ClassVar[str] = "Madry et al., ICLR 2018; Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType(
         {"n_examples": 50, "iterations": 5, "epochs": 2}
@@ -92,10 +93,8 @@ class AdversarialTraining(Attack):
             examples, stream = own, rng.child("epoch", epoch)
             for i, eps in enumerate(self.eps):
                 order = torch.randperm(len(own), generator=stream.child("drawn", i).torch())
-                clean, how = (
-                    own.select(order[: self.n_examples]),
-                    Pgd(eps, self.step, self.iterations),
-                )
+                clean = own.select(order[: self.n_examples])
+                how = Pgd(eps, self.step, self.iterations)
                 hard = attacked(access.lab, model, clean, how, stream.child("pgd", i))
                 examples = examples.joined(hard)
             access.lab.train(model, examples, recipe, stream.child("training"))

@@ -112,6 +112,7 @@ class FinePrune(Attack):
 
     paper: ClassVar[str] = "Liu et al., RAID 2018"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "hidden"})
     dial: ClassVar[Dial] = Dial("rate", 0.2, 0.96)
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"epochs": 2})
 

@@ -57,6 +57,7 @@ class FineTune(Attack):
 
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018; Chen et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
     trains: ClassVar[Literal["all", "last"]] = "all"
     resets: ClassVar[bool] = False

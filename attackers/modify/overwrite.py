@@ -16,7 +16,7 @@ from arena.game.sides.player import Dial, PlayerSpec
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
-from attackers.claim.as_owner import answered, posed, trained_references
+from attackers.claim.as_owner import answered, needs_to_pose, posed, trained_references
 
 _SCHEME = PlayerSpec(name="uchida")
 
@@ -42,6 +42,7 @@ class Overwrite(Attack):
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
 
     scheme: PlayerSpec = _SCHEME
@@ -49,6 +50,11 @@ class Overwrite(Attack):
     lr: float = 1e-3
     batch: int = 64
     references: int = 0
+
+    @property
+    def needs_of_task(self) -> frozenset[str]:
+        """Return what fine-tuning and the scheme need."""
+        return self.task_needs | needs_to_pose(self.scheme)
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Mark the current suspect and, where it may be, claim it."""

@@ -73,6 +73,7 @@ class WeightShift(Attack):
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("shift", 0.5, 2.5)
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"epochs": 2})
 
@@ -115,6 +116,7 @@ class Quantise(Attack):
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "weights"})
     dial: ClassVar[Dial] = Dial("bits", 8, 2)
 
     bits: int = 5
@@ -158,6 +160,7 @@ class Noise(Attack):
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights")
+    task_needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     dial: ClassVar[Dial] = Dial("deviation", 0.02, 1.0, "log")
 
     deviation: float = 0.1

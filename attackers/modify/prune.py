@@ -121,6 +121,7 @@ class Prune(Attack):
 
     paper: ClassVar[str] = "Zhu and Gupta, 2017; Chen et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "weights"})
     dial: ClassVar[Dial] = Dial("rate", 0.2, 0.95)
 
     rate: float = 0.6

@@ -121,6 +121,7 @@ class Refit(Attack):
 
     paper: ClassVar[str] = "Chen et al., AsiaCCS 2021"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("tolerance", 0.0, 0.2)
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"lrs": [0.05, 0.01], "epochs": 2})
 

@@ -69,6 +69,7 @@ class L2Recover(Attack):
 
     paper: ClassVar[str] = "Shafieinejad et al., IH&MMSec 2021"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("decay", 0.003, 0.3, "log")
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"epochs": 3, "recovery": 5})
 
@@ -148,6 +149,7 @@ class FeatureRegularise(Attack):
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "hidden"})
     dial: ClassVar[Dial] = Dial("strength", 0.01, 10.0, "log")
 
     strength: float = 0.1
@@ -211,6 +213,7 @@ class LabelSmooth(Attack):
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1)
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     dial: ClassVar[Dial] = Dial("smoothing", 0.1, 0.9)
 
     smoothing: float = 0.3

@@ -54,6 +54,7 @@ class Transfer(Attack):
 
     paper: ClassVar[str] = "Chen et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", transfer="*")
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "weights"})
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
 
     trains: Literal["all", "last"] = "all"

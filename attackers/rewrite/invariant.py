@@ -101,6 +101,7 @@ class Invariant(Attack):
 
     paper: ClassVar[str] = "Yan et al., KDD 2023"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights")
+    task_needs: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     spread: float = 5.0
 

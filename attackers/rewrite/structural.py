@@ -74,6 +74,7 @@ class Obfuscation(Attack):
 
     paper: ClassVar[str] = "Yan et al., USENIX Security 2023"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights")
+    task_needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     dial: ClassVar[Dial] = Dial("growth", 0.05, 1.0, "log")
 
     growth: float = 0.2

@@ -14,7 +14,7 @@ from arena.errors import NoReference, NotComparable, PlayerError
 from arena.game.court.reference import SAME, Reference
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
@@ -71,7 +71,7 @@ class DeepJudge(Defense):
 
     paper: ClassVar[str] = "Chen et al., S&P 2022"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
     invasive: ClassVar[bool] = False
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("similarity", "high")
     quick = MappingProxyType({"n_seeds": 60, "n_whitebox": 8, "growth_steps": 200})

@@ -16,7 +16,7 @@ from arena.game.court.nulls import nearest
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed
-from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
@@ -59,7 +59,7 @@ class IPGuard(Defense):
 
     paper: ClassVar[str] = "Cao et al., AsiaCCS 2021"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
     invasive: ClassVar[bool] = False
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("MR", "high")
     dial: ClassVar[Dial] = Dial("margin", 0.1, 10.0, "log")

@@ -13,7 +13,7 @@ from torch import Tensor
 from arena.errors import PlayerError
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, expand, random_bits
-from arena.game.sides.defense import OwnerTask, Protected, Secret, TaskNeed
+from arena.game.sides.defense import OwnerTask, Protected, Secret
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
@@ -82,7 +82,7 @@ class Passport(WhiteBox):
     """
 
     dial: ClassVar[Dial] = Dial("strength", 0.01, 1.0, "log")
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"convolution", "norm"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "norm"})
     exposes: ClassVar[Secret] = "passport"
     squeezes: ClassVar[bool] = False
 

@@ -86,6 +86,7 @@ class Adi(Defense):
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018"
     reads: ClassVar[Output] = "labels"
     uses_nulls: ClassVar[bool] = True
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 1, 32, "log")
 

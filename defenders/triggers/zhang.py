@@ -16,7 +16,7 @@ from arena.game.court.nulls import nearest
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, drawn_seed, expand, first_fair, fresh_seed, redrawn
-from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
@@ -89,7 +89,7 @@ class Zhang(Defense):
 
     paper: ClassVar[str] = "Zhang et al., AsiaCCS 2018"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"images", "nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "images", "nulls"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 1, 16, "log")
 

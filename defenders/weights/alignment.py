@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 
 from arena.errors import ModelError, NotComparable
@@ -54,4 +52,4 @@ def aligned(key: Key, suspect: Suspect) -> tuple[Suspect, dict[str, Json]]:
         "align/n_dropped": sum(group.n_dropped for group in report.groups),
         "align/n_missing": sum(group.n_missing for group in report.groups),
     }
-    return dataclasses.replace(suspect, _model=model), figures
+    return suspect.read_as(model), figures

@@ -50,21 +50,13 @@ def bit_error_rate(found: Tensor, wanted: Tensor) -> float:
     return float((found.bool() != wanted.bool()).double().mean())
 
 
-def bits_verdict(
-    found: Tensor, wanted: Tensor, level: float, figures: Mapping[str, Json] | None = None
-) -> Verdict:
-    """Return the verdict on extracted bits (T,): a one-sided binomial test against fair coins.
-
-    The null holds because the owner drew the bits at random and committed to them before it saw the
-    suspect. The papers ask for BER = 0; the exact test is ours.
-    """
-    return reading_verdict(Reading(found, wanted, figures=figures or {}), level)
-
-
 def reading_verdict(
     reading: Reading, level: float, null_matches: Sequence[int] | None = None
 ) -> Verdict:
     """Return the verdict on a reading: a binomial test, and one against null models where given.
+
+    The bits of an innocent model are fair coins to the owner: it drew its own at random and
+    committed to them before it saw the suspect. The papers ask for BER = 0; the exact test is ours.
 
     Args:
         reading: of the suspect.

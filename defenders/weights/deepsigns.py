@@ -63,6 +63,7 @@ class DeepSigns(WhiteBox):
     """
 
     paper: ClassVar[str] = "Darvish Rouhani et al., ASPLOS 2019"
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "hidden"})
     dial: ClassVar[Dial] = Dial("strength", 0.001, 1.0, "log")
 
     n_bits: int = 64

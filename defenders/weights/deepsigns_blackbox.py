@@ -13,7 +13,7 @@ from torch import Tensor
 from arena.errors import NotComparable, PlayerError
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed, prf_labels
-from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
@@ -68,7 +68,7 @@ class DeepSignsBlackBox(Defense):
 
     paper: ClassVar[str] = "Darvish Rouhani et al., ASPLOS 2019"
     reads: ClassVar[Output] = "labels"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"nulls"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 2, 32, "log")
 

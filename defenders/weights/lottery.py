@@ -13,7 +13,7 @@ from torch import Tensor
 from arena.errors import PlayerError
 from arena.game.court.verdict import Rule
 from arena.game.rules.keys import Key, expand, random_bits
-from arena.game.sides.defense import OwnerTask, Protected, TaskNeed, defense
+from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
@@ -61,7 +61,7 @@ class Lottery(WhiteBox):
     """
 
     paper: ClassVar[str] = "Chen et al., NeurIPS 2021"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset({"convolution"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"convolution"})
     dial: ClassVar[Dial] = Dial("rate", 0.2, 0.8)
 
     rounds: int = 2

@@ -20,7 +20,7 @@ from torch import Tensor
 from arena.errors import NotComparable
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, fresh_seed
-from arena.game.sides.defense import Defense, OwnerTask, Protected, TaskNeed
+from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
@@ -67,6 +67,7 @@ class WhiteBox(Defense):
 
     reads: ClassVar[Output] = "weights"
     uses_nulls: ClassVar[bool] = True
+    task_needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("BER", "low")
     learns: ClassVar[bool] = False
 
@@ -86,9 +87,9 @@ class WhiteBox(Defense):
         """Return the bits that a key finds in a suspect, by index; may raise `NotComparable`."""
 
     @property
-    def needs_of_task(self) -> frozenset[TaskNeed]:
+    def needs_of_task(self) -> frozenset[str]:
         """Return what the task must offer: null models where readings are calibrated."""
-        extra: frozenset[TaskNeed] = frozenset({"nulls"} if self._calibrates else ())
+        extra: frozenset[str] = frozenset({"nulls"} if self._calibrates else ())
         return self.task_needs | extra
 
     @property

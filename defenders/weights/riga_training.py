@@ -112,7 +112,8 @@ class Rivals(Hook):
         self.contest, self.layer, self.bits = contest, layer, bits.float()
         self.unit = pool.std()[None]
         self.pool = pool / self.unit
-        self.extractor, self.critic = extractor, extractor
+        self.extractor = extractor
+        self.critic: Net  # made by `start`
         self._weight, self._generator = torch.empty(0), torch.Generator()
         self._coins = torch.empty(0)
         self._optimisers: list[torch.optim.Optimizer] = []

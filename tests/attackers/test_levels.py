@@ -1,4 +1,4 @@
-"""Every thief of this family refuses an access level below its need, before it starts."""
+"""Every thief refuses an access level below its need, before it starts."""
 
 from __future__ import annotations
 
@@ -14,23 +14,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.world.kinds.interface import LEVELS, Output, level
 from arena.world.task import TaskSpec
 
-NEEDS: dict[str, Output] = {
-    "jba": "labels",
-    "art-copycat": "labels",
-    "art-knockoff": "labels",
-    "equation-softmax": "probabilities",
-    "equation-mlp": "probabilities",
-    "tree-paths": "probabilities",
-    "es-opt": "probabilities",
-    "es-dnn": "probabilities",
-    "knockoff-adaptive": "probabilities",
-    "distill": "probabilities",
-    "art-functional": "logits",
-    "transfer": "weights",
-    "adversarial-training": "weights",
-    "adapt-b": "weights",
-    "adapt-w": "weights",
-}
+NEEDS = {name: player.needs for name, player in attacks.classes().items()}
 ALL_ELSE = ThreatModel(
     double=True,
     real_inputs=True,
@@ -39,29 +23,30 @@ ALL_ELSE = ThreatModel(
     pool="digits",
     transfer="digits/parity",
     architecture=True,
-    knows=frozenset({"tests"}),
+    precommit=True,
+    knows=frozenset().union(*(needs.knows for needs in NEEDS.values())),
 )
-BELOW = [(name, output) for name, need in NEEDS.items() for output in LEVELS[: level(need)]]
+BELOW = [
+    (name, output) for name, needs in NEEDS.items() for output in LEVELS[: level(needs.output)]
+]
 
 
 @pytest.mark.parametrize(("name", "output"), BELOW)
 def test_a_level_below_the_need_is_refused(name: str, output: Output) -> None:
-    grants = ALL_ELSE.model_copy(update={"output": output})
-    lacks = grants.missing(attacks.find(name).needs)
-    assert lacks == [f"output {NEEDS[name]!r} (granted: {output!r})"]
+    lacks = ALL_ELSE.model_copy(update={"output": output}).missing(NEEDS[name])
+    assert f"output {NEEDS[name].output!r} (granted: {output!r})" in lacks
 
 
 @pytest.mark.parametrize("name", NEEDS)
-def test_the_level_of_the_need_is_enough(name: str) -> None:
-    assert (
-        ALL_ELSE.model_copy(update={"output": NEEDS[name]}).missing(attacks.find(name).needs) == []
-    )
+def test_all_data_and_knowledge_at_the_level_of_the_need_is_enough(name: str) -> None:
+    granted = {"output": NEEDS[name].output, "deliverables": NEEDS[name].deliverables}
+    assert ALL_ELSE.model_copy(update=granted).missing(NEEDS[name]) == []
 
 
 @pytest.mark.parametrize("name", ["equation-softmax", "tree-paths", "art-functional"])
 def test_what_reads_the_last_decimals_needs_float64(name: str) -> None:
-    single = ALL_ELSE.model_copy(update={"output": NEEDS[name], "double": False})
-    assert single.missing(attacks.find(name).needs) == ["double"]
+    single = ALL_ELSE.model_copy(update={"output": NEEDS[name].output, "double": False})
+    assert single.missing(NEEDS[name]) == ["double"]
 
 
 def test_a_match_that_grants_less_is_skipped_before_anything_is_trained() -> None:

@@ -118,21 +118,17 @@ class DefenseTrial:
         return self._heard[asked]
 
     def _hear(self, model: Model, key: Key, stream: int, grants: Output) -> Hearing:
-        suspect = Suspect.plain(model.copy(), self.stage.task.compute, grants)
-        before, watch = _state(suspect), Watch()
+        shown = model.copy()
+        suspect = Suspect.plain(shown, self.stage.task.compute, grants)
+        before, watch = shown.digest(), Watch()
         verdict, error = None, None
         with watch.open():
             try:
                 verdict = self.scheme.verify(key, suspect, ROOT.child("verify", stream))
             except Exception as raised:  # whatever it is, the checks speak about it
                 error = raised
-        return Hearing(verdict, error, watch, _state(suspect) != before)
+        return Hearing(verdict, error, watch, shown.digest() != before)
 
     def hear_again(self, name: str, key: Key) -> Hearing:
         """Return a new hearing of a suspect, with a key and the first stream of randomness."""
         return self._hear(self.suspects[name], key, 0, self.cls.reads)
-
-
-def _state(suspect: Suspect) -> str:
-    assert suspect._model is not None  # noqa: S101 - every suspect here is a model
-    return suspect._model.digest()

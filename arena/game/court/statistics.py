@@ -9,8 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import scipy  # its parts load when they are first used
 
-from arena.world.rng import Rng
-
 
 def binomial_tail(hits: int, n: int, p: float = 0.5) -> float:
     """Return P(Bin(n, p) >= hits): the p-value of at least so many matches by chance.
@@ -132,17 +130,3 @@ def area_interval(
     low = float(scipy.optimize.brentq(excess, 0.0, area - step)) if area > step else 0.0
     high = float(scipy.optimize.brentq(excess, area + step, 1.0)) if area < 1 - step else 1.0
     return low, high
-
-
-def bootstrap_interval(
-    values: Sequence[float], rng: Rng, confidence: float = 0.95, n_draws: int = 2000
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean; the value twice for a single one."""
-    sample = np.asarray(values, dtype=np.float64)
-    if len(sample) == 0:
-        return math.nan, math.nan
-    draws = rng.numpy().integers(0, len(sample), (n_draws, len(sample)))
-    means = sample[draws].mean(1)
-    tail = 100 * (1 - confidence) / 2
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return float(low), float(high)

@@ -7,6 +7,7 @@ and an agent can choose each move after seeing the last round.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import cycle
@@ -26,11 +27,12 @@ from arena.game.match.train_step import Half, TrainStep
 from arena.game.rules.threat import METERS, ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
+from arena.game.sides.needs import NULLS, Offer, unmet
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Output
-from arena.world.task import TaskSpec
+from arena.world.task import TaskSpec, outline
 from arena.world.training.variants import VARIANTS
 
 Want = tuple[Step, str]
@@ -109,7 +111,7 @@ class MatchSpec(Frozen):
     def protect(self) -> ProtectStep:
         """Return the protection of the victim."""
         scheme = defenses.make(self.defense)
-        takes = scheme.uses_nulls or "nulls" in scheme.needs_of_task
+        takes = scheme.uses_nulls or NULLS in scheme.needs_of_task
         nulls = self.calibration() if takes else ()
         stream = (f"repeat {self.repeat}", "owner", self.owner)
         return ProtectStep(self.base(), self.defense, self.seed, stream, nulls)
@@ -164,17 +166,32 @@ def move_of(action: Action) -> PlayerSpec:
     return PlayerSpec(name=action.move.name, settings=harsher.settings())
 
 
+def offered(task: TaskSpec, pools: Pools) -> Offer:
+    """Return what the players of a match may count on; raises like `outline`."""
+    return _offer(task.model_dump_json(), pools.calibration_same + pools.calibration_other)
+
+
+@functools.lru_cache(maxsize=8)
+def _offer(task: str, n_nulls: int) -> Offer:
+    return Offer(outline(TaskSpec.model_validate_json(task)), n_nulls)
+
+
 def check_needs(match: MatchSpec, move: PlayerSpec) -> None:
-    """Refuse a move that needs more than the match grants.
+    """Refuse a move, or an owner, that needs more than the match grants or its task offers.
 
     Raises:
         RuleViolation: with what is missing, in words.
     """
-    lacks = match.grants.missing(attacks.find(move.name).needs)
+    thief, owner = attacks.make(move), defenses.make(match.defense)
+    lacks = match.grants.missing(thief.needs)
     if lacks:
         raise RuleViolation(
             f"{move.name} needs {'; '.join(lacks)}; grant it in the threat model of {match.thief}"
         )
+    offer = offered(match.task, match.pools)
+    problems = [sentence for player in (owner, thief) for sentence in unmet(player, offer)]
+    if problems:
+        raise RuleViolation("; ".join(problems))
 
 
 def play(match: MatchSpec, agent: Agent) -> Generator[list[Want], list[Bundle], list[RoundRecord]]:

@@ -149,8 +149,7 @@ def resolve(step: Step, part: str, memo: Memo, setting: Setting) -> Bundle:
         failure = memo.load(step.digest, FAILURE)
         found = memo.load(step.digest, part)
         if found is None and failure is None:
-            inputs: Inputs = lambda parent, name: resolve(parent, name, memo, setting)  # noqa: E731
-            parts = perform(step, inputs, setting)
+            parts = perform(step, functools.partial(resolve, memo=memo, setting=setting), setting)
             memo.save(step.digest, parts)
             failure, found = parts.get(FAILURE), parts.get(part)
     if failure is not None:

@@ -9,7 +9,7 @@ TOLERANCE = 0.05
 def kept(suspect: float, victim: float, chance: float) -> float:
     """Return the share in [0, 1] of the victim's usefulness above chance that the suspect kept.
 
-    >>> kept(0.55, 1.0, 0.1)
+    >>> round(kept(0.55, 1.0, 0.1), 9)
     0.5
     """
     if victim <= chance:

@@ -28,7 +28,6 @@ from arena.world.task import Task
 from arena.world.training import Examples, Hook, Recipe
 
 Protocol = Literal["none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"]
-TaskNeed = Literal["images", "convolution", "norm", "nulls"]
 Secret = Literal["tests", "passport"]
 """Parts of a key that a threat model's `knows` can grant."""
 
@@ -133,16 +132,16 @@ class Protected:
 class Defense(Player):
     """Base class of protections. Subclasses write `protect` and `examine`.
 
-    Class attributes: `reads`, what verification must see of a suspect; `task_needs`, what the task
-    must offer; `uses_nulls`, whether it takes null models where there are any (who needs them says
-    so in `task_needs`); `invasive`, whether the model is changed at all (fingerprints do not);
-    `exposes`, what a thief must be said to know for `exposed` to be handed to it.
+    Class attributes: `reads`, what verification must see of a suspect; `uses_nulls`, whether it
+    takes null models where there are any (who needs them says so in `task_needs`); `invasive`,
+    whether the model is changed at all (fingerprints do not); `exposes`, what a thief must be said
+    to know for `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies
+    are low or high in it.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
 
     reads: ClassVar[Output] = "weights"
-    task_needs: ClassVar[frozenset[TaskNeed]] = frozenset()
     uses_nulls: ClassVar[bool] = False
     invasive: ClassVar[bool] = True
     exposes: ClassVar[Secret] = "tests"
@@ -150,11 +149,6 @@ class Defense(Player):
 
     level: float = 0.01
     protocol: Protocol = "full"
-
-    @property
-    def needs_of_task(self) -> frozenset[TaskNeed]:
-        """Return what the task must offer this player; some settings need more than others."""
-        return self.task_needs
 
     @abstractmethod
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:

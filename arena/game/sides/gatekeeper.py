@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from arena.errors import PlayerError, RuleViolation
+from arena.errors import PlayerError, RuleViolation, did_you_mean
 from arena.game.rules.keys import PUBLICATION, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel
@@ -71,11 +71,20 @@ class Gatekeeper:
             RuleViolation: the request is unknown or not granted.
             BudgetExceeded: it would cost more than is left.
         """
-        handler = getattr(self, f"_on_{request}", None)
-        if handler is None:
-            raise RuleViolation(f"unknown request {request!r}")
-        answered: Bundle = handler(given)
-        return answered
+        handlers = {
+            "charge": self._on_charge,
+            "data": self._on_data,
+            "model": self._on_model,
+            "current": self._on_current,
+            "exposed": self._on_exposed,
+            "base": self._on_base,
+            "query": self._on_query,
+            "verify": self._on_verify,
+            "commit": self._on_commit,
+        }
+        if request not in handlers:
+            raise RuleViolation(f"unknown request {request!r}{did_you_mean(request, handlers)}")
+        return handlers[request](given)
 
     def _on_charge(self, given: Bundle) -> Bundle:
         self.meters.charge(given.data["costs"])

@@ -38,7 +38,9 @@ class Player:
 
     Class attributes: `paper` (authors, venue, year, or "" for a control), `dial` (what `at` turns),
     `control` (does nothing on purpose), `quick` (settings that make a trial on the digits a matter
-    of seconds, where the paper's defaults do not), and `name`, set by the registry.
+    of seconds, where the paper's defaults do not), `task_needs` (what a match must offer the
+    player, by name: see `arena.game.sides.needs`; a classifier where a player does not say), and
+    `name`, set by the registry.
     """
 
     name: ClassVar[str] = ""
@@ -46,6 +48,12 @@ class Player:
     dial: ClassVar[Dial | None] = None
     control: ClassVar[bool] = False
     quick: ClassVar[Mapping[str, Json]] = MappingProxyType({})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes"})
+
+    @property
+    def needs_of_task(self) -> frozenset[str]:
+        """Return what a match must offer this player; some settings need more than others."""
+        return self.task_needs
 
     def at(self, strength: float) -> Self:
         """Return the same player, milder (0) or harsher (1); one without a dial is unchanged.

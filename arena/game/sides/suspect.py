@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -124,6 +125,10 @@ class Suspect:
         if self._model is None:
             raise NotComparable("the suspect is an interface; its weights cannot be read")
         return self._model.copy().eval()
+
+    def read_as(self, model: Model) -> Suspect:
+        """Return the suspect with its weights read as those of a model; it answers as before."""
+        return dataclasses.replace(self, _model=model)
 
     def weights(self, layer: str, shape: tuple[int, ...] | None = None) -> Tensor:
         """Return the weight of a named layer as float64, on the CPU.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arena import ROOT
+import arena
 from arena.errors import ScenarioError, did_you_mean
 
 DEFAULT = "quickstart"
@@ -12,7 +12,7 @@ DEFAULT = "quickstart"
 
 def shipped() -> dict[str, Path]:
     """Return the scenarios that ship by name (`quickstart`, `lecture/x`), sorted."""
-    root = ROOT / "scenarios"  # not by its name: a folder of a person's own may have it
+    root = arena.ROOT / "scenarios"  # not by its name: a folder of a person's own may have it
     paths = root.rglob("*.toml")
     named = {path.relative_to(root).with_suffix("").as_posix(): path for path in paths}
     return dict(sorted(named.items()))

@@ -102,7 +102,7 @@ def _attackers() -> Iterator[Listed]:
     from arena.game.sides.attack import attacks
 
     for name, player in attacks.classes().items():
-        needs = needs_in_words(player.needs)
+        needs = needs_in_words(player.needs) + _of_task(player)
         yield Listed(name, player.summary(), needs, dial_in_words(player), player.paper)
 
 
@@ -110,9 +110,14 @@ def _defenders() -> Iterator[Listed]:
     from arena.game.sides.defense import defenses
 
     for name, player in defenses.classes().items():
-        task = f"; task: {', '.join(sorted(player.task_needs))}" if player.task_needs else ""
-        reads = f"{player.reads}{task}"
+        reads = player.reads + _of_task(player)
         yield Listed(name, player.summary(), reads, dial_in_words(player), player.paper)
+
+
+def _of_task(player: type[Player]) -> str:
+    """Return what a player with its default settings needs of a task, as the game reads it."""
+    needs = sorted(player().needs_of_task)
+    return f"; task: {', '.join(needs)}" if needs else ""
 
 
 def needs_in_words(needs: ThreatModel) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from arena.errors import StoreError
+from arena.errors import ScenarioError, StoreError
 from arena.runs.ledger import Ledger
 from arena.runs.store import Store
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
@@ -32,7 +32,12 @@ def carry_out(order: Order, *, dry_run: bool) -> int:
     Raises:
         ArenaError: it cannot be played. Ended: it was stopped, or ended unexpectedly.
     """
-    game = prepare(order)
+    try:
+        game = prepare(order)
+    except ScenarioError as error:
+        if order.as_json:  # whoever reads JSON is told in JSON too
+            Console().print_json(data={"problems": list(error.problems), "rounds": []})
+        raise
     if dry_run:
         show_plan(game, as_json=order.as_json)
         return 0

@@ -89,9 +89,9 @@ def page(chapters: Sequence[Chapter], command: str) -> str:
     lines = [
         f"# {task.data} with {task.model}",
         f"Made by `{command}`. Claims: {said or 'none'}. A claim that something always holds is "
-        "refuted by one counterexample. On one victim a claim can hold, and nothing about a method can "
-        "be confirmed; over several it is tested victim by victim, p-values after Holm at level "
-        "0.05. Shares have exact 95 % intervals. Innocents were never calibrated on.",
+        "refuted by one counterexample. On one victim a claim can hold, and nothing about a method "
+        "can be confirmed; over several it is tested victim by victim, p-values after Holm at "
+        "level 0.05. Shares have exact 95 % intervals. Innocents were never calibrated on.",
         "| experiment | claim | outcome |\n| --- | --- | --- |\n"
         + "\n".join(
             f"| {chapter.title} | {claim.text} | **{result.outcome}** |"

@@ -13,7 +13,7 @@ from arena.world.data.archives import SUFFIXES, fingerprint
 from arena.world.data.bundled import bundled_version, read_bundled
 from arena.world.data.cache import through_cache
 from arena.world.data.dataset import Dataset, Source
-from arena.world.data.folders import read_class_folders
+from arena.world.data.folders import first_shape, read_class_folders
 from arena.world.data.local_copies import arena_data, offline_copy, read_copy
 from arena.world.data.relabel import is_view, view
 from arena.world.data.stratify import stratified
@@ -68,6 +68,37 @@ def known() -> tuple[DataInfo, ...]:
     return _KNOWN
 
 
+def input_shape(name: str) -> tuple[int, ...]:
+    """Return the shape of one example of a data set, (C, H, W) or (D,), without loading it.
+
+    Of a person's own images it is that of the first; where grey and colour are mixed it may lack
+    two channels.
+
+    Args:
+        name: as for `load`; a view has the shape of the whole.
+
+    Raises:
+        DataError: the name is not known, or there is nothing, or no image, at the path.
+    """
+    base, part = _apart(name)
+    if part:
+        return input_shape(base)
+    kind, _, place = name.partition(":")
+    if kind in _AN and place:
+        return first_shape(_existing(Path(place).expanduser(), kind))
+    return _known(name).shape
+
+
+def _known(name: str) -> DataInfo:
+    info = next((info for info in _KNOWN if info.name == name), None)
+    if info is None:
+        names = [*(info.name for info in _KNOWN), *(f"{kind}:PATH" for kind in _AN)]
+        raise DataError(
+            f"expected the name of a data set, found {name!r}{did_you_mean(name, names)}"
+        )
+    return info
+
+
 def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
     """Load a data set; called again while it is unchanged, it returns the same object.
 
@@ -119,12 +150,7 @@ def _locate(name: str, cache: Path | None) -> _Origin:
     if kind in _AN and place:
         path = _existing(Path(place).expanduser(), kind)
         return _Origin(name, fingerprint(path), partial(read_class_folders, path, name))
-    info = next((info for info in _KNOWN if info.name == name), None)
-    if info is None:
-        names = [*(info.name for info in _KNOWN), *(f"{kind}:PATH" for kind in _AN)]
-        raise DataError(
-            f"expected the name of a data set, found {name!r}{did_you_mean(name, names)}"
-        )
+    info = _known(name)
     if info.origin == _BUNDLED:
         return _Origin(name, bundled_version(), partial(read_bundled, name))
     if info.origin == _GENERATED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -58,6 +59,20 @@ def read_class_folders(path: Path, name: str) -> Source | Dataset:
     is_colour = _check_alike(pictures, used, path.name)
     sets = {key: _dataset(name, pictures, part, is_colour) for key, part in parts.items()}
     return sets["whole"] if "whole" in sets else Source(sets["train"], sets["test"])
+
+
+def first_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape (C, H, W) of the first image in a folder of a folder, or of an archive.
+
+    Raises:
+        DataError: there is none, or the archive is damaged.
+    """
+    for place, blob in members(path):
+        if blob is not None and len(place.parts) > 1:
+            with contextlib.suppress(DataError):  # refused later, if it lies in a class
+                picture = decode(blob)
+                return (1 if picture.ndim == 2 else 3, *picture.shape[:2])
+    raise DataError(f"expected images in class folders in {path.name}, found none; check the path")
 
 
 def decode(blob: bytes) -> Picture:

@@ -161,11 +161,13 @@ class _Run:
             for extra in (hook.loss(view) for hook in self.hooks):
                 loss = loss if extra is None else loss + extra
         loss.backward()
-        self._each("before_step", view)
+        for hook in self.hooks:
+            hook.before_step(view)
         if self.recipe.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
         own[1].step()
-        self._each("after_step", view)
+        for hook in self.hooks:
+            hook.after_step(view)
         self.history.n_steps += 1
         self.trainer.progress(self.history.n_steps, self.n_steps)
         return loss.detach()
@@ -195,10 +197,6 @@ class _Run:
                 batch = batch.joined(Examples(inputs, extra.targets))
         empty = batch.images.new_zeros(0)
         return StepView(self.model, step, self.n_steps, batch.images, batch.targets, empty, n_own)
-
-    def _each(self, method: str, view: StepView) -> None:
-        for hook in self.hooks:
-            getattr(hook, method)(view)
 
     def _stop(self) -> bool:
         if self.hooks and all(hook.satisfied(self.model) for hook in self.hooks):

@@ -65,7 +65,7 @@ def test_the_default_asks_200000_times_in_ten_rounds(
 
 
 @pytest.mark.parametrize("attack", VARIANTS, ids=lambda attack: attack.name)
-def test_synthesis_asks_nothing(thief: Thief, attack: Synthesis) -> None:
+def test_each_rounds_images_are_asked_about_once(thief: Thief, attack: Synthesis) -> None:
     world = thief(PROBABILITIES)
     world.play(attack)
     assert world.spent("images_queried") == world.spent("images_unique") == 180

@@ -17,7 +17,6 @@ from arena.game.court.statistics import (
     area_interval,
     area_under,
     binomial_tail,
-    bootstrap_interval,
     least_hits,
     null_p_value,
     null_threshold,
@@ -135,13 +134,6 @@ def test_the_interval_of_an_area_holds_the_true_one_as_often_as_it_says(distance
         low, high = area_interval(found, 10, 10)
         n_held += low <= true <= high
     assert n_held / 400 > 0.95 - 3 * (0.95 * 0.05 / 400) ** 0.5
-
-
-@given(st.lists(shares, min_size=1, max_size=12))
-def test_the_bootstrap_interval_lies_among_the_values(values: list[float]) -> None:
-    low, high = bootstrap_interval(values, Rng(0))
-    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
-    assert (low, high) == bootstrap_interval(values, Rng(0))
 
 
 @given(shares, shares, shares)

@@ -23,6 +23,14 @@ Make = Callable[..., DuelEnv]
 Wrapped = Callable[..., AECEnv[Any, Any, Any]]
 
 
+ADVICE = (  # of PettingZoo's checker, on names and shapes that are meant so
+    "Action space for each agent probably should be",
+    "We recommend agents to be named in the format",
+    "Agents have different (action|observation) space sizes",
+    "Observations are different shapes",
+)
+
+
 def specs(names: Iterable[str]) -> list[PlayerSpec]:
     return [PlayerSpec(name=name) for name in names]
 
@@ -171,7 +179,9 @@ def wrapped(match: MatchSpec, memo: MemoryMemo) -> Wrapped:
 
 def test_pettingzoo_checks_it(wrapped: Wrapped) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it advises on names and shapes that are meant so
+        warnings.simplefilter("error", UserWarning)
+        for advice in ADVICE:
+            warnings.filterwarnings("ignore", advice, UserWarning)
         api_test(wrapped(), num_cycles=20)
 
 

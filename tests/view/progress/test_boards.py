@@ -81,11 +81,17 @@ def test_lines_are_silent_about_what_an_earlier_run_played() -> None:
 
 
 def test_standings_are_not_computed_for_those_who_do_not_show_them() -> None:
-    def never() -> Text:
-        raise AssertionError
+    asked = []
 
-    NullBoard().standings(never)
-    PlainBoard(console()).standings(never)
+    def noted() -> Text:
+        asked.append("standings")
+        return Text()
+
+    screen = console()
+    NullBoard().standings(noted)
+    PlainBoard(screen).standings(noted)
+    assert asked == []
+    assert written(screen) == ""
 
 
 def test_names_are_not_read_as_markup() -> None:

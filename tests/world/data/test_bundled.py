@@ -1,4 +1,5 @@
 import pytest
+import sklearn
 import torch
 from sklearn import datasets
 
@@ -43,4 +44,4 @@ def test_every_feature_uses_the_whole_range_and_keeps_its_order(name: str) -> No
 
 
 def test_the_version_names_the_library() -> None:
-    assert bundled_version().startswith("scikit-learn ")
+    assert bundled_version() == f"scikit-learn {sklearn.__version__}"

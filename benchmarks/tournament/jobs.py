@@ -1,6 +1,6 @@
 """The quickstart with two workers against one process, and its second run.
 
-    python -m benchmarks.jobs
+    python -m benchmarks.tournament.jobs
 
 Every run begins with an empty folder; the orders 1-2 and 2-1 alternate. Bars: two workers >= 1.3
 times faster than one process; a second run of a finished tournament <= 3 s with nothing trained.

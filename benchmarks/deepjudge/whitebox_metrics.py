@@ -1,6 +1,6 @@
 """NOD, NAD, LOD and LAD of every hidden layer on 1,000 tests, LeNet-5.
 
-    python -m benchmarks.whitebox_metrics
+    python -m benchmarks.deepjudge.whitebox_metrics
 
 Measured as the judge measures a suspect: one forward pass of the victim and one of the suspect,
 which are counted. Bar: at most 0.3 s.

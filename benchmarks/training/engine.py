@@ -1,6 +1,6 @@
 """Training LeNet-5 on MNIST with augmentation: our engine against a DataLoader with per-image work.
 
-    ARENA_DATA=<data> python -m benchmarks.training [--device cuda]
+    ARENA_DATA=<data> python -m benchmarks.training.engine [--device cuda]
 
 Both train the same net with the same batch size, optimiser and augmentation on the same images; the
 reference is what tutorials show: a Dataset that transforms one PIL image at a time, a DataLoader

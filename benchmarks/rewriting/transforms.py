@@ -1,6 +1,6 @@
 """All rewritings of a ResNet-18: shuffled, scaled, flipped, split, cliques, larger kernels.
 
-    python -m benchmarks.transforms
+    python -m benchmarks.rewriting.transforms
 
 Each rewrites all 12 groups (or 20 convolutions) of the network for 32x32x3 and returns a new model,
 checked and complete. Bar: <= 1 s for all together, tracing the layer graph included.

@@ -1,6 +1,6 @@
 """A pool of 32 LeNet-5 innocents on a GPU: all at once with vmap against one after another.
 
-    ARENA_DATA=<data> python -m benchmarks.pool
+    ARENA_DATA=<data> python -m benchmarks.training.pool
 
 Both train the same nets on the same images with the same recipe. Bar: >= 8 times faster. On a CPU
 vmap does not pay, so without a GPU there is no number: the code path has its tests on the CPU.
@@ -19,7 +19,7 @@ from arena.world.rng import Rng
 from arena.world.training import Augment, Examples, Recipe, Trainer
 from arena.world.training.pool import train_pool
 from benchmarks.common import bar, cache, heading, say
-from benchmarks.training import CARD
+from benchmarks.training.engine import CARD
 
 N_MODELS, N_IMAGES, N_RUNS = 32, 12_000, 3
 RECIPE = Recipe(epochs=1, batch=64, augment=Augment(rotation=10, shift=0.1))

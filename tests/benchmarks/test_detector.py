@@ -20,7 +20,8 @@ from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
-from attackers.detect import (
+from attackers.rewrite.invariant import shuffled
+from benchmarks.stealth.detector import (
     Detector,
     features,
     norm_features,
@@ -28,7 +29,6 @@ from attackers.detect import (
     spreads,
     weight_features,
 )
-from attackers.rewrite.invariant import shuffled
 from defenders.weights.uchida import Embedding, carrier_size, key_material, target_layer
 
 N = 6  # models in each pool

@@ -1,6 +1,6 @@
 """CW on 1,000 images against its own forward and backward passes.
 
-    python -m benchmarks.cw
+    python -m benchmarks.deepjudge.cw
 
 The attack as DeepJudge plays it (torchattacks through the compute layer, 100 steps), LeNet-5,
 beside as many forward and backward passes to the pixels through the same model on the same images,

@@ -4,12 +4,13 @@
 
 On the digits. The thief knows the scheme and its settings, not the key. From data of its own it
 trains shadow models, as many marked (a fresh key each) as unmarked, and fits a detector
-(`attackers.detect`); its targets, which it has never seen, learned from the owner's data: marked
-ones with fresh keys, and innocents. Every model has a seed of its own, and no target is the twin of
-another. Printed is the area under the curve over all pairs of a marked and an unmarked target,
-with its 95 % interval: 0.5 is perfectly hidden, 1 is seen by whoever looks. `spread` asks only
-whether a layer's weights are spread wider than those of the unmarked shadows. `found` counts the
-marked targets that their own key verifies: a mark that is not there is not hidden.
+(`benchmarks.stealth.detector`); its targets, which it has never seen, learned from the owner's
+data: marked ones with fresh keys, and innocents. Every model has a seed of its own, and no target
+is the twin of another. Printed is the area under the curve over all pairs of a marked and an
+unmarked target, with its 95 % interval: 0.5 is perfectly hidden, 1 is seen by whoever looks.
+`spread` asks only whether a layer's weights are spread wider than those of the unmarked shadows.
+`found` counts the marked targets that their own key verifies: a mark that is not there is not
+hidden.
 
 Rows: `none` marks nothing and must be at chance; `uchida x 100` is Uchida's mark at 100 times the
 strength that this scheme has by default.
@@ -35,8 +36,8 @@ from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe
-from attackers.detect import Detector, features, spread_scores, spreads
 from benchmarks.common import heading, say
+from benchmarks.stealth.detector import Detector, features, spread_scores, spreads
 
 TASK = TaskSpec(model="cnn8", arguments={"norm": "batch"}, recipe=Recipe(epochs=30))
 N_NULLS = 6  # for schemes that calibrate on null models

@@ -1,6 +1,6 @@
 """What embedding a mark costs a training step, as a multiple of plain training.
 
-    ARENA_DATA=<data> python -m benchmarks.embedding [--turns 15] [--threads 1]
+    ARENA_DATA=<data> python -m benchmarks.training.embedding [--turns 15] [--threads 1]
 
 LeNet-5 with batch normalisation on MNIST, batches of 64. In each turn every scheme and plain
 training make the same few steps, one after the other, in an order that changes from turn to turn; a
@@ -9,9 +9,9 @@ hook does once at the start is not a step's cost and is told apart; lottery trai
 prunes, and a step of one training is what is timed. Bars: <= 1.5 for marks in weights and
 activations, <= 2.2 for passports.
 
-The published loops are not timed, for their code is not at hand. `benchmarks.published_passports`
-is a port of what DeepIPR V1 and V2 do in a step; it is compared with its own plain loop, and with
-our steps.
+The published loops are not timed, for their code is not at hand.
+`benchmarks.training.published_passports` is a port of what DeepIPR V1 and V2 do in a step; it is
+compared with its own plain loop, and with our steps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.training import Examples, History, Hook, Recipe, Trainer
 from benchmarks.common import bar, cache, heading, say
-from benchmarks.published_passports import CARD, published
+from benchmarks.training.published_passports import CARD, published
 from defenders.passports.schemes import DeepIPR1, DeepIPR2, DeepIPR3, PassportAware
 from defenders.weights.deepsigns import DeepSigns
 from defenders.weights.greedy import Greedy

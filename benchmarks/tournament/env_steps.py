@@ -1,6 +1,6 @@
 """Replayed steps of arena/Thief-v0: what a learner's repeated episodes cost.
 
-    python -m benchmarks.env_steps
+    python -m benchmarks.tournament.env_steps
 
 Every path of the default moves (one strength, two rounds) is played once. Then episodes
 replay them, resets included, from a memo in memory and from the artefact store of a tournament: one

@@ -1,6 +1,6 @@
 """PGD by torchattacks: through the compute layer against called plainly.
 
-    python -m benchmarks.pgd
+    python -m benchmarks.deepjudge.pgd
 
 10 steps on 1,000 images, LeNet-5; torchattacks' random start is off so that both compute the same
 examples. Bar: >= 2.5 times faster on a CPU, results equal to 1e-4.

@@ -1,6 +1,6 @@
 """White-box tests of DeepJudge: all seeds and neurons at once against one pair at a time.
 
-    python -m benchmarks.whitebox_generation [--threads 1]
+    python -m benchmarks.deepjudge.whitebox_generation [--threads 1]
 
 LeNet-5, second convolution, 100 seeds x 16 neurons, m = 3. The reference grows one test after the
 other in plain torch: Adam on one image, forward up to the layer only, weights without gradients.

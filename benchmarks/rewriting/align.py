@@ -1,6 +1,6 @@
 """The aligner on a ResNet-20 that was shuffled, scaled, flipped and filled with dummies.
 
-    python -m benchmarks.align
+    python -m benchmarks.rewriting.align
 
 The reference has random weights and lively norms; 256 probes of 32x32x3. Bar: <= 3 s on 2 cores,
 tracing and the run of both models included.
@@ -15,7 +15,7 @@ import torch
 from arena.world.compute import Compute
 from arena.world.graph import LayerGraph, align
 from benchmarks.common import bar, heading, median_s, say
-from benchmarks.transforms import lively, obfuscated
+from benchmarks.rewriting.transforms import lively, obfuscated
 
 N_PROBES, N_RUNS = 256, 5
 

@@ -4,7 +4,7 @@ Each of 40 owners meets each of 50 thieves in 50 repeats; both leaderboards are 
 columns with 1,000 bootstrap draws. Two ledgers: a complete one, and one in which 1 % of the cells
 and 5 % of the matches did not finish. The bar: less than 1 s for both sides together.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.leaderboard
+    OMP_NUM_THREADS=1 python -m benchmarks.tournament.leaderboard
 """
 
 from __future__ import annotations

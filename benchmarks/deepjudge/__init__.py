@@ -1,0 +1,1 @@
+"""Speed of DeepJudge: its adversarial examples, its white-box tests, its metrics."""

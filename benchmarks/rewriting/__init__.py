@@ -1,0 +1,1 @@
+"""Speed of rewriting weights and of undoing it."""

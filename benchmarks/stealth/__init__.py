@@ -1,0 +1,1 @@
+"""Stealth: how well each scheme hides from a thief who may read the weights."""

@@ -1,0 +1,1 @@
+"""Speed of tournaments, leaderboards and environments."""
