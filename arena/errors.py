@@ -49,6 +49,14 @@ class PlayerError(ArenaError):
     """A player raised, or returned something that is not what its interface promises."""
 
 
+class PlayerTimeout(PlayerError):  # noqa: N818 - a status of the ledger
+    """A player's process was ended because its time was over."""
+
+
+class PlayerOutOfMemory(PlayerError):  # noqa: N818 - a status of the ledger
+    """A player's process took more memory than it may."""
+
+
 class InvalidDeliverable(ArenaError):  # noqa: N818 - a status of the ledger
     """What the thief delivered cannot be judged: not finite, wrong classes, wrong input."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from arena.game.match.step_cache import Setting
+from arena.game.sandbox.bubblewrap import missing
 from arena.runs.executors import InProcess
 from arena.runs.scenario import read_scenario
 from arena.runs.tournament import Tournament, open_folder, task_of
@@ -50,7 +51,8 @@ def test_the_example_attack_has_at_most_twenty_lines_and_plays(
             "reporting_odd": 0,
         },
     }
-    scenario = read_scenario(tmp_path / "my-scenario.toml", few)
+    trusted = [tmp_path / "my_attack.py"] if missing() else []
+    scenario = read_scenario(tmp_path / "my-scenario.toml", few, trusted)
     store, ledger = open_folder(tmp_path / "out")
     tournament = Tournament(scenario, task_of(scenario, Compute()), store, ledger, lambda _: None)
     tournament.run(InProcess(store, Setting()))

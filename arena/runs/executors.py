@@ -23,7 +23,6 @@ from threadpoolctl import threadpool_limits
 from arena.errors import StoreError
 from arena.game.match.step_cache import (
     FAILURE,
-    Cell,
     Memo,
     Setting,
     Status,
@@ -32,6 +31,9 @@ from arena.game.match.step_cache import (
     perform,
     resolve,
 )
+from arena.game.sandbox.admit import enter
+from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json, canonical
@@ -147,10 +149,10 @@ class Workers:
         setting: Setting,
         heard: Heard = lambda *_: None,
         limit_s: float | None = None,
-        plugins: tuple[Path, ...] = (),
+        players: tuple[PlayersFile, ...] = (),
     ) -> None:
         self._n_workers, self._heard, self._limit_s = n_workers, heard, limit_s
-        self._job = (store, setting.cache, setting.cell, plugins)
+        self._job = (store, setting.cache, setting.cell, players)
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._n_stillborn = 0
@@ -289,13 +291,11 @@ def _work(
     root: Path,
     cache: Path | None,
     cell: Cell | None,
-    plugins: tuple[Path, ...],
+    players: tuple[PlayersFile, ...],
 ) -> None:
     """Run in a worker: make the steps that come through the pipe until it closes."""
-    from arena.game.sides.plugins import load_plugins
-
     os.environ["OMP_NUM_THREADS"] = "1"
-    load_plugins(plugins)
+    enter(players)
     store = Store(root)
     with one_thread(), contextlib.suppress(EOFError, ConnectionError):
         while True:

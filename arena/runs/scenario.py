@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,11 +20,13 @@ from arena.errors import (
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec, Pools, offered
 from arena.game.rules.threat import Budget, ThreatModel, preset
+from arena.game.sandbox.admit import admit
+from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import Protocol, defenses
 from arena.game.sides.needs import unmet
 from arena.game.sides.player import PlayerSpec
-from arena.game.sides.plugins import load_plugins
 from arena.runs.experiment import Experiment
 from arena.runs.scenario_errors import place, sentences
 from arena.world.json_values import Frozen, Json
@@ -34,14 +36,26 @@ from arena.world.task import TaskSpec, TaskTable
 
 
 class Limits(Frozen):
-    """What a step may take: `[limits]`.
+    """What a step, and what a player's process, may take: `[limits]`.
 
-    Time is enforced where workers run it, memory where players
-    are isolated.
+    Workers enforce a step's time; the processes of players enforce all of it, and have limits of
+    their own where nothing is said here.
     """
 
     step_s: float | None = Field(None, gt=0)
     memory_mb: int | None = Field(None, ge=4096)  # less does not hold torch
+    cpu_s: int | None = Field(None, ge=1)
+    gpu: bool = False  # strangers' players may use the GPUs
+
+    def cell(self) -> Cell:
+        """Return the limits of a player's process."""
+        usual = Cell()
+        return Cell(
+            memory_mb=self.memory_mb or usual.memory_mb,
+            wall_s=self.step_s or usual.wall_s,
+            cpu_s=self.cpu_s or usual.cpu_s,
+            gpu=self.gpu,
+        )
 
 
 class OwnerTable(Frozen):
@@ -123,7 +137,7 @@ class Scenario(Frozen):
     repeats: int = Field(1, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     isolate: bool = False  # every move in a process of its own
-    players: tuple[str, ...] = ()  # Python files with a person's own players
+    players: tuple[str, ...] = ()  # Python files with players, run in a sandbox unless trusted
     task: TaskTable = TaskTable()
     innocents: Pools = Pools()
     limits: Limits = Limits()
@@ -157,12 +171,15 @@ class Scenario(Frozen):
                     yield match, thief.script()
 
 
-def read_scenario(path: Path, changes: Mapping[str, Json] | None = None) -> Scenario:
+def read_scenario(
+    path: Path, changes: Mapping[str, Json] | None = None, trusted: Collection[Path] = ()
+) -> Scenario:
     """Read and check a scenario file.
 
     Args:
         path: the TOML file.
         changes: dotted keys and values that replace what the file says (`--set`).
+        trusted: files with players that are imported here; all others are run in a sandbox.
 
     Raises:
         ScenarioError: with one sentence for each problem.
@@ -173,20 +190,29 @@ def read_scenario(path: Path, changes: Mapping[str, Json] | None = None) -> Scen
         raise ScenarioError(
             [f"expected a scenario file at {path}, cannot read it ({error})"]
         ) from error
-    return parse_scenario(text, path.parent, changes)
+    return parse_scenario(text, path.parent, changes, trusted)
 
 
-def parse_scenario(text: str, folder: Path, changes: Mapping[str, Json] | None = None) -> Scenario:
+def parse_scenario(
+    text: str,
+    folder: Path,
+    changes: Mapping[str, Json] | None = None,
+    trusted: Collection[Path] = (),
+) -> Scenario:
     """Parse and check the text of a scenario; raises like `read_scenario`."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
-    return check_scenario(raw, folder, changes, text)
+    return check_scenario(raw, folder, changes, text, trusted)
 
 
 def check_scenario(
-    raw: dict[str, Any], folder: Path, changes: Mapping[str, Json] | None = None, text: str = ""
+    raw: dict[str, Any],
+    folder: Path,
+    changes: Mapping[str, Json] | None = None,
+    text: str = "",
+    trusted: Collection[Path] = (),
 ) -> Scenario:
     """Check the tables of a scenario.
 
@@ -208,7 +234,9 @@ def check_scenario(
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
         raise ScenarioError(sentences(error, text, Scenario)) from error
-    problems = list(_problems(scenario, text, folder)) or list(_unplayable(scenario, text))
+    problems = list(_player_problems(scenario, text, folder, trusted))
+    problems += _problems(scenario, text)
+    problems = problems or list(_unplayable(scenario, text))
     if problems:
         raise ScenarioError(problems)
     return scenario
@@ -237,12 +265,31 @@ def _named(tables: list[Any], step: str) -> Any:
     return tables[int(step)]
 
 
-def _problems(scenario: Scenario, text: str, folder: Path) -> Iterator[str]:
-    """Yield what is wrong with a scenario whose form is right."""
+def players_of(
+    scenario: Scenario, folder: Path, trusted: Collection[Path] = ()
+) -> tuple[PlayersFile, ...]:
+    """Return the files with a person's own players, entered into the registry.
+
+    Raises:
+        RegistryError: one cannot be read, or nothing can be sandboxed here.
+    """
+    known = {path.resolve() for path in trusted}
+    cell = scenario.limits.cell()
+    paths = [folder / player for player in scenario.players]
+    return tuple(admit(path, cell, trusted=path.resolve() in known) for path in paths)
+
+
+def _player_problems(
+    scenario: Scenario, text: str, folder: Path, trusted: Collection[Path]
+) -> Iterator[str]:
     try:
-        load_plugins(folder / player for player in scenario.players)
+        players_of(scenario, folder, trusted)
     except RegistryError as error:
         yield f"{place(text, ('players',))}{error}"
+
+
+def _problems(scenario: Scenario, text: str) -> Iterator[str]:
+    """Yield what is wrong with a scenario whose form is right."""
     yield from _task_problems(scenario, text)
     owners = [owner.title for owner in scenario.owner]
     thieves = [thief.name for thief in scenario.thief]

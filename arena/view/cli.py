@@ -61,6 +61,10 @@ def run(
         typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario; may be repeated."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Run this players' file without a sandbox."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Play a tournament, or continue one that was stopped."""
@@ -75,6 +79,7 @@ def run(
         seed=seed,
         changes=tuple(changes or ()),
         as_json=as_json,
+        trusted=tuple(trust or ()),
     )
     raise typer.Exit(carry_out(order, dry_run=dry_run))
 

@@ -29,6 +29,10 @@ class Rng:
         """Return the stream of that name below this one."""
         return Rng(self.seed, (*self.path, *(str(name) for name in names)))
 
+    def alone(self) -> Rng:
+        """Return a stream of its own: it has no name, and no other can be derived from it."""
+        return Rng(self.integer())
+
     def _sequence(self) -> np.random.SeedSequence:
         text = "\x00".join(self.path).encode()
         words = np.frombuffer(hashlib.sha256(text).digest()[:16], dtype=np.uint32)

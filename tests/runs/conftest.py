@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from arena.game.match.step_cache import Cell, Setting
+from arena.game.match.step_cache import Setting
 from arena.runs.executors import Executor, InProcess, Workers
 from arena.runs.ledger import Ledger
-from arena.runs.scenario import Scenario, parse_scenario
+from arena.runs.scenario import Scenario, parse_scenario, players_of
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.world.compute import Compute
 from tests.runs.judge.exhibits import make_exhibits
 
 HERE = Path(__file__).parent
+TRUSTED = (HERE / "players.py",)
 SMALL = """
 name = "small"
 seed = 7
@@ -70,7 +71,7 @@ class Played:
 
 
 def scenario(text: str = SMALL) -> Scenario:
-    return parse_scenario(text, HERE)
+    return parse_scenario(text, HERE, trusted=TRUSTED)
 
 
 def play(out: Path, text: str = SMALL, jobs: int = 1, limit_s: float | None = None) -> Played:
@@ -79,13 +80,13 @@ def play(out: Path, text: str = SMALL, jobs: int = 1, limit_s: float | None = No
     parsed = scenario(text)
     store, ledger = open_folder(out)
     tournament = Tournament(parsed, task_of(parsed, Compute()), store, ledger, events.append)
-    plugins = tuple(HERE / player for player in parsed.players)
-    setting = Setting(cell=Cell(plugins=plugins) if parsed.isolate else None)
+    players = players_of(parsed, HERE, TRUSTED)
+    setting = Setting(cell=parsed.limits.cell() if parsed.isolate else None)
     if jobs == 1 and limit_s is None:
         executor: Executor = InProcess(store, setting)
         tournament.run(executor)
     else:
-        with Workers(jobs, store.root, setting, limit_s=limit_s, plugins=plugins) as workers:
+        with Workers(jobs, store.root, setting, limit_s=limit_s, players=players) as workers:
             tournament.run(workers)
     ledger.close()
     return Played(out, events)

@@ -15,6 +15,7 @@ import pytest
 
 from arena.errors import StoreError
 from arena.game.match.step_cache import Setting
+from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import InProcess, Workers
 from arena.runs.ledger import Ledger
 from arena.runs.store import Store
@@ -235,7 +236,8 @@ def test_workers_that_die_before_they_begin_are_no_players_fault(tmp_path: Path)
     plugin.write_text("import os\nos._exit(7)\n")
     store = Store(tmp_path / "artefacts")
     step = next(iter(scenario().matches(_task())))[0].base()
-    with Workers(1, store.root, Setting(), plugins=(plugin,)) as workers:
+    players = (PlayersFile(plugin, walled=False),)
+    with Workers(1, store.root, Setting(), players=players) as workers:
         workers.submit(step)
         with pytest.raises(StoreError, match="3 that ended with code 7 before they took up a step"):
             workers.finished()

@@ -71,7 +71,9 @@ class Reference:
             )
         if not len(self.labels):
             return 0.0
-        return float((suspect.labels(self.images) == self.labels).double().mean())
+        pixels = self.images.dtype == torch.uint8  # a foreign interface takes floats in [0, 1]
+        images = self.images.float() / 255 if pixels else self.images
+        return float((suspect.labels(images) == self.labels).double().mean())
 
     def utility_of(self, suspect: Suspect) -> float:
         """Return a suspect's utility where the models cover it, and where there are none.

@@ -17,7 +17,6 @@ from arena.game.sides.defense import OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
-from arena.world.code_version import class_version
 from arena.world.json_values import Json
 from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
@@ -53,7 +52,7 @@ class ProtectStep(Step):
         """Return the parameters, and the version of the scheme's own code."""
         return {
             "defense": self.defense.plain(),
-            "code": class_version(defenses.find(self.defense.name)),
+            "code": defenses.find(self.defense.name).version(),
             "seed": self.seed,
             "stream": list(self.stream),
         }

@@ -16,6 +16,7 @@ from arena.game.match.utility import own_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel
+from arena.game.sandbox.admit import apart
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.access import Access, thief_rng
@@ -23,11 +24,9 @@ from arena.game.sides.attack import Attack, attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
-from arena.game.sides.isolation import run_isolated
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
-from arena.world.code_version import class_version
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
 from arena.world.models import unpack
@@ -72,7 +71,7 @@ class RoundStep(Step):
         fields: dict[str, Json] = {
             "grants": self.grants.plain(),
             "move": self.move.plain(),
-            "code": class_version(attacks.find(self.move.name)),
+            "code": attacks.find(self.move.name).version(),
             "seed": self.seed,
             "stream": list(self.stream),
         }
@@ -89,10 +88,9 @@ class RoundStep(Step):
         card = own_card(task, self.grants)
         started = time.perf_counter()
         if setting.cell is not None:
-            deliverable = run_isolated(self.move, gate, card, thief_rng(rng), setting.cell)
-        else:
-            access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
-            deliverable = self._run(attack, access, rng)
+            attack = apart(attack, setting.cell)
+        access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
+        deliverable = self._run(attack, access, rng)
         report = RoundReport(
             own_utility=own_utility(task, gate, deliverable, yardstick_of(self.task, inputs)),
             move_s=time.perf_counter() - started,

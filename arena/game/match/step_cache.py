@@ -21,9 +21,12 @@ from arena.errors import (
     BudgetExceeded,
     InvalidDeliverable,
     PlayerError,
+    PlayerOutOfMemory,
+    PlayerTimeout,
     RuleViolation,
     StoreError,
 )
+from arena.game.sandbox.cell import Cell
 from arena.world.bundle import Bundle
 from arena.world.code_version import core_version
 from arena.world.json_values import Json, digest
@@ -44,20 +47,13 @@ class StepFailed(ArenaError):  # noqa: N818 - an outcome that is recorded
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A player's own process: the most memory that it may take, and the files that hold players."""
-
-    memory_mb: int | None = None
-    plugins: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True)
 class Setting:
     """Where steps run.
 
     Attributes:
         cache: the folder of decoded data. progress: who hears of steps of training.
-        cell: the process of its own that every move gets; None lets players run here.
+        cell: the limits of the process that every move gets, also those of players that are
+            trusted; None lets these run here.
     """
 
     cache: Path | None = None
@@ -182,6 +178,8 @@ _STATUS: tuple[tuple[type[Exception], Status], ...] = (
     (BudgetExceeded, "LIMIT"),
     (RuleViolation, "FORFEIT"),
     (InvalidDeliverable, "INVALID"),
+    (PlayerTimeout, "TIMEOUT"),
+    (PlayerOutOfMemory, "MEMORY"),
 )
 
 

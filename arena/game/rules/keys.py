@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arena.errors import RuleViolation
+from arena.errors import PlayerError, RuleViolation
 from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen, Json, digest
 from arena.world.rng import Rng
@@ -43,10 +43,19 @@ class Key:
 
     @classmethod
     def of(cls, bundle: Bundle) -> Key:
-        """Read a key back."""
-        data, evidence = bundle.data, bundle.prefixed(_EVIDENCE.rstrip("/"))
-        own = {k: t for k, t in bundle.tensors.items() if not k.startswith(_EVIDENCE)}
-        return cls(data["scheme"], data["seed"], data["settings"], own, evidence)
+        """Return the key in a bundle, which shares no memory with it.
+
+        Raises:
+            PlayerError: it is not of the form of a key.
+        """
+        scheme, seed, settings = (bundle.data.get(n) for n in ("scheme", "seed", "settings"))
+        named = isinstance(scheme, str) and isinstance(seed, str)
+        if not named or not isinstance(settings, Mapping):
+            raise PlayerError("expected a key with a scheme, a seed and settings")
+        copies = {name: tensor.clone() for name, tensor in bundle.tensors.items()}
+        own = {k: t for k, t in copies.items() if not k.startswith(_EVIDENCE)}
+        evidence = Bundle(tensors=copies).prefixed(_EVIDENCE.rstrip("/"))
+        return cls(str(scheme), str(seed), settings, own, evidence)
 
     def without_evidence(self) -> Key:
         """Return the key as it was committed."""

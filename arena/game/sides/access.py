@@ -45,6 +45,7 @@ class Access:
         card: what a model for this task looks like: shape, classes, normalisation, and the
             architecture where that is known (else a default one of the scenario's choice).
         n_classes: classes that the victim tells apart.
+        channel: the way to the referee, for whoever passes requests on.
         lab: its own laboratory, on the meter.
     """
 
@@ -56,7 +57,7 @@ class Access:
         compute: Compute,
         progress: Progress = lambda done, total: None,
     ) -> None:
-        self._channel, self.grants, self.card = channel, grants, card
+        self.channel, self.grants, self.card = channel, grants, card
         self.lab = Lab(compute, _ChannelMeter(channel), progress)
 
     @property
@@ -78,7 +79,7 @@ class Access:
             BudgetExceeded: not even one image can be answered.
             RuleViolation: queries are not granted, or the inputs are not valid.
         """
-        return self._channel("query", Bundle(tensors={"images": images})).tensors["answers"]
+        return self.channel("query", Bundle(tensors={"images": images})).tensors["answers"]
 
     def soft_answers(self, images: Tensor) -> Tensor:
         """Return `query` as rows (M, C): labels become one-hot, logits become probabilities."""
@@ -89,11 +90,11 @@ class Access:
 
     def model(self) -> Model:
         """Return a copy of the thief's current suspect: its last round's model, else the victim."""
-        return unpack(self._channel("model", Bundle()))
+        return unpack(self.channel("model", Bundle()))
 
     def current(self) -> Deliverable:
         """Return what the thief holds from earlier rounds (empty in the first)."""
-        return Deliverable.of(self._channel("current", Bundle()))
+        return Deliverable.of(self.channel("current", Bundle()))
 
     def data(self) -> Dataset:
         """Return the thief's own data; where labels are not granted they are all zero."""
@@ -108,29 +109,29 @@ class Access:
         return self._dataset("transfer")
 
     def _dataset(self, name: str) -> Dataset:
-        bundle = self._channel("data", Bundle({"name": name}))
+        bundle = self.channel("data", Bundle({"name": name}))
         tensors, data = bundle.tensors, bundle.data
         return Dataset(data["name"], tensors["images"], tensors["labels"], tuple(data["classes"]))
 
     def exposed(self) -> Bundle:
         """Return the exposed part of the owner's key: test cases, or a passport."""
-        return self._channel("exposed", Bundle())
+        return self.channel("exposed", Bundle())
 
     def base(self) -> Model:
         """Return a copy of the public model that the victim was made from."""
-        return unpack(self._channel("base", Bundle()))
+        return unpack(self.channel("base", Bundle()))
 
     def verify(self, deliverable: Deliverable) -> bool:
         """Ask the owner's verifier whether a suspect would be caught; billed."""
-        return bool(self._channel("verify", deliverable.bundle()).data["caught"])
+        return bool(self.channel("verify", deliverable.bundle()).data["caught"])
 
     def commit(self, commitment: str, model: str = "") -> dict[str, Json]:
         """Enter a commitment into the public register and return its line."""
         given = Bundle({"commitment": commitment, "model": model})
-        entry: dict[str, Json] = self._channel("commit", given).data["entry"]
+        entry: dict[str, Json] = self.channel("commit", given).data["entry"]
         return entry
 
 
 def thief_rng(rng: Rng) -> Rng:
     """Return the thief's own stream: nothing of the owner's can be derived from it."""
-    return Rng(rng.child("thief").integer())
+    return rng.child("thief").alone()

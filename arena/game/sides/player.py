@@ -7,12 +7,13 @@ import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from arena.errors import RegistryError, did_you_mean
 from arena.game.sides.plugins import load_players
+from arena.world.code_version import class_version
 from arena.world.json_values import Frozen, Json
 
 
@@ -71,6 +72,30 @@ class Player:
         return dataclasses.replace(self, **{self.dial.field: value})
 
     @classmethod
+    def of(cls, settings: Mapping[str, Json], title: str) -> Self:
+        """Return the player with these hyper-parameters, checked.
+
+        Raises:
+            RegistryError: a setting that it does not take; the sentence begins with `title`.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for setting in settings:
+            if setting not in known:
+                raise RegistryError(
+                    f"{title} has no setting {setting!r}{did_you_mean(setting, known)}"
+                )
+        try:
+            adapter: TypeAdapter[Self] = TypeAdapter(cls)
+            return adapter.validate_python(dict(settings))
+        except (ValidationError, ValueError) as error:
+            raise RegistryError(f"{title}: {_first(error)}") from error
+
+    @classmethod
+    def version(cls) -> str:
+        """Return a hash of the code that this player runs."""
+        return class_version(cls)
+
+    @classmethod
     def summary(cls) -> str:
         """Return the first line of the docstring."""
         return (cls.__doc__ or "").strip().partition("\n")[0]
@@ -118,6 +143,10 @@ class Registry(Generic[P]):
 
         return enter
 
+    def entered(self) -> Mapping[str, type[P]]:
+        """Return the classes that were registered so far, by name; nothing is looked for."""
+        return dict(self._classes)
+
     def classes(self) -> Mapping[str, type[P]]:
         """Return every registered class by name, sorted."""
         if not self._found:
@@ -133,6 +162,8 @@ class Registry(Generic[P]):
         Raises:
             RegistryError: there is none.
         """
+        if name in self._classes:
+            return self._classes[name]
         classes = self.classes()
         if name not in classes:
             raise RegistryError(f"no {self.kind} is called {name!r}{did_you_mean(name, classes)}")
@@ -144,20 +175,7 @@ class Registry(Generic[P]):
         Raises:
             RegistryError: no such player, or settings that it does not take.
         """
-        found = self.find(spec.name)
-        known = [field.name for field in dataclasses.fields(found)]
-        for setting in spec.settings:
-            if setting not in known:
-                raise RegistryError(
-                    f"{self.kind} {spec.name!r} has no setting {setting!r}"
-                    f"{did_you_mean(setting, known)}"
-                )
-        try:
-            adapter: TypeAdapter[Any] = TypeAdapter(found)
-            made: P = adapter.validate_python(spec.settings)
-        except (ValidationError, ValueError) as error:
-            raise RegistryError(f"{self.kind} {spec.name!r}: {_first(error)}") from error
-        return made
+        return self.find(spec.name).of(spec.settings, f"{self.kind} {spec.name!r}")
 
 
 def _first(error: Exception) -> str:

@@ -38,6 +38,7 @@ def carry_out(order: Order, *, dry_run: bool) -> int:
         if order.as_json:  # whoever reads JSON is told in JSON too
             Console().print_json(data={"problems": list(error.problems), "rounds": []})
         raise
+    _say_trusted(game)
     if dry_run:
         show_plan(game, as_json=order.as_json)
         return 0
@@ -105,6 +106,17 @@ class Watch:
         self.board.standings(lambda: live_standings(report))
         self._next = time.monotonic() + _PATIENCE * (time.monotonic() - now)
         refresh_matches(report, self.out)
+
+
+def _say_trusted(game: Game) -> None:
+    """Say what it means that a players' file is trusted."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    for players in game.players:
+        if not players.walled:
+            console.print(
+                f"{players.name} is trusted: it runs with all your rights, and could read keys, "
+                "change results and use the network"
+            )
 
 
 def _say_next(out: Path, n_made: int) -> None:

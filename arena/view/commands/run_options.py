@@ -10,9 +10,11 @@ from pathlib import Path
 
 import torch
 
-from arena.game.match.step_cache import Cell, Setting
+from arena.errors import ScenarioError
+from arena.game.match.step_cache import Setting
+from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import Executor, Heard, InProcess, Workers
-from arena.runs.scenario import Scenario, read_scenario
+from arena.runs.scenario import Scenario, players_of, read_scenario
 from arena.runs.store import Store
 from arena.view.commands.find_scenario import find_scenario
 from arena.view.commands.overrides import parse_changes
@@ -28,7 +30,7 @@ class Order:
     Attributes:
         scenario: a name or a path. out: the folder of results. jobs: worker processes.
         device: auto, cpu or cuda. seed: replaces the scenario's. changes: texts `key=value`.
-        as_json: print one JSON document.
+        as_json: print one JSON document. trusted: files with players that need no sandbox.
     """
 
     scenario: str
@@ -38,6 +40,7 @@ class Order:
     seed: int | None = None
     changes: tuple[str, ...] = ()
     as_json: bool = False
+    trusted: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,12 @@ class Game:
     scenario: Scenario
     out: Path
     compute: Compute
-    players: tuple[Path, ...]  # files with a person's own players
+    players: tuple[PlayersFile, ...]  # files with a person's own players
     n_jobs: int
 
     def setting(self) -> Setting:
         """Return where its steps run."""
-        limit = self.scenario.limits.memory_mb
-        cell = Cell(limit, self.players) if self.scenario.isolate else None
+        cell = self.scenario.limits.cell() if self.scenario.isolate else None
         return Setting(cache=cache_folder(), cell=cell)
 
     @contextmanager
@@ -78,8 +80,19 @@ def prepare(order: Order) -> Game:
     changes: dict[str, Json] = parse_changes(order.changes)
     if order.seed is not None:
         changes["seed"] = order.seed
-    scenario = read_scenario(path, changes)
+    scenario = read_scenario(path, changes, order.trusted)
+    _check_trusted(order.trusted, [path.parent / player for player in scenario.players])
     return game_of(scenario, path, order, order.out or Path("runs") / scenario.name)
+
+
+def _check_trusted(trusted: tuple[Path, ...], players: list[Path]) -> None:
+    known = {path.resolve() for path in players}
+    for path in trusted:
+        if path.resolve() not in known:
+            names = ", ".join(str(player) for player in players) or "none"
+            raise ScenarioError(
+                [f"--trust {path}: the scenario has no such file with players; it has {names}"]
+            )
 
 
 def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> Game:
@@ -93,7 +106,7 @@ def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> Game:
         scenario=scenario,
         out=out,
         compute=compute,
-        players=tuple(path.parent / player for player in scenario.players),
+        players=players_of(scenario, path.parent, order.trusted),
         n_jobs=order.jobs or _n_jobs(compute),
     )
 

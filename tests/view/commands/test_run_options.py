@@ -64,14 +64,15 @@ def test_players_of_ones_own_are_beside_the_scenario(tmp_path: Path) -> None:
     (tmp_path / "mine_for_view.py").write_text("")
     path = tmp_path / "s.toml"
     path.write_text(
-        'name = "s"\nplayers = ["mine_for_view.py"]\nisolate = true\n'
+        'name = "s"\nplayers = ["mine_for_view.py"]\nisolate = true\nlimits.step_s = 60\n'
         '[[owner]]\nscheme = "none"\n[[thief]]\nname = "t"\nmoves = ["none"]\n'
     )
-    game = prepare(Order(str(path)))
-    assert game.players == (tmp_path / "mine_for_view.py",)
+    mine = tmp_path / "mine_for_view.py"
+    game = prepare(Order(str(path), trusted=(mine,)))
+    assert [(players.path, players.walled) for players in game.players] == [(mine, False)]
     cell = game.setting().cell
     assert cell is not None
-    assert cell.plugins == game.players
+    assert cell.wall_s == 60
 
 
 def test_players_share_a_process_unless_the_scenario_isolates_them(scenario_file: Path) -> None:

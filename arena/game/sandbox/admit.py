@@ -1,0 +1,77 @@
+"""Players' files enter the registry: trusted ones are imported, a stranger's is only described."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from arena.game.sandbox.bubblewrap import missing
+from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.players_file import PlayersFile, read_players_file
+from arena.game.sandbox.stranger_attack import StrangerAttack
+from arena.game.sandbox.stranger_defense import StrangerDefense
+from arena.game.sandbox.traits import Traits
+from arena.game.sides.attack import Attack, attacks
+from arena.game.sides.defense import defenses
+from arena.game.sides.plugins import import_file
+
+S = TypeVar("S", StrangerAttack, StrangerDefense)
+
+_read: dict[tuple[Path, float, Cell], PlayersFile] = {}  # by path and time of change
+
+
+def admit(path: Path, cell: Cell, *, trusted: bool = False) -> PlayersFile:
+    """Enter the players of a file into the registry and return the file.
+
+    Raises:
+        RegistryError: the file cannot be read, holds what is no player, or a name is taken.
+    """
+    if trusted:
+        import_file(path)
+        return PlayersFile(path.resolve(), walled=False, cell=cell)
+    changed = path.stat().st_mtime if path.exists() else 0.0
+    name = (path.resolve(), changed, cell)
+    if name not in _read:
+        _read[name] = read_players_file(path, cell)
+    enter([_read[name]])
+    return _read[name]
+
+
+def enter(files: Iterable[PlayersFile]) -> None:
+    """Enter files that were admitted in another process; raises like `admit`."""
+    for file in files:
+        if file.path is not None and not file.walled:
+            import_file(file.path)
+        for traits in file.traits:
+            _enter(file, traits)
+
+
+def _enter(file: PlayersFile, traits: Traits) -> None:
+    if traits.side == "attack":
+        attacks.register(traits.name)(_stand_in(StrangerAttack, file, traits))
+    else:
+        defenses.register(traits.name)(_stand_in(StrangerDefense, file, traits))
+
+
+def _stand_in(base: type[S], file: PlayersFile, traits: Traits) -> type[S]:
+    """Return a class that stands for a stranger's."""
+    named = {"__module__": __name__, "__qualname__": f"{file.name}:{traits.title}", "home": file}
+    return type(traits.title, (base,), {**traits.attributes(), **named})
+
+
+def apart(attack: Attack, cell: Cell) -> Attack:
+    """Return an attack that makes the same moves in a process of its own, trusted or not.
+
+    Where nothing can be sandboxed, a trusted one has a plain process.
+    """
+    kind = type(attack)
+    if isinstance(attack, StrangerAttack):
+        return attack
+    module = kind.__module__
+    path = None if "." in module else Path(str(sys.modules[module].__file__))
+    source = path.read_text() if path else ""
+    home = PlayersFile(path, source, walled=not missing(), cell=cell)
+    stand_in = _stand_in(StrangerAttack, home, Traits.of(kind))
+    return stand_in(chosen=attack.settings())

@@ -1,0 +1,186 @@
+"""A player's process: started in a sandbox, spoken to through a pipe, ended when it is done."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from types import TracebackType
+
+from arena.errors import (
+    ArenaError,
+    BudgetExceeded,
+    InvalidDeliverable,
+    NotComparable,
+    PlayerError,
+    PlayerOutOfMemory,
+    PlayerTimeout,
+    RegistryError,
+    RuleViolation,
+)
+from arena.game.sandbox.bubblewrap import command
+from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.messages import receive, send, spoken
+from arena.world.bundle import Bundle
+from arena.world.json_values import Json
+
+Answer = Callable[[str, Bundle], Bundle]
+"""(a request of the player's process, what it carries) -> the answer."""
+
+_SAID = {
+    kind.__name__: kind
+    for kind in (
+        *(RuleViolation, InvalidDeliverable, NotComparable, RegistryError),
+        *(PlayerError, PlayerOutOfMemory),
+    )
+}
+_KEPT = 16 << 10  # bytes of what a process printed
+_INSIDE = "arena.game.sandbox.inside"
+
+
+def refuse_requests(request: str, _given: Bundle) -> Bundle:
+    """Answer a process that has nothing to ask for."""
+    raise RuleViolation(f"unknown request {request!r}")
+
+
+class PlayerProcess:
+    """A process with a player in it. Nothing but bundles crosses, and it holds no other file.
+
+    It runs in a sandbox, or, for players that are trusted, without one (`walled=False`). When its
+    time is over it is killed, whatever it is doing; so are all that it started. The sandbox's own
+    process shows its environment to what runs in it, and so gets none that could hold a secret.
+    """
+
+    def __init__(self, cell: Cell, *, walled: bool = True) -> None:
+        self.cell, self.timed_out = cell, False
+        ours, theirs = socket.socketpair()
+        line = [sys.executable, "-m", _INSIDE, str(theirs.fileno()), str(int(walled))]
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command(cell), *line] if walled else line,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                close_fds=True,
+                env={"PATH": os.environ["PATH"]} if walled else os.environ,
+                start_new_session=True,
+            )
+        self._pipe = Connection(ours.detach())
+        self._printed = b""
+        self._drain = threading.Thread(target=self._read_output, daemon=True)
+        self._drain.start()
+        self._clock = threading.Timer(cell.wall_s, self._time_is_over)
+        self._clock.daemon = True
+        self._clock.start()
+
+    def __enter__(self) -> PlayerProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process and all that it started."""
+        self._clock.cancel()
+        self._process.kill()
+        self._process.wait()
+        self._pipe.close()
+        self._drain.join(1.0)
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether the process has ended."""
+        return self._process.poll() is not None
+
+    @property
+    def output(self) -> str:
+        """Return the end of what the process printed."""
+        return self._printed.decode(errors="replace")
+
+    def _read_output(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+        with self._process.stdout as stream:
+            while chunk := os.read(stream.fileno(), _KEPT):
+                self._printed = (self._printed + chunk)[-_KEPT:]
+
+    def _time_is_over(self) -> None:
+        self.timed_out = True
+        self._process.kill()
+
+    def do(self, task: str, given: Bundle, answer: Answer = refuse_requests) -> Bundle:
+        """Have the player do something, answering what it asks meanwhile.
+
+        Raises:
+            PlayerError: it raised, died, took too long, or sent what is no message.
+            RuleViolation, BudgetExceeded, InvalidDeliverable, NotComparable, RegistryError: as if
+            the player had been called here.
+        """
+        try:
+            send(self._pipe, {"task": task}, given)
+            while True:
+                message, carried = receive(self._pipe)
+                if message.get("kind") == "done":
+                    return carried
+                if message.get("kind") == "failed":
+                    raise raised(message)
+                self._answer(str(message.get("request")), carried, answer)
+        except (EOFError, OSError) as error:
+            raise self._ended() from error
+
+    def _answer(self, request: str, given: Bundle, answer: Answer) -> None:
+        try:
+            found = answer(request, given)
+        except ArenaError as error:
+            send(self._pipe, plain_error(error), Bundle())
+        except Exception as error:  # what a malformed request breaks, its sender answers for
+            reason = spoken(f"{type(error).__name__}: {error}")
+            raise PlayerError(
+                f"asked for {spoken(request)!r} in a wrong form ({reason})"
+            ) from error
+        else:
+            send(self._pipe, {"kind": "answer"}, found)
+
+    def _ended(self) -> PlayerError:
+        if self.timed_out:
+            return PlayerTimeout(f"took longer than {self.cell.wall_s:g} s and was ended")
+        try:
+            code = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return PlayerError("closed its channel, or announced a message that is too large")
+        last = spoken(self.output.strip().rpartition("\n")[2])
+        said = f"; its last words: {last}" if last else ""
+        return PlayerError(f"ended its process (code {code}) before it was done{said}")
+
+
+def plain_error(error: BaseException) -> dict[str, Json]:
+    """Return an error as plain data; whatever is not the arena's is the player's."""
+    if isinstance(error, BudgetExceeded):
+        spent = [error.meter, float(error.budget), float(error.asked)]
+        return {"kind": "failed", "error": "BudgetExceeded", "text": str(error), "spent": spent}
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return {"kind": "failed", "error": "PlayerOutOfMemory", "text": "ran out of memory"}
+    if isinstance(error, ArenaError):
+        return {"kind": "failed", "error": type(error).__name__, "text": str(error)}
+    return {"kind": "failed", "error": "PlayerError", "text": f"{type(error).__name__}: {error}"}
+
+
+def raised(message: dict[str, Json]) -> ArenaError:
+    """Return the error that a message reports, in words that are safe to show."""
+    text = spoken(str(message.get("text")))
+    if message.get("error") == "BudgetExceeded":
+        try:
+            meter, budget, asked = message["spent"]
+            return BudgetExceeded(spoken(str(meter)), float(budget), float(asked))
+        except (KeyError, TypeError, ValueError):
+            return PlayerError(text)
+    return _SAID.get(str(message.get("error")), PlayerError)(text)
