@@ -58,6 +58,6 @@ def test_robust_training_lowers_the_loss_on_adversarial_examples() -> None:
         found = torch.nn.functional.cross_entropy(model(images), DATA.targets)
         (slope,) = torch.autograd.grad(found, images)
         moved = (images + 0.1 * slope.sign()).clamp(0, 1).detach()
-        return float(torch.nn.functional.cross_entropy(model(moved), DATA.targets))
+        return torch.nn.functional.cross_entropy(model(moved), DATA.targets).item()
 
     assert loss_near([Robust(0.1)]) < loss_near([])
