@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from arena.errors import StoreError, did_you_mean
 from arena.game.court.clusters import clustered_interval
 from arena.game.court.reference import SAME
+from arena.game.court.statistics import proportion_interval, true_rate_at
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.runs.ledger import Ledger
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
@@ -25,6 +26,7 @@ from arena.world.rng import Rng
 Floats = NDArray[np.float64]
 LEDGER = "ledger.sqlite"
 NOT_YET, NOT_MEANT = "·", "-"  # a match still to be played; a pair that the scenario leaves out
+_COPY = 0.9  # a suspect that kept at least this share of the victim's usefulness is a copy
 _LEVEL = 0.01  # the share of innocents that an owner may accuse
 NOTHING = "none"  # nothing to steal: the thief could have had as much without the victim
 CLAIM = "claim"  # a thief that delivers a claim and no model
@@ -48,7 +50,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Alarms:
-    """How many innocents an owner accuses, and the 95 % interval over keys and models."""
+    """How many of some models an owner calls copies, and the 95 % interval of that share."""
 
     n_accused: int
     n_innocents: int
@@ -64,6 +66,8 @@ class Honesty:
         owner: its name. n_accused of n_innocents: innocents called copies, all repeats together.
         low, high: 95 % interval of that share, over keys (repeats) and models.
         same, odd: the same for innocents of the victim's recipe, and for those that differ from it.
+        found: copies (that kept 0.9 of the victim's usefulness) whose statistic is above that of all
+            but 1 % of innocents: the true-positive rate at a false-positive rate of 1 %.
         accuses: whether even the lower end is above the level: its verdicts prove nothing.
         fidelity_loss: accuracy in [0, 1] that protecting cost, None where no round says so.
         protect_s, verify_s: seconds to protect, and to judge one round.
@@ -76,6 +80,7 @@ class Honesty:
     high: float
     same: Alarms
     odd: Alarms
+    found: Alarms
     accuses: bool
     fidelity_loss: float | None
     protect_s: float | None
@@ -201,6 +206,22 @@ class Report:
         low, high = clustered_interval(table, rng) if verdicts else (0.0, 1.0)
         return Alarms(sum(row.caught for row in verdicts), len(verdicts), low, high)
 
+    def copies_of(self, owner: str) -> list[float]:
+        """Return the rescaled statistics of copies: delivered models that kept 0.9 of usefulness."""
+        return [
+            row.rescaled
+            for row in self.delivered
+            if row.owner == owner and row.rescaled is not None and (row.kept or 0.0) >= _COPY
+        ]
+
+    def _found(self, owner: str, verdicts: Sequence[InnocentRow]) -> Alarms:
+        """Return how many copies are told from all but 1 % of innocents, with an exact interval."""
+        copies = self.copies_of(owner)
+        innocents = [row.rescaled for row in verdicts if row.rescaled is not None]
+        n_found, _ = true_rate_at(_LEVEL, copies, innocents)
+        low, high = proportion_interval(n_found, len(copies))
+        return Alarms(n_found, len(copies), low, high)
+
     def _honesty(self, owner: str) -> Honesty:
         verdicts = [row for row in self.innocents if row.owner == owner]
         rounds = [row for row in self.rounds if row.owner == owner and row.scored]
@@ -214,6 +235,7 @@ class Report:
             high=every.high,
             same=self._alarms([row for row in verdicts if row.kind in SAME], owner),
             odd=self._alarms([row for row in verdicts if row.kind not in SAME], owner),
+            found=self._found(owner, verdicts),
             accuses=bool(verdicts) and every.low > _LEVEL,
             fidelity_loss=known(mean(row.fidelity_loss for row in first)),
             protect_s=known(mean(row.protect_s for row in first)),

@@ -102,6 +102,7 @@ def honesty_table(owners: Iterable[Honesty]) -> Group:
         "owner",
         "same innocents\naccused",
         "other innocents\naccused",
+        "copies found\nat FPR 1 %",
         *(_COSTS[name].says.replace(" ", "\n") for name in _COSTS),
     )
     rows = [
@@ -109,6 +110,7 @@ def honesty_table(owners: Iterable[Honesty]) -> Group:
             f"{owner.owner} (accuses innocents)" if owner.accuses else owner.owner,
             _alarms(owner.same),
             _alarms(owner.odd),
+            f"{owner.found.n_accused}/{owner.found.n_innocents}",
             _COSTS["fidelity_loss"].text(owner.fidelity_loss),
             _COSTS["protect_s"].text(owner.protect_s),
             _COSTS["judge_s"].text(owner.verify_s),
