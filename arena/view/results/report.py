@@ -65,7 +65,7 @@ class Honesty:
     Attributes:
         owner: its name. n_accused of n_innocents: innocents called copies, all repeats together.
         low, high: 95 % interval of that share, over keys (repeats) and models.
-        same, odd: the same for innocents of the victim's recipe, and for those that differ from it.
+        same, odd: the same for innocents of the victim's recipe, and for those unlike it.
         found: copies (that kept 0.9 of the victim's usefulness) whose statistic is above that of all
             but 1 % of innocents: the true-positive rate at a false-positive rate of 1 %.
         accuses: whether even the lower end is above the level: its verdicts prove nothing.
@@ -207,7 +207,7 @@ class Report:
         return Alarms(sum(row.caught for row in verdicts), len(verdicts), low, high)
 
     def copies_of(self, owner: str) -> list[float]:
-        """Return the rescaled statistics of copies: delivered models that kept 0.9 of usefulness."""
+        """Return the rescaled statistics of delivered models that kept 0.9 of the usefulness."""
         return [
             row.rescaled
             for row in self.delivered
