@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from arena.errors import ArenaError, did_you_mean
 from arena.game.court.verdict import Verdict
@@ -35,7 +35,6 @@ from arena.view.results.report import Honesty, Report, read_report
 from arena.view.results.rows import Rows, text_of
 from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
-from arena.world.json_values import Json
 
 __all__ = [
     "Judged",
@@ -53,11 +52,11 @@ __all__ = [
     "tournament",
 ]
 
-Move: TypeAlias = str | Mapping[str, Json]
+Move: TypeAlias = str | Mapping[str, Any]
 """The name of an attack, or a table as in a scenario: `{"move": "prune", "strength": 0.5}`."""
-Owner: TypeAlias = str | Mapping[str, Json]
+Owner: TypeAlias = str | Mapping[str, Any]
 """The name of a scheme, or a table as in a scenario: `{"scheme": "uchida", "protocol": "none"}`."""
-Changes: TypeAlias = Mapping[str, Json]
+Changes: TypeAlias = Mapping[str, Any]
 """Dotted keys of a scenario and their values, as `--set` takes them: `{"task.model": "mlp"}`."""
 
 
@@ -174,7 +173,7 @@ def play(
     owner: Owner,
     thief: Move | Sequence[Move],
     data: str = "digits",
-    threat: str | Mapping[str, Json] = "whitebox_third",
+    threat: str | Mapping[str, Any] = "whitebox_third",
     changes: Changes | None = None,
     memo: Memo | None = None,
 ) -> Played:

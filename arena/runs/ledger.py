@@ -19,7 +19,7 @@ from arena.game.match.play import RoundRecord
 from arena.game.match.reports import Innocents
 from arena.game.match.rows import InnocentRow, RoundRow, Verified
 from arena.game.rules.figures import figures, row_of, values
-from arena.world.json_values import Json, canonical
+from arena.world.json_values import Json, Raw, canonical
 
 _VERSION = 2  # of what is no figure: tables and their keys
 _KEYS: dict[type, tuple[str, ...]] = {
@@ -124,7 +124,7 @@ class Ledger:
             rows = [(match, position) for position, match in enumerate(matches)]
             self._db.executemany("INSERT INTO matches VALUES (?, ?)", rows)
 
-    def facts(self) -> dict[str, Json]:
+    def facts(self) -> dict[str, Raw]:
         """Return what the run is: scenario, versions, seed."""
         rows = self._db.execute("SELECT name, value FROM run ORDER BY name")
         return {row["name"]: json.loads(row["value"]) for row in rows}

@@ -221,6 +221,7 @@ def check_scenario(
         folder: where its paths begin.
         changes: dotted keys and values that replace what the tables say.
         text: the file's text, for the numbers of lines in what is said.
+        trusted: files with players that are imported here; all others are run in a sandbox.
 
     Raises:
         ScenarioError: with one sentence for each problem.

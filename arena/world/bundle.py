@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load, save
 
 from arena.errors import StoreError
-from arena.world.json_values import Json, canonical
+from arena.world.json_values import Raw, canonical
 
 _HEADER = 8  # bytes that hold the length of the safetensors header
 
@@ -20,7 +20,7 @@ _HEADER = 8  # bytes that hold the length of the safetensors header
 class Bundle:
     """Plain data and named tensors; nothing in it runs when it is read."""
 
-    data: Mapping[str, Json] = field(default_factory=dict)
+    data: Mapping[str, Raw] = field(default_factory=dict)
     tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:

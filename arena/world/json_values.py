@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-Json = Any
-"""A JSON value: None, bool, int, float, str, or lists and string-keyed dicts of them."""
+if TYPE_CHECKING:
+    Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+    """A JSON value: None, bool, int, float, str, or lists and string-keyed dicts of them."""
+else:
+    Json = Any  # pydantic takes JSON as it is, without asking which of these it is
+
+Raw: TypeAlias = Any
+"""A JSON value that was read from a file or a pipe: whoever reads it says what it must be."""
 
 
 class Frozen(BaseModel):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from arena.world.data.dataset import Dataset, Source, concat
 from arena.world.data.stratify import stratified
-from arena.world.json_values import Frozen, Json
+from arena.world.json_values import Frozen, Json, Raw
 from arena.world.rng import Rng
 
 _ROUNDING = 1e-9  # 0.5 + 0.3 + 0.2 need not be 1 to the last bit
@@ -51,7 +51,7 @@ class Splits:
     calibration: Dataset
     probe: Dataset
     test: Dataset
-    record: Mapping[str, Json]  # split -> number of images, and SHA-256 of their indices
+    record: Mapping[str, Raw]  # split -> number of images, and SHA-256 of their indices
 
     @cached_property
     def other(self) -> Dataset:

@@ -115,6 +115,7 @@ class AdaptBlackbox(FineTune):
 
     paper: ClassVar[str] = "Chen et al., S&P 2022"
     needs: ClassVar[ThreatModel] = _KNOWING
+    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
 
     share: float = 0.1
 

@@ -12,7 +12,6 @@ from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
-from arena.world import layers
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Augment, Examples, Recipe
@@ -28,12 +27,17 @@ def labelled(access: Access, model: Model, labels: LabelSource) -> Examples:
     return Examples(data.images, access.lab.logits(model, data.images).softmax(1))
 
 
+def needs_to_label(needs: frozenset[str], labels: LabelSource) -> frozenset[str]:
+    """Return the needs of a move on a task that also labels its own images."""
+    return needs | {"classes"} if labels == "model" else needs
+
+
 def reset_head(model: Model, rng: Rng) -> None:
     """Draw the last layer anew, He-normal with zero bias, in place."""
-    head = model.get_submodule(layers.head(model, model.card.input_shape))
+    head = model.get_submodule(model.kind.head(model))
     weight = head.weight
-    assert isinstance(weight, torch.Tensor)  # noqa: S101 - a linear layer has a weight
-    draw = torch.randn(weight.shape, generator=rng.torch()) * (2 / weight.shape[1]) ** 0.5
+    assert isinstance(weight, torch.Tensor)  # noqa: S101 - a layer that `head` names
+    draw = torch.randn(weight.shape, generator=rng.torch()) * (2 / weight[0].numel()) ** 0.5
     with torch.no_grad():
         weight.copy_(draw)
         if isinstance(head.bias, torch.Tensor):
@@ -57,7 +61,7 @@ class FineTune(Attack):
 
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018; Chen et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
-    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"gradients"})
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
     trains: ClassVar[Literal["all", "last"]] = "all"
     resets: ClassVar[bool] = False
@@ -68,6 +72,11 @@ class FineTune(Attack):
     rotation: float = 10.0
     shift: float = 0.1
     labels: LabelSource = "truth"
+
+    @property
+    def needs_of_task(self) -> frozenset[str]:
+        """Return what the task must offer: only a classifier labels images."""
+        return needs_to_label(self.task_needs, self.labels)
 
     def recipe(self) -> Recipe:
         """Return how the model is trained; BatchNorm stands still where the trunk does."""

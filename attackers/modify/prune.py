@@ -17,7 +17,7 @@ from arena.world import layers
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Augment, Hook, Recipe, StepView
-from attackers.modify.finetune import LabelSource, labelled
+from attackers.modify.finetune import LabelSource, labelled, needs_to_label
 
 Scope = Literal["layer", "global"]
 Schedule = Literal["oneshot", "cubic"]
@@ -121,7 +121,7 @@ class Prune(Attack):
 
     paper: ClassVar[str] = "Zhu and Gupta, 2017; Chen et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1, data_labels=True)
-    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "weights"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     dial: ClassVar[Dial] = Dial("rate", 0.2, 0.95)
 
     rate: float = 0.6
@@ -138,6 +138,11 @@ class Prune(Attack):
     def __post_init__(self) -> None:
         if not 0 <= self.rate <= 1:
             raise ValueError(f"expected a rate in [0, 1], found {self.rate}")
+
+    @property
+    def needs_of_task(self) -> frozenset[str]:
+        """Return what the task must offer: only a classifier labels images."""
+        return needs_to_label(self.task_needs, self.labels)
 
     def recipe(self) -> Recipe:
         """Return how the model is fine-tuned meanwhile."""

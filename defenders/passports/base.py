@@ -17,7 +17,7 @@ from arena.game.sides.defense import OwnerTask, Protected, Secret
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.rng import Rng
 from arena.world.training import Hook
 from defenders.passports.branch import (
@@ -125,7 +125,7 @@ class Passport(WhiteBox):
         ]
         return PrivateBranch(places, passports, tensors["bits"], self.strength, nets)
 
-    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
         """Return the bits and, where they are random, the passports."""
         places = places_of(settings)
         n_bits = sum(place.n_bits for place in places)

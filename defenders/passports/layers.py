@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from arena.errors import PlayerError
 from arena.world import layers
 from arena.world.compute import Compute
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.models import Model
 from arena.world.rng import Rng
 
@@ -48,12 +48,12 @@ class PassportLayer:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def of(cls, data: Mapping[str, Json]) -> PassportLayer:
+    def of(cls, data: Mapping[str, Raw]) -> PassportLayer:
         """Read a layer back."""
         return cls(data["conv"], data["norm"], tuple(data["shape"]), tuple(data["entry"]))
 
 
-def places_of(settings: Mapping[str, Json]) -> tuple[PassportLayer, ...]:
+def places_of(settings: Mapping[str, Raw]) -> tuple[PassportLayer, ...]:
     """Return the passport layers of a key."""
     return tuple(PassportLayer.of(data) for data in settings["layers"])
 

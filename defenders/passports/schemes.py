@@ -12,7 +12,7 @@ from torch import Tensor
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import OwnerTask, defense
 from arena.game.sides.suspect import Suspect
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.training import Hook
 from defenders.passports.base import Passport
 from defenders.passports.layers import PassportLayer
@@ -80,10 +80,14 @@ class DeepIPR3(Passport):
     def described(self, task: OwnerTask) -> dict[str, Json]:
         """Return the settings of the passports and of the triggers."""
         shape, n_classes = list(task.card.input_shape), task.card.n_classes
-        triggers = {"n_triggers": self.n_triggers, "shape": shape, "n_classes": n_classes}
+        triggers: dict[str, Json] = {
+            "n_triggers": self.n_triggers,
+            "shape": shape,
+            "n_classes": n_classes,
+        }
         return super().described(task) | triggers
 
-    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
         """Return bits, passports, triggers and their labels."""
         return super().material(seed, settings) | trigger_material(seed, dict(settings))
 

@@ -25,7 +25,7 @@ from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
@@ -34,7 +34,7 @@ from defenders.triggers.trigger_sets import TriggerFeed, abstract_images, binomi
 _HEAD = "head/"
 
 
-def key_material(seed: str, settings: dict[str, Json]) -> dict[str, Tensor]:
+def key_material(seed: str, settings: dict[str, Raw]) -> dict[str, Tensor]:
     """Return the triggers (K, *shape) and their labels (K,), both expanded from a seed."""
     shape, n_classes = tuple(settings["shape"]), int(settings["n_classes"])
     images = abstract_images(expand(seed, "adi images"), int(settings["n_triggers"]), shape)

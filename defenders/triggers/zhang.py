@@ -20,7 +20,7 @@ from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from defenders.triggers.keys_beside import is_quiet, quiet_rates, rates
@@ -200,7 +200,7 @@ class Zhang(Defense):
         )
 
 
-def _marks(seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+def _marks(seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
     pattern, place = pattern_from(seed, tuple(settings["shape"]), float(settings["size"]))
     return {"pattern": pattern, "place": torch.tensor(place)}
 

@@ -16,7 +16,7 @@ from arena.game.sides.player import Dial
 from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.rng import Rng
 from defenders.weights.bit_error import Reading
 from defenders.weights.deepsigns_loss import Mixture, class_means, features
@@ -114,7 +114,7 @@ class DeepSigns(WhiteBox):
         places = [torch.full((len(part),), i) for i, part in enumerate(parts)]
         return {"images": torch.cat(parts), "places": torch.cat(places)}
 
-    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
         """Return the marked classes, the projection and the bits."""
         n, each = int(settings["n_classes"]), int(settings["bits_each"])
         order = expand(seed, "deepsigns classes").numpy().permutation(int(settings["total"]))

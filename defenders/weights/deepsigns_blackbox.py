@@ -16,7 +16,7 @@ from arena.game.rules.keys import Key, expand, fresh_seed, prf_labels
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from defenders.triggers.trigger_sets import TriggerFeed, binomial_verdict, n_hits, null_verdict
@@ -128,7 +128,7 @@ class DeepSignsBlackBox(Defense):
         )
 
 
-def _material(seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+def _material(seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
     n, n_classes = int(settings["n_candidates"]), int(settings["n_classes"])
     return candidates(seed, n, tuple(settings["shape"]), n_classes)
 

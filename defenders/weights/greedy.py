@@ -16,7 +16,7 @@ from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
@@ -136,7 +136,7 @@ class Greedy(WhiteBox):
             embedded(task, [hook], self.embed), Key(self.name, seed, settings, tensors)
         )
 
-    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
         """Return the modulus of the key pair and the signature of the message."""
         return signed(str(settings["message"]), expand(seed, "greedy key pair"))
 

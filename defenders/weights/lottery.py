@@ -17,7 +17,7 @@ from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.rng import Rng
 from defenders.weights.bit_error import Reading
 from defenders.weights.lottery_masks import (
@@ -111,7 +111,7 @@ class Lottery(WhiteBox):
             )
         return {"rows": rows, "columns": columns, "n_bits": self.n_bits}
 
-    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
         """Return the payload and the pad."""
         rows, columns = int(settings["rows"]), int(settings["columns"])
         pad = random_bits(expand(seed, "lottery pad"), rows * columns)

@@ -23,7 +23,7 @@ from arena.game.rules.keys import Key, fresh_seed
 from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
@@ -79,7 +79,7 @@ class WhiteBox(Defense):
         """Return the marked model, and the key whose derivable part is expanded from the seed."""
 
     @abstractmethod
-    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
         """Return the tensors of a key that its seed and settings expand to."""
 
     @abstractmethod

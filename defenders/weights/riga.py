@@ -15,7 +15,7 @@ from arena.game.sides.player import Dial
 from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 from arena.world.rng import Rng
 from defenders.weights.bit_error import Reading
 from defenders.weights.readers import Embed, WhiteBox, embedded
@@ -128,7 +128,7 @@ class Riga(WhiteBox):
             lr=self.lr,
         )
 
-    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
         """Return the bits."""
         return {"bits": random_bits(expand(seed, "riga bits"), int(settings["n_bits"]))}
 

@@ -17,7 +17,7 @@ from arena.game.sides.player import Dial
 from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
@@ -130,7 +130,7 @@ class Uchida(WhiteBox):
             embedded(task, [hook], self.embed), Key(self.name, seed, settings, tensors)
         )
 
-    def material(self, seed: str, settings: Mapping[str, Json]) -> dict[str, Tensor]:
+    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
         """Return the projection and the bits."""
         return key_material(seed, int(settings["n_bits"]), carrier_size(tuple(settings["shape"])))
 

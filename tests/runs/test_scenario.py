@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from arena.errors import ScenarioError
 from arena.runs.scenario import Scenario, parse_scenario, read_scenario
+from arena.world.json_values import Json
 
 from .conftest import HERE, SMALL, scenario
 
@@ -290,7 +291,7 @@ def test_a_file_that_is_not_text_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_a_key_can_be_set_from_outside(
-    key: str, value: object, found: Callable[[Scenario], bool]
+    key: str, value: Json, found: Callable[[Scenario], bool]
 ) -> None:
     assert found(parse_scenario(GOOD, HERE, {key: value}))
 
@@ -320,7 +321,7 @@ def test_shipped_scenarios_are_good() -> None:
         assert read_scenario(path).name
 
 
-def said(text: str, changes: dict[str, object] | None = None) -> tuple[str, ...]:
+def said(text: str, changes: dict[str, Json] | None = None) -> tuple[str, ...]:
     """Return the problems of a text; anything else that is raised is a fault of ours."""
     try:
         parse_scenario(text, HERE, changes)
@@ -362,7 +363,7 @@ def test_a_mutated_file_never_causes_a_traceback(data: st.DataObject) -> None:
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=3), st.lists, max_leaves=4))
-def test_any_value_may_be_set_without_a_traceback(value: object) -> None:
+def test_any_value_may_be_set_without_a_traceback(value: Json) -> None:
     for key in tomllib.loads(SMALL):
         assert all(problem.strip() for problem in said(SMALL, {key: value}))
 

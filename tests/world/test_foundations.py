@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arena.errors import StoreError, did_you_mean
 from arena.world.bundle import Bundle
-from arena.world.json_values import Frozen, canonical, digest
+from arena.world.json_values import Frozen, Json, canonical, digest
 from arena.world.rng import Rng
 
 JSON = st.recursive(
@@ -26,7 +26,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=5))
-def test_the_canonical_text_does_not_depend_on_the_order_of_keys(value: dict[str, object]) -> None:
+def test_the_canonical_text_does_not_depend_on_the_order_of_keys(value: dict[str, Json]) -> None:
     backwards = dict(reversed(list(value.items())))
     assert canonical(value) == canonical(backwards)
     assert digest(value) == digest(backwards)

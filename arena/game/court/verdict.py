@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 
 Outcome = Literal["copy", "not shown", "no reference", "unreadable"]
 """A copy; not shown to be one; nothing to compare it with; nothing that the key could read."""
@@ -48,7 +48,7 @@ class Verdict:
     copies: Literal["low", "high"]
     reason: str
     rule: Rule | None = None
-    figures: Mapping[str, Json] = field(default_factory=dict)
+    figures: Mapping[str, Raw] = field(default_factory=dict)
     reference: str = ""
     findings: tuple[str, ...] = ()
     withheld: Literal["", "no reference", "unreadable"] = ""

@@ -180,8 +180,11 @@ class DuelEnv(AECEnv[str, Row, Pick | None]):  # type: ignore[misc]  # it ships 
         gain = result.payoff - self._payoff
         self.rewards = {OWNER: -gain, THIEF: gain}
         self._payoff, self._seen = result.payoff, result.seen
-        own = {"own_utility": result.seen.own_utility, "spent": dict(result.spent)}
-        self.infos[THIEF] = {"status": "OK", **own}
+        self.infos[THIEF] = {
+            "status": "OK",
+            "own_utility": result.seen.own_utility,
+            "spent": dict(result.spent),
+        }
         self._note(THIEF, index, result.seen.own_utility)
         if len(self._path) == self.n_rounds:
             self.terminations = dict.fromkeys(self.agents, True)

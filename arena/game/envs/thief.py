@@ -137,7 +137,7 @@ class ThiefEnv(gymnasium.Env[Row, Pick]):
         else:
             reward, info = result.payoff - self._payoff, _told(result)
             self._payoff, self._seen = result.payoff, result.seen
-        self._note(index, info["status"])
+        self._note(index, str(info["status"]))
         truncated = isinstance(result, Failure)
         terminated = not truncated and len(self._path) == self.n_rounds
         if terminated or truncated:

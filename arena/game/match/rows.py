@@ -15,7 +15,7 @@ from arena.game.court.verdict import Verdict
 from arena.game.match.play import RoundRecord
 from arena.game.match.reports import InnocentVerdict, ProtectionReport, RoundReport
 from arena.game.rules.figures import COUNT, FREE, SHARE, Figure, column
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 
 
 def _protection(read: Callable[[ProtectionReport], object], figure: Figure) -> Any:
@@ -202,7 +202,7 @@ class RoundRow:
     rule_is_copy: bool | None = _verdict(
         lambda verdict: verdict.rule.is_copy if verdict.rule else None
     )
-    figures: Mapping[str, Json] = column(
+    figures: Mapping[str, Raw] = column(
         lambda record: dict(record.judgement.verdict.figures) if record.judgement else {},
         default={},
     )
@@ -237,7 +237,7 @@ class RoundRow:
     )
 
     threat: Mapping[str, Json] = column(lambda record: record.match.grants.plain(), default={})
-    settings: Mapping[str, Json] = column(lambda record: record.match.defense.plain(), default={})
+    settings: Mapping[str, Raw] = column(lambda record: record.match.defense.plain(), default={})
     versions: Mapping[str, Json] = column(lambda record: dict(record.versions), default={})
     move_s: float | None = _report(
         lambda report: report.move_s,
@@ -308,6 +308,6 @@ class InnocentRow:
     utility: float | None = column(
         lambda source: source.found.utility, Figure("utility", bounds=SHARE, of="innocent")
     )
-    figures: Mapping[str, Json] = column(
+    figures: Mapping[str, Raw] = column(
         lambda source: dict(source.found.verdict.figures), default={}
     )

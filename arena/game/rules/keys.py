@@ -13,7 +13,7 @@ from torch import Tensor
 
 from arena.errors import PlayerError, RuleViolation
 from arena.world.bundle import Bundle
-from arena.world.json_values import Frozen, Json, digest
+from arena.world.json_values import Frozen, Raw, digest
 from arena.world.rng import Rng
 
 _EVIDENCE = "evidence/"  # before the names of tensors that were added after the commitment
@@ -31,7 +31,7 @@ class Key:
 
     scheme: str
     seed: str = ""
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: Mapping[str, Raw] = field(default_factory=dict)
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     evidence: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -188,11 +188,11 @@ class Register:
         lines = [entry for entry in self._entries if entry.commitment == commitment]
         return min(lines, key=lambda entry: (entry.time, entry.number), default=None)
 
-    def plain(self) -> list[Json]:
+    def plain(self) -> list[Raw]:
         """Return the register as JSON values."""
         return [entry.plain() for entry in self._entries]
 
     @classmethod
-    def of(cls, lines: list[Json]) -> Register:
+    def of(cls, lines: list[Raw]) -> Register:
         """Read a register back; its chain is checked."""
         return cls(tuple(Entry.model_validate(line) for line in lines))

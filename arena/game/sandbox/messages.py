@@ -17,7 +17,7 @@ from torch import Tensor
 
 from arena.errors import PlayerError
 from arena.world.bundle import Bundle
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 
 MOST_BYTES = 512 << 20  # of a message
 _HEADER = 8  # bytes that hold the length of the safetensors header
@@ -43,7 +43,7 @@ def send(pipe: Connection, message: Mapping[str, Json], carried: Bundle) -> None
     pipe.send_bytes(whole.to_bytes())
 
 
-def receive(pipe: Connection) -> tuple[dict[str, Json], Bundle]:
+def receive(pipe: Connection) -> tuple[dict[str, Raw], Bundle]:
     """Return the next message and what it carries.
 
     Raises:
@@ -53,7 +53,7 @@ def receive(pipe: Connection) -> tuple[dict[str, Json], Bundle]:
     return parse(pipe.recv_bytes(MOST_BYTES))
 
 
-def parse(blob: bytes) -> tuple[dict[str, Json], Bundle]:
+def parse(blob: bytes) -> tuple[dict[str, Raw], Bundle]:
     """Return the message in a blob and what it carries; raises like `receive`."""
     try:
         size = int.from_bytes(blob[:_HEADER], "little")
@@ -70,7 +70,7 @@ def parse(blob: bytes) -> tuple[dict[str, Json], Bundle]:
         raise PlayerError(f"sent something that is not a message ({reason})") from error
 
 
-def check_plain_data(value: Json, depth: int = 0) -> None:
+def check_plain_data(value: Raw, depth: int = 0) -> None:
     """Refuse plain data that are too deep, too long, or hold a number that is none.
 
     Raises:

@@ -21,7 +21,7 @@ from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 from arena.world.models import Model, ModelCard, pack, unpack
 from arena.world.rng import Rng
 from arena.world.training import Recipe
@@ -128,7 +128,7 @@ def _key(given: Bundle) -> Key:
     return Key.of(part(given, "key"))
 
 
-def _rng(plain: Json) -> Rng:
+def _rng(plain: Raw) -> Rng:
     seed, path = plain
     return Rng(seed, tuple(path))
 

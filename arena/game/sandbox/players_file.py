@@ -18,7 +18,7 @@ from arena.game.sandbox.process import PlayerProcess
 from arena.game.sandbox.traits import Traits
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
-from arena.world.json_values import Json, canonical
+from arena.world.json_values import Raw, canonical
 
 _READING_S = 120.0  # how long a file may take to be imported and to describe itself
 _MOST_BYTES = 1 << 20
@@ -38,7 +38,7 @@ class PlayersFile:
     walled: bool = True
     cell: Cell = field(default_factory=Cell)
     traits: tuple[Traits, ...] = ()
-    checked: dict[str, dict[str, Json]] = field(default_factory=dict, compare=False)
+    checked: dict[str, dict[str, Raw]] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class PlayersFile:
             raise
         return process
 
-    def check(self, player: PlayerSpec, side: str, strength: float | None) -> dict[str, Json]:
+    def check(self, player: PlayerSpec, side: str, strength: float | None) -> dict[str, Raw]:
         """Return all hyper-parameters of a player, and what follows from them, as the file says.
 
         Raises:

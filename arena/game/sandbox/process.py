@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from types import TracebackType
 
@@ -26,7 +26,7 @@ from arena.game.sandbox.bubblewrap import command
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.messages import receive, send, spoken
 from arena.world.bundle import Bundle
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 
 Answer = Callable[[str, Bundle], Bundle]
 """(a request of the player's process, what it carries) -> the answer."""
@@ -165,7 +165,7 @@ class PlayerProcess:
 def plain_error(error: BaseException) -> dict[str, Json]:
     """Return an error as plain data; whatever is not the arena's is the player's."""
     if isinstance(error, BudgetExceeded):
-        spent = [error.meter, float(error.budget), float(error.asked)]
+        spent: list[Json] = [error.meter, float(error.budget), float(error.asked)]
         return {"kind": "failed", "error": "BudgetExceeded", "text": str(error), "spent": spent}
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return {"kind": "failed", "error": "PlayerOutOfMemory", "text": "ran out of memory"}
@@ -174,7 +174,7 @@ def plain_error(error: BaseException) -> dict[str, Json]:
     return {"kind": "failed", "error": "PlayerError", "text": f"{type(error).__name__}: {error}"}
 
 
-def raised(message: dict[str, Json]) -> ArenaError:
+def raised(message: Mapping[str, Raw]) -> ArenaError:
     """Return the error that a message reports, in words that are safe to show."""
     text = spoken(str(message.get("text")))
     if message.get("error") == "BudgetExceeded":

@@ -15,7 +15,7 @@ from arena.game.sides.attack import Attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.rng import Rng
 
 
@@ -27,7 +27,7 @@ class StrangerAttack(Attack):
     chosen: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
-    def of(cls, settings: Mapping[str, Json], title: str) -> Self:
+    def of(cls, settings: Mapping[str, Raw], title: str) -> Self:
         """Return the player with these hyper-parameters, checked by its own class."""
         spec = PlayerSpec(name=cls.name, settings=dict(settings))
         return cls(chosen=cls.home.check(spec, "attack", None)["settings"])

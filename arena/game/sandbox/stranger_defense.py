@@ -28,7 +28,7 @@ from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.kinds.interface import level
 from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
@@ -45,13 +45,13 @@ class StrangerDefense(Defense):
     chosen: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
-    def of(cls, settings: Mapping[str, Json], title: str) -> Self:
+    def of(cls, settings: Mapping[str, Raw], title: str) -> Self:
         """Return the player with these hyper-parameters, checked by its own class."""
         spec = PlayerSpec(name=cls.name, settings=dict(settings))
         return cls._made(cls.home.check(spec, "defense", None)["settings"])
 
     @classmethod
-    def _made(cls, settings: Mapping[str, Json]) -> Self:
+    def _made(cls, settings: Mapping[str, Raw]) -> Self:
         try:
             return cls(chosen=settings, level=settings["level"], protocol=settings["protocol"])
         except KeyError as error:

@@ -13,7 +13,7 @@ from arena.errors import PlayerError
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.sandbox.messages import spoken
 from arena.world.bundle import Bundle
-from arena.world.json_values import Frozen, Json, canonical
+from arena.world.json_values import Frozen, Raw, canonical
 
 _MOST_FIGURES = 1 << 16  # characters of JSON
 
@@ -31,7 +31,7 @@ class _Said(Frozen):
     copies: Literal["low", "high"]
     reason: str
     rule: tuple[str, bool] | None = None
-    figures: dict[str, Json] = Field(default_factory=dict)
+    figures: dict[str, Raw] = Field(default_factory=dict)
 
 
 def verdict_bundle(verdict: Verdict) -> Bundle:
@@ -48,7 +48,7 @@ def verdict_bundle(verdict: Verdict) -> Bundle:
     return Bundle({name: _plain(value) for name, value in fields.items()})
 
 
-def _plain(value: Any) -> Json:
+def _plain(value: Any) -> Raw:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from arena.game.sides.player import Player, PlayerSpec, Registry
 from arena.world.bundle import Bundle
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.rng import Rng
 
 Answer = Callable[[Tensor], Tensor]
@@ -40,7 +40,7 @@ class Client:
 
     name: str
     rng: Rng
-    numbers: dict[str, Json] = field(default_factory=dict)
+    numbers: dict[str, Raw] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
 

@@ -18,7 +18,7 @@ from arena.game.sides.lab import Lab
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 from arena.world.models import Model, ModelCard, unpack
 from arena.world.rng import Rng
 from arena.world.training import Progress
@@ -125,10 +125,10 @@ class Access:
         """Ask the owner's verifier whether a suspect would be caught; billed."""
         return bool(self.channel("verify", deliverable.bundle()).data["caught"])
 
-    def commit(self, commitment: str, model: str = "") -> dict[str, Json]:
+    def commit(self, commitment: str, model: str = "") -> dict[str, Raw]:
         """Enter a commitment into the public register and return its line."""
         given = Bundle({"commitment": commitment, "model": model})
-        entry: dict[str, Json] = self.channel("commit", given).data["entry"]
+        entry: dict[str, Raw] = self.channel("commit", given).data["entry"]
         return entry
 
 

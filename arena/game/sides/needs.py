@@ -75,7 +75,7 @@ class Need:
 
 
 def _kind(offer: Offer) -> str:
-    return f"a {offer.card.kind}"
+    return f"the kind {offer.card.kind}"
 
 
 _NEEDS: dict[str, Need] = {

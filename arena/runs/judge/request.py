@@ -10,7 +10,7 @@ from arena.game.court.verdict import Verdict
 from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.model_files import ModelFile
 from arena.world.compute import Compute
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.remote.client import QueryMeter
 from arena.world.remote.endpoint import Endpoint
 from arena.world.training import Recipe
@@ -71,13 +71,13 @@ class Findings:
         verdict: the scheme's.
     """
 
-    asked: dict[str, Json]
+    asked: dict[str, Raw]
     status: Literal["running", "stopped", "judged"] = "running"
     sentence: str = ""
-    victim: dict[str, Json] = field(default_factory=dict)
-    suspect: dict[str, Json] = field(default_factory=dict)
-    innocents: list[dict[str, Json]] = field(default_factory=list)
-    tests: dict[str, Json] = field(default_factory=dict)
+    victim: dict[str, Raw] = field(default_factory=dict)
+    suspect: dict[str, Raw] = field(default_factory=dict)
+    innocents: list[dict[str, Raw]] = field(default_factory=list)
+    tests: dict[str, Raw] = field(default_factory=dict)
     verdict: Verdict | None = None
     level: float = 0.0
     meter: QueryMeter | None = None

@@ -44,7 +44,7 @@ def show_plan(game: Game, *, as_json: bool) -> None:
         steps = [(step, state_of(step, store, to_make)) for step in tournament.steps()]
         ledger.close()
     matches = [
-        _match(match, [action.move.name for action in script])
+        (match, [action.move.name for action in script])
         for match, script in game.scenario.matches(task)
     ]
     if as_json:
@@ -52,7 +52,7 @@ def show_plan(game: Game, *, as_json: bool) -> None:
             {"title": step.title, "kind": kind_of(step), "digest": step.digest, "state": state}
             for step, state in steps
         ]
-        Console().print_json(data={"matches": matches, "steps": plan})
+        Console().print_json(data={"matches": [_match(*one) for one in matches], "steps": plan})
         return
     _print(game, matches, steps)
 
@@ -67,9 +67,11 @@ def _match(match: MatchSpec, moves: list[str]) -> dict[str, Json]:
     }
 
 
-def _print(game: Game, matches: list[dict[str, Json]], steps: list[tuple[Step, str]]) -> None:
+def _print(
+    game: Game, matches: list[tuple[MatchSpec, list[str]]], steps: list[tuple[Step, str]]
+) -> None:
     console = Console(highlight=False)
-    rows = [(match["match"], ", ".join(match["moves"])) for match in matches]
+    rows = [(match.title, ", ".join(moves)) for match, moves in matches]
     table = plain_table(("match", "moves"), rows)
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     console.print(titled(f"{len(matches)} matches", table))

@@ -40,8 +40,9 @@ def parse_changes(texts: Iterable[str]) -> dict[str, Json]:
 
 def _value(text: str) -> Json:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        found: Json = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         if _BARE.fullmatch(text):
             return text
         raise
+    return found

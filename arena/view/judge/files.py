@@ -11,7 +11,7 @@ from arena.view.judge import verdicts
 from arena.view.judge.page import PAGE, RADAR, REPORT, name_of, page
 from arena.view.progress.stamps import safe_name
 from arena.world.atomic_write import write_whole
-from arena.world.json_values import Json, digest
+from arena.world.json_values import Json, Raw, digest
 
 
 def document(findings: Findings) -> dict[str, Json]:
@@ -67,7 +67,7 @@ def set_aside(out: Path, asked: Json) -> None:
     """
     try:
         known = json.loads((out / REPORT).read_bytes())
-        before: Json = known["asked"]
+        before: Raw = known["asked"]
         if before == asked or known["status"] != "judged":
             return
         name = f"{safe_name(name_of(before['suspect']))}-{digest(before)[:8]}"

@@ -11,7 +11,7 @@ from arena.runs.judge.request import Findings
 from arena.view.judge import verdicts
 from arena.view.results.markdown import markdown
 from arena.view.results.tables import plain_table
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 
 REPORT, PAGE, RADAR = "report.json", "report.md", "radar.png"
 
@@ -63,7 +63,7 @@ def _stages(findings: Findings) -> dict[str, str]:
     }
 
 
-def name_of(suspect: Json) -> str:
+def name_of(suspect: Raw) -> str:
     """Return what a suspect of `Findings.asked` is called: its URL, or its file."""
     return str(suspect["url"]) if isinstance(suspect, Mapping) else Path(suspect).name
 

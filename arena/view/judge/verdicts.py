@@ -9,7 +9,7 @@ from arena.game.court.reference import SAME
 from arena.game.court.verdict import Verdict
 from arena.runs.judge.request import Findings
 from arena.view.figures.radar import Chart
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 
 COLUMNS = ("metric", "value", "tau", "margin", "vote", "p-value")
 _SAME: Mapping[str, str] = {
@@ -56,7 +56,7 @@ def lines_of(verdict: Verdict) -> list[Line]:
     return [Line(verdict.name, *numbers, verdict.rescaled, 0.5)]
 
 
-def _line(line: Mapping[str, Json], similarity: float) -> Line:
+def _line(line: Mapping[str, Raw], similarity: float) -> Line:
     bound, tau = float(line["bound"]), float(line["tau"])
     numbers = (float(line["value"]), tau, float(line["margin"]))
     threshold = 1 - tau / bound if bound > 0 else 1.0

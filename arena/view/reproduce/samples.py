@@ -12,7 +12,7 @@ from arena.game.match.rows import InnocentRow, RoundRow
 from arena.game.rules.figures import values
 from arena.runs.experiment import Experiment, Part, Series
 from arena.view.results.report import Report
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _area(shares: Sequence[float]) -> float:
     return float(np.mean(np.asarray(shares) * np.roll(shares, 1)))
 
 
-def _reading(line: Mapping[str, Json], shares: Mapping[str, float]) -> Reading:
+def _reading(line: Mapping[str, Raw], shares: Mapping[str, float]) -> Reading:
     return Reading(
         float(line["value"]), float(line["tau"]), bool(line["vote"]), shares[line["metric"]]
     )

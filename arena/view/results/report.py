@@ -20,7 +20,7 @@ from arena.game.court.statistics import proportion_interval, true_rate_at
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.runs.ledger import Ledger
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 from arena.world.rng import Rng
 
 Floats = NDArray[np.float64]
@@ -66,8 +66,7 @@ class Honesty:
         owner: its name. n_accused of n_innocents: innocents called copies, all repeats together.
         low, high: 95 % interval of that share, over keys (repeats) and models.
         same, odd: the same for innocents of the victim's recipe, and for those unlike it.
-        found: copies (that kept 0.9 of the victim's usefulness) whose statistic is above that of all
-            but 1 % of innocents: the true-positive rate at a false-positive rate of 1 %.
+        found: copies above all but 1 % of innocents: the true-positive rate at FPR 1 %.
         accuses: whether even the lower end is above the level: its verdicts prove nothing.
         fidelity_loss: accuracy in [0, 1] that protecting cost, None where no round says so.
         protect_s, verify_s: seconds to protect, and to judge one round.
@@ -91,7 +90,7 @@ class Honesty:
 class Report:
     """A tournament: its facts, its rows, and what follows from them."""
 
-    facts: Mapping[str, Json]
+    facts: Mapping[str, Raw]
     rounds: Sequence[RoundRow]
     innocents: Sequence[InnocentRow]
 

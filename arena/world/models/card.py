@@ -8,7 +8,7 @@ import math
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from arena.errors import ModelError, RegistryError
-from arena.world.json_values import Frozen, Json, canonical
+from arena.world.json_values import Frozen, Json, Raw, canonical
 from arena.world.kinds.registry import find
 
 _MAX_INPUT = 2**26  # numbers in one input
@@ -38,7 +38,7 @@ class ModelCard(Frozen):
 
     kind: str = "classifier"
     architecture: str
-    arguments: dict[str, Json] = Field(default_factory=dict)
+    arguments: dict[str, Raw] = Field(default_factory=dict)
     input_shape: tuple[int, ...]
     n_classes: int = 0
     output_shape: tuple[int, ...] = ()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arena.errors import ModelError
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.models.tensors import MAX_BYTES
 
 _LENGTH = 8  # bytes that hold the length of a safetensors header
@@ -108,7 +108,7 @@ def _parse(path: Path, file: BinaryIO, n_file: int) -> tuple[dict[str, Json], in
     return header, _LENGTH + n_header
 
 
-def _span(path: Path, name: str, entry: Json) -> tuple[int, int]:
+def _span(path: Path, name: str, entry: Raw) -> tuple[int, int]:
     """Return the first and last offset of a tensor, after comparing them with its shape."""
     try:
         width = _N_BYTES[entry["dtype"]]

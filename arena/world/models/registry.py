@@ -11,7 +11,7 @@ from typing import TypeVar
 from torch import Tensor, nn
 
 from arena.errors import ModelError, RegistryError, did_you_mean
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.rng import Rng
 
 Builder = Callable[..., nn.Module]
@@ -169,7 +169,7 @@ def _argument_problems(arguments: Mapping[str, Json], defaults: Mapping[str, Jso
     return problems
 
 
-def _same_kind(value: Json, default: Json) -> bool:
+def _same_kind(value: Raw, default: Raw) -> bool:
     """Tell whether a JSON value can stand for a default: lists of ints for tuples of ints, ..."""
     if isinstance(default, tuple | list):
         is_list = isinstance(value, tuple | list)

@@ -121,7 +121,8 @@ class RemoteModel:
         return rows
 
     def _name(self, batch: Tensor) -> str:
-        told = [self.endpoint.url, self.n_classes, self.wanted, list(batch.shape), str(batch.dtype)]
+        shape, kind = list(batch.shape), str(batch.dtype)
+        told: Json = [self.endpoint.url, self.n_classes, self.wanted, shape, kind]
         return hashlib.sha256(
             canonical(told).encode() + batch.cpu().contiguous().numpy().tobytes()
         ).hexdigest()

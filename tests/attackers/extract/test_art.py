@@ -11,6 +11,7 @@ import torch
 from arena.errors import BudgetExceeded, PlayerError
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.world.data import Dataset
+from arena.world.json_values import Json
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -165,7 +166,7 @@ def test_a_relu_network_is_read_off_exactly(thief: Thief, task: Task) -> None:
     [("cnn8", {}), ("mlp", {"hidden": [4, 4]}), ("mlp", {"hidden": [4], "norm": "batch"})],
 )
 def test_other_victims_are_refused_before_a_query(
-    thief: Thief, task: Task, architecture: str, arguments: dict[str, object]
+    thief: Thief, task: Task, architecture: str, arguments: dict[str, Json]
 ) -> None:
     world = thief(EXACT)
     world.access.card = task.card_for(architecture, arguments)

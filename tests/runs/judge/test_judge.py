@@ -16,6 +16,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.judge import Hearing, Stage, judging_scheme
 from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import Access, Findings, Trial
+from arena.world.json_values import Raw
 from arena.world.models import load_model
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.server import ModelServer
@@ -115,7 +116,8 @@ def test_an_endpoint_is_judged_as_its_file_is(exhibits: Path, court: Path, acces
     assert remote.verdict is not None
     assert local.verdict is not None
     assert remote.verdict.p_value == pytest.approx(local.verdict.p_value, rel=1e-3)
-    queries = remote.plain()["suspect"]["queries"]
+    told: dict[str, Raw] = remote.plain()
+    queries = told["suspect"]["queries"]
     n_tests = remote.verdict.figures["n_blackbox"]
     assert queries["images"] == n_tests + 1  # one image finds faults before anything is made
 
@@ -212,7 +214,7 @@ def test_evidence_is_kept_when_the_endpoint_fails_and_continued_from(
         first = hearing_of(trial, tmp_path)
         with pytest.raises(EndpointError, match="found status 503"):
             first.hold()
-        found = first.findings.plain()
+        found: dict[str, Raw] = first.findings.plain()
         assert (found["status"], found["verdict"]) == ("stopped", None)
         assert "status 503" in found["sentence"]
         assert found["suspect"]["queries"]["images"] == 21

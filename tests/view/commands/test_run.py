@@ -82,7 +82,7 @@ def test_json_is_one_document_on_stdout(arena: Command, played: Path, report: Re
     assert [line["name"] for line in found["standings"]["owner"]] == [
         line.name for line in report.standings["owner"]
     ]
-    assert [kept.match for kept in found.rounds] == [kept.match for kept in report.rounds]
+    assert [kept["match"] for kept in found["rounds"]] == [kept.match for kept in report.rounds]
     assert isinstance(found["rounds"][0]["threat"], dict)
     assert {cell["says"] for cell in found["payoffs"]} >= {"LIMIT", "-"}
     assert [cell["payoff"] for cell in found["payoffs"] if cell["says"] == "LIMIT"] == [None]

@@ -9,12 +9,12 @@ import pytest
 
 from arena.game.match.rows import InnocentRow
 from arena.view.reproduce.samples import Sample, findings_of, merged, samples_of
-from arena.world.json_values import Json
+from arena.world.json_values import Raw
 from tests.view.conftest import made_report, row
 from tests.view.reproduce.conftest import experiment, sample, series
 
 
-def evidence(values: dict[str, float], part: str = "all") -> dict[str, Json]:
+def evidence(values: dict[str, float], part: str = "all") -> dict[str, Raw]:
     lines = [{"metric": m, "value": v, "tau": 0.5, "vote": v <= 0.5} for m, v in values.items()]
     shares = {metric: 1 - value for metric, value in values.items()}
     return {"evidence": {part: {"lines": lines, "radar": {"similarities": shares}}}}

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import ModelError
-from arena.world.json_values import canonical
+from arena.world.json_values import Json, canonical
 from arena.world.models import ModelCard
 
-GOOD = {
+GOOD: dict[str, Json] = {
     "architecture": "lenet5",
     "n_classes": 10,
     "input_shape": [1, 28, 28],
@@ -64,14 +64,14 @@ def test_two_cards_share_no_default_arguments() -> None:
         ({"architecture": None}, "architecture: Input should be"),
     ],
 )
-def test_a_wrong_value_is_refused_in_one_sentence(change: dict[str, object], words: str) -> None:
+def test_a_wrong_value_is_refused_in_one_sentence(change: dict[str, Json], words: str) -> None:
     with pytest.raises(ModelError, match=words) as caught:
         ModelCard.read({**GOOD, **change})
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [None, 3, [], "lenet5", {}])
-def test_what_is_no_card_at_all_is_refused(value: object) -> None:
+def test_what_is_no_card_at_all_is_refused(value: Json) -> None:
     with pytest.raises(ModelError, match="card is not valid"):
         ModelCard.read(value)
 

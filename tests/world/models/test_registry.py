@@ -4,6 +4,7 @@ import pytest
 from torch import nn
 
 from arena.errors import ModelError, RegistryError
+from arena.world.json_values import Json
 from arena.world.models import ArchitectureInfo, architecture, architectures, registry
 from arena.world.models.registry import family, make_body
 
@@ -106,7 +107,7 @@ def test_an_unknown_name_is_refused_with_a_proposal(name: str, words: str) -> No
         ("cnn8", {"width": "a", "x": 1}, "no argument 'x'.*; width should look"),
     ],
 )
-def test_a_wrong_argument_is_refused(name: str, arguments: dict[str, object], words: str) -> None:
+def test_a_wrong_argument_is_refused(name: str, arguments: dict[str, Json], words: str) -> None:
     with pytest.raises(ModelError, match=words):
         make_body(name, arguments, (1, 28, 28), 10)
 
@@ -116,7 +117,7 @@ def test_a_wrong_argument_is_refused(name: str, arguments: dict[str, object], wo
     ("arguments", "fits"),
     [({"scale": 2}, True), ({"flag": True}, True), ({"flag": 1}, False), ({"scale": "2"}, False)],
 )
-def test_a_default_says_the_type(arguments: dict[str, object], fits: bool) -> None:
+def test_a_default_says_the_type(arguments: dict[str, Json], fits: bool) -> None:
     architecture("tiny")(tiny)
     if fits:
         make_body("tiny", arguments, (3,), 2)
