@@ -25,7 +25,7 @@ from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json, Raw
+from arena.world.json_values import Raw
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
@@ -96,7 +96,7 @@ class Adi(Defense):
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Train the victim with triggers in every batch."""
-        settings: dict[str, Json] = {
+        settings: dict[str, Raw] = {
             "n_triggers": self.n_triggers,
             "shape": list(task.card.input_shape),
             "n_classes": task.card.n_classes,
@@ -113,7 +113,7 @@ class Adi(Defense):
             seed = ""
         return Protected(model, Key("adi", seed, settings, material))
 
-    def _is_fair(self, seed: str, settings: dict[str, Json], nulls: Sequence[Suspect]) -> bool:
+    def _is_fair(self, seed: str, settings: dict[str, Raw], nulls: Sequence[Suspect]) -> bool:
         """Say whether a key accuses no more independent models than its level allows."""
         chance, n = 1 / int(settings["n_classes"]), int(settings["n_triggers"])
         hits = _hits_of(nulls, key_material(seed, settings))

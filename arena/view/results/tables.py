@@ -110,7 +110,9 @@ def honesty_table(owners: Iterable[Honesty]) -> Group:
             f"{owner.owner} (accuses innocents)" if owner.accuses else owner.owner,
             _alarms(owner.same),
             _alarms(owner.odd),
-            f"{owner.found.n_accused}/{owner.found.n_innocents}",
+            f"{owner.found.n_accused}/{owner.found.n_innocents}"
+            if owner.found.n_innocents
+            else "-",
             _COSTS["fidelity_loss"].text(owner.fidelity_loss),
             _COSTS["protect_s"].text(owner.protect_s),
             _COSTS["judge_s"].text(owner.verify_s),

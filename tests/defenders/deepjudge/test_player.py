@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from arena import testing
 from arena.errors import PlayerError
 from arena.game.court.dispute import Court, Party
 from arena.game.rules.keys import Key, Register
@@ -224,6 +225,33 @@ def test_the_innocents_that_choose_and_those_that_judge_are_disjoint() -> None:
     assert sorted([*chosen_on, *judged_on]) == list(range(16))
     assert chosen_on == [0, 4, 8]  # of the victim's own recipe
     assert _shared(kinds, choose=False) == ([], list(range(16)))
+
+
+def test_a_weak_innocent_is_compared_with_weak_innocents(
+    task: Task, owner_task: OwnerTask, nulls: list[Model], suspect: Show
+) -> None:
+    """Trained for an epoch or two, an independent model was called a copy."""
+
+    def weak(i: int) -> Model:
+        recipe = task.spec.recipe.but(epochs=1 + i % 2)
+        data = (task.splits.owner, task.splits.other)[i // 2 % 2]
+        return testing.trained(task, data, Rng(400 + i), recipe)
+
+    known, unseen = [weak(i) for i in range(8)], [weak(i) for i in range(8, 12)]
+    alone = SCHEME.protect(owner_task, Rng(4))
+    world = replace(
+        owner_task,
+        null_models=lambda: [*nulls, *known],
+        null_kinds=(*("Neg-1",) * 6, *("Neg-2",) * 6, *("weak",) * 8),
+    )
+    beside = SCHEME.protect(world, Rng(4))
+    for model in unseen:
+        verdict = SCHEME.verify(beside.key, suspect(model), Rng(0))
+        assert verdict.outcome in ("not shown", "no reference")
+        assert not verdict.is_copy
+        assert SCHEME.verify(alone.key, suspect(model), Rng(0)).outcome == "no reference"
+    assert "8 weak" in SCHEME.verify(beside.key, suspect(nulls[0]), Rng(0)).reference
+    assert SCHEME.verify(beside.key, suspect(beside.model), Rng(0)).is_copy
 
 
 def test_no_model_that_is_reported_takes_part_in_protection(
