@@ -124,9 +124,12 @@ def honesty_table(owners: Iterable[Honesty]) -> Group:
 
 def _alarms(found: Alarms) -> str:
     """Return how many innocents were accused, and the interval over keys and models."""
-    if not found.n_innocents:
-        return "-"
-    return f"{found.n_accused}/{found.n_innocents} ({found.low:.3f} to {found.high:.3f})"
+    interval = f" ({found.low:.3f} to {found.high:.3f})" if found.n_innocents else ""
+    return _share(found) + interval
+
+
+def _share(found: Alarms) -> str:
+    return f"{found.n_accused}/{found.n_innocents}" if found.n_innocents else "-"
 
 
 def price_table(found: Sequence[Price]) -> Group:
