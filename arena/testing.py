@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from arena.game.checks.fixtures import Bystander
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.grants import granted, own_card
 from arena.game.match.play import MatchSpec, Pools, RoundRecord, play_here
@@ -201,7 +201,7 @@ def referee(
     """
     register = committed(owner) if register is None else register
     scheme = scheme or Bystander()
-    evidence = Evidence(scheme, owner.key, owner.model, register, owner.serving)
+    evidence = OwnerCase(scheme, owner.key, owner.model, register, owner.serving)
     return Referee(task, evidence, grants)
 
 

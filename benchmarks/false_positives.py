@@ -154,7 +154,7 @@ class Bench:
                 defenses.make(PlayerSpec(name=drawn.scheme, settings=drawn.settings)),
             )
             verdicts = [
-                scheme.verify(key, Suspect.plain(model, self.task.compute), Rng(number, (str(i),)))
+                scheme.verify(key, Suspect.bare(model, self.task.compute), Rng(number, (str(i),)))
                 for i, model in enumerate(self.models(self.match.reporting()))
             ]
             told = {"p": [v.p_value for v in verdicts], "outcome": [v.outcome for v in verdicts]}
@@ -227,7 +227,7 @@ def compared(pools: Bench, drawn: Drawn) -> Iterator[str]:
         contents = Contents.of(pools.key(drawn, number))
         calibrations = contents.calibrations("all", (0.9, 0.6))
         for model in pools.models(pools.match.reporting()):
-            suspect = Suspect.plain(model, pools.task.compute)
+            suspect = Suspect.bare(model, pools.task.compute)
             utility = contents.reference.utility(suspect)
             if not contents.reference.covers(utility):
                 continue

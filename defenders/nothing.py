@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
-from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol, defense
+from arena.game.sides.defense import Defense, OwnerTask, Protected, StandardOfProof, defense
 from arena.game.sides.suspect import Suspect
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
@@ -31,7 +31,7 @@ class Nothing(Defense):
     invasive: ClassVar[bool] = False
     control: ClassVar[bool] = True
     task_needs: ClassVar[frozenset[str]] = frozenset()
-    protocol: Protocol = "none"
+    protocol: StandardOfProof = "none"
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Return the unprotected model."""

@@ -28,7 +28,7 @@ Test = Literal[
 Part = Literal["all", "exposed", "held-out"]
 
 
-class Claim(Frozen):
+class ExperimentClaim(Frozen):
     """One claim, and the test that it is put to: `[[experiment.claim]]`.
 
     `test` says what would confirm it:
@@ -80,7 +80,7 @@ class Experiment(Frozen):
     figure: Figure
     metrics: tuple[str, ...] = Field(min_length=1)
     high: tuple[str, ...] = ()
-    claim: tuple[Claim, ...] = ()
+    claim: tuple[ExperimentClaim, ...] = ()
     series: tuple[Series, ...] = ()
     variants: dict[str, dict[str, Json]] = Field(default_factory=dict)
 

@@ -24,7 +24,7 @@ from arena.game.sandbox.admit import admit
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sides.attack import attacks
-from arena.game.sides.defense import Protocol, defenses
+from arena.game.sides.defense import StandardOfProof, defenses
 from arena.game.sides.needs import unmet
 from arena.game.sides.player import PlayerSpec
 from arena.runs.experiment import Experiment
@@ -64,7 +64,7 @@ class OwnerTable(Frozen):
     scheme: str
     name: str = ""
     settings: dict[str, Json] = Field(default_factory=dict)
-    protocol: Protocol | None = None
+    protocol: StandardOfProof | None = None
     verification: Output = "weights"
 
     @property
@@ -145,9 +145,11 @@ class Scenario(Frozen):
     thief: tuple[ThiefTable, ...] = Field(min_length=1)
     experiment: Experiment | None = None  # what it is played for, for `arena reproduce`
 
-    def task_spec(self, device: Literal["cpu", "cuda"], precision: str) -> TaskSpec:
-        """Return the task, bound to a device."""
-        fields = {**self.task.model_dump(), "seed": self.seed}
+    def task_spec(
+        self, device: Literal["cpu", "cuda"], precision: str, root: int | None = None
+    ) -> TaskSpec:
+        """Return the task, bound to a device and to the root of its randomness (the seed)."""
+        fields = {**self.task.model_dump(), "seed": self.seed if root is None else root}
         return TaskSpec.model_validate({**fields, "device": device, "precision": precision})
 
     def matches(self, task: TaskSpec) -> Iterator[tuple[MatchSpec, tuple[Action, ...]]]:
@@ -167,6 +169,7 @@ class Scenario(Frozen):
                         pools=self.innocents,
                         seed=self.seed,
                         repeat=repeat,
+                        secret_root=None if task.seed == self.seed else task.seed,
                     )
                     yield match, thief.script()
 

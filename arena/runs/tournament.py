@@ -25,14 +25,16 @@ from arena.game.match.step_cache import FAILURE, Status, Step, StepFailed
 from arena.runs.executors import Executor, Outcome
 from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario
+from arena.runs.secret import commitment, root_of
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
+from arena.world.json_values import Json
 from arena.world.task import TaskSpec
 
 _TRIES = 3  # how often a step that was damaged on the disk is made again
 
-Game = Generator[list[Want], list[Bundle], object]
+StepRequests = Generator[list[Want], list[Bundle], object]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Event:
     payoff: float | None = None
 
 
-Board = Callable[[Event], None]
+Listener = Callable[[Event], None]
 
 
 def versions() -> dict[str, str]:
@@ -77,7 +79,7 @@ class _Playing:
     """A generator of steps that waits for some of them."""
 
     title: str
-    game: Game
+    game: StepRequests
     finish: Callable[[object], None]
     wanted: list[Want] = field(default_factory=list)
 
@@ -86,7 +88,7 @@ class Tournament:
     """Plays the matches of a scenario with an executor, and writes each into the ledger."""
 
     def __init__(
-        self, scenario: Scenario, task: TaskSpec, store: Store, ledger: Ledger, board: Board
+        self, scenario: Scenario, task: TaskSpec, store: Store, ledger: Ledger, board: Listener
     ) -> None:
         self.scenario, self.task, self.store, self.ledger = scenario, task, store, ledger
         self.board = board
@@ -152,11 +154,31 @@ class Tournament:
 
         return write
 
+    def _facts(self) -> dict[str, Json]:
+        """Return what this run is; of the referee's secret, a hash alone.
+
+        Raises:
+            StoreError: what was played here before was played under another secret.
+        """
+        committed = commitment(self.scenario.seed, self.task.seed)
+        before = self.ledger.facts()
+        if before and before.get("secret", "") != committed:
+            raise StoreError(
+                "the results in this folder were made under another secret, or none; name theirs "
+                "(--secret FILE or $ARENA_SECRET) or choose another --out folder"
+            )
+        public = self.task.model_copy(update={"seed": self.scenario.seed})
+        facts = {"scenario": self.scenario.plain(), "task": public.plain()}
+        return {**facts, "versions": self._versions, "secret": committed}
+
     def run(self, executor: Executor) -> None:
-        """Play everything that is not played yet, and write it all down."""
+        """Play everything that is not played yet, and write it all down.
+
+        Raises:
+            StoreError: the folder's results were made under another secret.
+        """
         titles = [match.title for match, _ in self.scenario.matches(self.task)]
-        facts = {"scenario": self.scenario.plain(), "task": self.task.plain()}
-        self.ledger.begin({**facts, "versions": self._versions}, titles)
+        self.ledger.begin(self._facts(), titles)
         self._n_planned = len(self.plan())
         self._tell(Event("planned", self.scenario.name))
         playing = [game for game in self._games() if self._advance(game, None)]
@@ -283,10 +305,10 @@ def _innocents(match: MatchSpec) -> Generator[list[Want], list[Bundle], Innocent
     return Innocents.model_validate(verdicts.data)
 
 
-def task_of(scenario: Scenario, compute: Compute) -> TaskSpec:
-    """Return the scenario's task, bound to where it runs."""
+def task_of(scenario: Scenario, compute: Compute, secret: str = "") -> TaskSpec:
+    """Return the scenario's task, bound to where it runs and to the referee's secret, if any."""
     device: Literal["cpu", "cuda"] = "cuda" if compute.device == "cuda" else "cpu"
-    return scenario.task_spec(device, compute.precision)
+    return scenario.task_spec(device, compute.precision, root_of(scenario.seed, secret))
 
 
 def open_folder(out: Path) -> tuple[Store, Ledger]:

@@ -65,6 +65,10 @@ def run(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Run this players' file without a sandbox."),
     ] = None,
+    secret: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The referee's secret; made if it is not there."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Play a tournament, or continue one that was stopped."""
@@ -80,6 +84,7 @@ def run(
         changes=tuple(changes or ()),
         as_json=as_json,
         trusted=tuple(trust or ()),
+        secret=secret,
     )
     raise typer.Exit(carry_out(order, dry_run=dry_run))
 

@@ -7,11 +7,15 @@ import hashlib
 import numpy as np
 import torch
 
+_SECRET = 1 << 64
+"""Roots from here on hold a secret: their streams are one-way functions of root and name."""
+
 
 class Rng:
     """A named stream of randomness; children are named, so adding one never moves another.
 
-    Source: NumPy's `SeedSequence` with the hash of the name as spawn key.
+    Source: NumPy's `SeedSequence` with the hash of the name as spawn key; under a secret root, with
+    the SHA-256 of root and name as entropy.
 
     >>> Rng(7).child("victim").integer() == Rng(7).child("victim").integer()
     True
@@ -33,8 +37,18 @@ class Rng:
         """Return a stream of its own: it has no name, and no other can be derived from it."""
         return Rng(self.integer())
 
+    def sealed(self) -> Rng:
+        """Return the stream for a player to hold: none but its own children can be derived from it.
+
+        Under a root that anybody may know there is nothing to hide, and the stream stays.
+        """
+        return self.alone() if self.seed >= _SECRET else self
+
     def _sequence(self) -> np.random.SeedSequence:
         text = "\x00".join(self.path).encode()
+        if self.seed >= _SECRET:
+            root = self.seed.to_bytes((self.seed.bit_length() + 7) // 8, "big")
+            return np.random.SeedSequence(int.from_bytes(hashlib.sha256(root + text).digest()))
         words = np.frombuffer(hashlib.sha256(text).digest()[:16], dtype=np.uint32)
         return np.random.SeedSequence(self.seed, spawn_key=tuple(int(word) for word in words))
 

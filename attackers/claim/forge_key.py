@@ -141,7 +141,7 @@ class ForgeKey(Attack):
         Raises:
             PlayerError: the scheme has nothing to forge by this algorithm.
         """
-        scheme, suspect = defenses.make(self.scheme), Suspect.plain(victim, access.lab.compute)
+        scheme, suspect = defenses.make(self.scheme), Suspect.bare(victim, access.lab.compute)
         honest = self.honest(access, victim, rng)
         if self.algorithm == "grind":
             if scheme.rederive(honest) is None:

@@ -77,7 +77,7 @@ class ForgePassport(Attack):
         key = self.forged(access, victim, key, rng.child("forgery"))
         key = _with_bits(victim, key)
         access.lab.meter.charge({"images_forward": 3 * len(key.tensors["shown/images"])})
-        figures = scheme.verify(key, Suspect.plain(victim, access.lab.compute), rng).figures
+        figures = scheme.verify(key, Suspect.bare(victim, access.lab.compute), rng).figures
         claimed = {"claimed_accuracy": figures.get("private_accuracy", 1.0)}
         key = replace(key, settings={**key.settings, **claimed})
         if self.commits:

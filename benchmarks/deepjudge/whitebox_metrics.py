@@ -44,14 +44,14 @@ def main() -> None:
     none = Tests(images[:0], number[:0], number[:0], number[:0])
     tests = Tests(images, number % 10, number // N_NEURONS, number % N_NEURONS)
     case = Case(victim, none, tests, LAYER)
-    suspect = Suspect.plain(other, compute, "weights")
+    suspect = Suspect.bare(other, compute, "weights")
     heading(f"white-box distances of all hidden layers, {N_TESTS} tests, LeNet-5", N_RUNS)
     seconds = median_s(lambda: case.measure(suspect, "weights"), N_RUNS)
     measured = case.measure(suspect, "weights")
     say(f"{len(measured.layers)} layers: {', '.join(measured.layers)}")
     bar("seconds", seconds, 0.3, at_least=False)
     passes = {"victim": counted(victim), "suspect": counted(other)}
-    case.measure(Suspect.plain(other, compute, "weights"), "weights")
+    case.measure(Suspect.bare(other, compute, "weights"), "weights")
     for name, seen in passes.items():
         say(f"images through the {name}'s first layer: {sum(seen)}")
 

@@ -92,7 +92,7 @@ class Side:
         for i, base in enumerate(bases):
             others = [bases[(i + 1 + j) % len(bases)] for j in range(N_NULLS)]
             protected = scheme.protect(self._owner(i, base, others), self.rng.child("key", i))
-            suspect = Suspect.plain(protected.model, self.task.compute)
+            suspect = Suspect.bare(protected.model, self.task.compute)
             verdict = scheme.verify(protected.key, suspect, self.rng.child("verify", i))
             models.append(protected.model)
             n_found += verdict.is_copy

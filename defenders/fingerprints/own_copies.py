@@ -57,5 +57,5 @@ def own_derivations(task: OwnerTask, victim: Model, rng: Rng) -> list[Suspect]:
     for name, extra in hooks:
         model = victim.copy()
         task.lab.train(model, Examples.of(task.data), recipe, rng.child(name), extra)
-        made.append(Suspect.plain(model, task.lab.compute))
+        made.append(Suspect.bare(model, task.lab.compute))
     return made

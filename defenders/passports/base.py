@@ -102,7 +102,7 @@ class Passport(WhiteBox):
         tensors |= _learnt(branch) | self._pictures(task, seed)
         key = Key(self.name, seed, settings, tensors)
         task.lab.meter.charge({"images_forward": 3 * len(tensors["shown/images"])})
-        figures = self.read(key, Suspect.plain(model, task.lab.compute)).figures
+        figures = self.read(key, Suspect.bare(model, task.lab.compute)).figures
         settings["claimed_accuracy"] = figures["private_accuracy"]
         return Protected(model, key)
 

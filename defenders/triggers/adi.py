@@ -140,7 +140,7 @@ class Adi(Defense):
                 f"{key.settings['n_classes']}"
             )
         if self.swap_head:
-            suspect = Suspect.plain(with_head(suspect.model(), key), suspect.compute)
+            suspect = Suspect.bare(with_head(suspect.model(), key), suspect.compute)
         hits = n_hits(suspect.labels(images), labels)
         nulls = list(key.settings.get("null_hits", ()))
         return binomial_verdict(hits, len(labels), 1 / suspect.n_classes, self.level, nulls)

@@ -55,4 +55,4 @@ def mark(owner_task: OwnerTask) -> Marking:
 @pytest.fixture
 def suspect() -> Callable[[Model], Suspect]:
     """Shows a model to a verifier."""
-    return lambda model: Suspect.plain(model, COMPUTE)
+    return lambda model: Suspect.bare(model, COMPUTE)

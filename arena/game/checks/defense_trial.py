@@ -30,7 +30,7 @@ class Protection:
 
 
 @dataclass(frozen=True)
-class Hearing:
+class Verification:
     """One run of `verify`: the verdict, or what was raised; and whether the suspect was touched."""
 
     verdict: Verdict | None
@@ -50,7 +50,7 @@ class DefenseTrial:
 
     cls: type[Defense]
     stage: Stage
-    _heard: dict[tuple[str, int, Output], Hearing] = field(default_factory=dict)
+    _heard: dict[tuple[str, int, Output], Verification] = field(default_factory=dict)
 
     @cached_property
     def scheme(self) -> Defense:
@@ -109,7 +109,7 @@ class DefenseTrial:
         own = self._copy.model if self.scheme.reads_log else self.protected.model
         return {self.own: own, **self.stage.innocents()}
 
-    def hear(self, name: str, stream: int = 0, grants: Output | None = None) -> Hearing:
+    def hear(self, name: str, stream: int = 0, grants: Output | None = None) -> Verification:
         """Return the verdict on a suspect by name, heard once for each stream of randomness."""
         asked = (name, stream, grants or self.cls.reads)
         if asked not in self._heard:
@@ -117,9 +117,9 @@ class DefenseTrial:
             self._heard[asked] = self._hear(model, self.key, stream, asked[2])
         return self._heard[asked]
 
-    def _hear(self, model: Model, key: Key, stream: int, grants: Output) -> Hearing:
+    def _hear(self, model: Model, key: Key, stream: int, grants: Output) -> Verification:
         shown = model.copy()
-        suspect = Suspect.plain(shown, self.stage.task.compute, grants)
+        suspect = Suspect.bare(shown, self.stage.task.compute, grants)
         before, watch = shown.digest(), Watch()
         verdict, error = None, None
         with watch.open():
@@ -127,8 +127,8 @@ class DefenseTrial:
                 verdict = self.scheme.verify(key, suspect, ROOT.child("verify", stream))
             except Exception as raised:  # whatever it is, the checks speak about it
                 error = raised
-        return Hearing(verdict, error, watch, shown.digest() != before)
+        return Verification(verdict, error, watch, shown.digest() != before)
 
-    def hear_again(self, name: str, key: Key) -> Hearing:
+    def hear_again(self, name: str, key: Key) -> Verification:
         """Return a new hearing of a suspect, with a key and the first stream of randomness."""
         return self._hear(self.suspects[name], key, 0, self.cls.reads)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from arena.game.checks.audit import Watch
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import OwnerCase, Referee
 from arena.game.court.verdict import Verdict
 from arena.game.match.grants import granted
 from arena.game.match.utility import served_utility
@@ -22,7 +22,7 @@ from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Wrapper
-from arena.game.sides.defense import Defense, OwnerTask, Protected, Protocol
+from arena.game.sides.defense import Defense, OwnerTask, Protected, StandardOfProof
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
@@ -66,7 +66,7 @@ class WatchedGate(Gatekeeper):
 class Bystander(Defense):
     """The owner in trials of attacks: releases its model as it is and accuses nobody."""
 
-    protocol: Protocol = "none"
+    protocol: StandardOfProof = "none"
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Return the unprotected model."""
@@ -186,7 +186,7 @@ class Stage:
 
     def referee(self, needs: ThreatModel) -> Referee:
         """Return the judge of what an attack delivers."""
-        evidence = Evidence(Bystander(), Key("bystander"), self.victim(), Register())
+        evidence = OwnerCase(Bystander(), Key("bystander"), self.victim(), Register())
         transfer = self.transfer() if needs.transfer else None
         return Referee(self.task, evidence, needs, transfer=transfer)
 

@@ -20,14 +20,14 @@ from arena.game.court.nulls import Nulls
 from arena.game.court.statistics import binomial_tail
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, drawn_seed, prf_labels
-from arena.game.sides.defense import Defense, Protocol
+from arena.game.sides.defense import Defense, StandardOfProof
 from arena.game.sides.deliverable import Claim
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.rng import Rng
 
 Check = Literal["timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage"]
-CHECKS: dict[Protocol, frozenset[Check]] = {
+CHECKS: dict[StandardOfProof, frozenset[Check]] = {
     "none": frozenset(),
     "timestamp": frozenset({"timestamp"}),
     "prf-labels": frozenset({"prf-labels"}),
@@ -163,7 +163,7 @@ class Court:
             return "the commitment is not bound to a model that the claimant had then"
         if party.earlier is None or party.earlier.digest() != entry.model:
             return "the claimant cannot show the model to which the commitment is bound"
-        shown = Suspect.plain(party.earlier, self.suspect.compute)
+        shown = Suspect.bare(party.earlier, self.suspect.compute)
         if not party.defense.verify(party.key, shown, self.rng.child("earlier")).is_copy:
             return "the claimed key does not verify on the model to which it is bound"
         return ""

@@ -32,7 +32,7 @@ from arena.world.task import Task
 
 
 @dataclass(frozen=True)
-class Evidence:
+class OwnerCase:
     """The owner's side of a case.
 
     Attributes:
@@ -100,7 +100,7 @@ class Referee:
     """
 
     task: Task
-    evidence: Evidence
+    evidence: OwnerCase
     grants: ThreatModel
     verification: Output = "weights"
     transfer: Dataset | None = None
@@ -247,7 +247,7 @@ class Referee:
         court = Court(
             suspect=suspect,
             register=evidence.register,
-            nulls=(models := [Suspect.plain(null, self.task.compute) for null in nulls]),
+            nulls=(models := [Suspect.bare(null, self.task.compute) for null in nulls]),
             rng=rng.child("dispute"),
             checks=CHECKS[evidence.defense.protocol],
             utility=self.exam.utility(suspect.answer(self.exam.inputs)),

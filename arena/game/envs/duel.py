@@ -13,9 +13,9 @@ from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
-from arena.game.envs.observations import START, OwnerSight, Row, ThiefSight
-from arena.game.envs.render import RENDERING, Board, Picture, Turn
-from arena.game.envs.replay import Failure, Path, Table
+from arena.game.envs.observations import START, OwnerSight, ThiefSight, Vector
+from arena.game.envs.render import RENDERING, Episode, Picture, Turn
+from arena.game.envs.replay import Failure, MovePath, Replay
 from arena.game.match.play import MatchSpec
 from arena.game.match.step_cache import Memo, MemoryMemo, Setting
 from arena.game.sides.attack import attacks
@@ -27,7 +27,7 @@ OWNER, THIEF = "owner", "thief"
 NAMED = {**RENDERING, "name": "arena_duel_v0", "is_parallelizable": False}
 
 
-class DuelEnv(AECEnv[str, Row, Pick | None]):  # type: ignore[misc]  # it ships no types
+class DuelEnv(AECEnv[str, Vector, Pick | None]):  # type: ignore[misc]  # it ships no types
     """Owner against thief, both of them learners; turns are phases.
 
     ## Description
@@ -104,10 +104,10 @@ class DuelEnv(AECEnv[str, Row, Pick | None]):  # type: ignore[misc]  # it ships 
         self.n_rounds, self.n_seeds = n_rounds, n_seeds
         self._memo = MemoryMemo() if memo is None else memo
         self._setting = setting or Setting()
-        self._tables: dict[tuple[int, int], Table] = {}
+        self._tables: dict[tuple[int, int], Replay] = {}
         self._random: np.random.Generator | None = None
 
-    def observation_space(self, agent: str) -> Space[Row]:
+    def observation_space(self, agent: str) -> Space[Vector]:
         """Return the space of an agent's observations."""
         return self.observation_spaces[agent]
 
@@ -120,11 +120,11 @@ class DuelEnv(AECEnv[str, Row, Pick | None]):  # type: ignore[misc]  # it ships 
         if seed is not None or self._random is None:
             self._random, _ = seeding.np_random(seed)
         self._seed = self.match.seed + int(self._random.integers(self.n_seeds))
-        self._table: Table | None = None
+        self._table: Replay | None = None
         self._released, self._loss = -1, 0.0
-        self._path: Path = ()
+        self._path: MovePath = ()
         self._payoff, self._seen = 0.0, START
-        self._board = Board("duel")
+        self._board = Episode("duel")
         self.agents = list(self.possible_agents)
         self.agent_selection = OWNER
         self.rewards = dict.fromkeys(self.agents, 0.0)
@@ -134,7 +134,7 @@ class DuelEnv(AECEnv[str, Row, Pick | None]):  # type: ignore[misc]  # it ships 
         self.infos: dict[str, dict[str, Json]]
         self.infos = {agent: {"status": "OK"} for agent in self.agents}
 
-    def observe(self, agent: str) -> Row:
+    def observe(self, agent: str) -> Vector:
         """Return what an agent sees."""
         if agent == OWNER:
             return self._owner_sight.row(self._released, self._loss)
@@ -197,14 +197,14 @@ class DuelEnv(AECEnv[str, Row, Pick | None]):  # type: ignore[misc]  # it ships 
         self.infos = {agent: {"status": failure.status} for agent in self.agents}
         self.infos[failure.fault]["message"] = failure.message
 
-    def _table_of(self, index: int) -> Table:
+    def _table_of(self, index: int) -> Replay:
         key = (self._seed, index)
         if key not in self._tables:
             scheme = self.menus[OWNER].specs[index]
             changes = {"seed": self._seed, "defense": scheme, "owner": scheme.name}
             match = self.match.model_copy(update=changes)
             specs = self.menus[THIEF].specs
-            self._tables[key] = Table(match, specs, self._memo, self._setting)
+            self._tables[key] = Replay(match, specs, self._memo, self._setting)
         return self._tables[key]
 
     def _note(self, agent: str, index: int, utility: float) -> None:
@@ -232,7 +232,7 @@ def aec_env(
     memo: Memo | None = None,
     setting: Setting | None = None,
     render_mode: str | None = None,
-) -> OrderEnforcingWrapper[str, Row, Pick | None]:
+) -> OrderEnforcingWrapper[str, Vector, Pick | None]:
     """Return a `DuelEnv` whose methods must be called in order; the arguments are the same."""
     duel = DuelEnv(
         match=match,

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from arena.game.envs.actions import Menu, Pick
-from arena.game.envs.observations import Row, ThiefSight
+from arena.game.envs.observations import ThiefSight, Vector
 from arena.game.match.agents import Action, Observation
 from arena.world.json_values import Json
 
-Policy = Callable[[Row], Pick]
+Policy = Callable[[Vector], Pick]
 """An observation of `arena/Thief-v0` -> an action of it."""
 
 

@@ -13,7 +13,7 @@ from arena.game.envs.actions import Menu
 from arena.game.match.agents import Observation
 from arena.game.rules.threat import METERS, ThreatModel
 
-Row = npt.NDArray[np.float32]
+Vector = npt.NDArray[np.float32]
 """An observation: one number in [0, 1] for each name of its layout."""
 
 START = Observation(0, 0.0, -1)
@@ -22,9 +22,9 @@ START = Observation(0, 0.0, -1)
 _UNKNOWN = 0.5  # the verdict before there is one
 
 
-def box(names: Sequence[str]) -> Space[Row]:
+def box(names: Sequence[str]) -> Space[Vector]:
     """Return the space of observations with these entries."""
-    return cast("Space[Row]", Box(0.0, 1.0, (len(names),), np.float32))
+    return cast("Space[Vector]", Box(0.0, 1.0, (len(names),), np.float32))
 
 
 def limited(grants: ThreatModel) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class ThiefSight:
         """Return the share left of each limited budget."""
         return {meter: seen.left.get(meter, 1.0) for meter in self._meters}
 
-    def row(self, seen: Observation, scheme: int = -1) -> Row:
+    def row(self, seen: Observation, scheme: int = -1) -> Vector:
         """Return an observation as numbers; `scheme` is the owner's choice once it is made."""
         started = seen.last_move >= 0
         last = self._menu.player(seen.last_move) if started else -1
@@ -93,7 +93,7 @@ class OwnerSight:
         )
         self.space = box(self.names)
 
-    def row(self, released: int = -1, fidelity_loss: float = 0.0) -> Row:
+    def row(self, released: int = -1, fidelity_loss: float = 0.0) -> Vector:
         """Return an observation as numbers; `released` is the position in the menu, -1 for none."""
         scheme = self._menu.player(released) if released >= 0 else -1
         strength = self._menu.strength(released) if released >= 0 else None

@@ -11,9 +11,9 @@ from gymnasium.error import ResetNeeded
 from arena.errors import ScenarioError
 from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
-from arena.game.envs.observations import OwnerSight, Row
-from arena.game.envs.render import RENDERING, Board, Picture, Turn
-from arena.game.envs.replay import Failure, Outcome, Table
+from arena.game.envs.observations import OwnerSight, Vector
+from arena.game.envs.render import RENDERING, Episode, Picture, Turn
+from arena.game.envs.replay import Failure, Replay, RoundResult
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec, move_of
 from arena.game.match.step_cache import Memo, MemoryMemo, Setting
@@ -25,7 +25,7 @@ Game = tuple[MatchSpec, Sequence[Action]]
 """A match and its thief's script, as a scenario yields them; the learner replaces the owner."""
 
 
-class OwnerEnv(gymnasium.Env[Row, Pick]):
+class OwnerEnv(gymnasium.Env[Vector, Pick]):
     """An owner learns which scheme, and how strong a mark, holds against the thieves it may meet.
 
     ## Description
@@ -91,19 +91,19 @@ class OwnerEnv(gymnasium.Env[Row, Pick]):
         self.observation_space = self._sight.space
         self._memo = MemoryMemo() if memo is None else memo
         self._setting = setting or Setting()
-        self._tables: dict[tuple[int, int], Table] = {}
+        self._tables: dict[tuple[int, int], Replay] = {}
         self._game = -1  # which thief comes; none between episodes
-        self._board = Board()
+        self._board = Episode()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Row, dict[str, Json]]:
+    ) -> tuple[Vector, dict[str, Json]]:
         """Begin an episode; nothing is trained before the step."""
         super().reset(seed=seed)
-        self._game, self._board = int(self.np_random.integers(len(self.games))), Board("release")
+        self._game, self._board = int(self.np_random.integers(len(self.games))), Episode("release")
         return self._sight.row(), {"status": "OK"}
 
-    def step(self, action: Pick) -> tuple[Row, float, bool, bool, dict[str, Json]]:
+    def step(self, action: Pick) -> tuple[Vector, float, bool, bool, dict[str, Json]]:
         """Release a model, and let the thief play.
 
         Raises:
@@ -132,13 +132,13 @@ class OwnerEnv(gymnasium.Env[Row, Pick]):
 
     def _broken(
         self, failure: Failure, index: int, loss: float, info: dict[str, Json]
-    ) -> tuple[Row, float, bool, bool, dict[str, Json]]:
+    ) -> tuple[Vector, float, bool, bool, dict[str, Json]]:
         info |= {"status": failure.status, "fault": failure.fault}
         if failure.fault == "owner":
             info |= {"message": failure.message}
         return self._sight.row(index, loss), 0.0, False, True, info
 
-    def _thief_plays(self, table: Table) -> Outcome | Failure:
+    def _thief_plays(self, table: Replay) -> RoundResult | Failure:
         """Return what the thief's last round brought, or its first failure."""
         for n in range(1, len(table.moves) + 1):
             result = table.play(tuple(range(n)))
@@ -151,13 +151,13 @@ class OwnerEnv(gymnasium.Env[Row, Pick]):
             self._board.turns.append(turn)
         return result
 
-    def _table(self, game: int, index: int) -> Table:
+    def _table(self, game: int, index: int) -> Replay:
         if (game, index) not in self._tables:
             match, script = self.games[game]
             scheme = self.menu.specs[index]
             changes = {"defense": scheme, "owner": scheme.name}
             moves = [move_of(action) for action in script]
-            table = Table(match.model_copy(update=changes), moves, self._memo, self._setting)
+            table = Replay(match.model_copy(update=changes), moves, self._memo, self._setting)
             self._tables[game, index] = table
         return self._tables[game, index]
 

@@ -39,7 +39,7 @@ class Turn:
 
 
 @dataclass
-class Board:
+class Episode:
     """The turns of an episode under a title."""
 
     title: str = ""

@@ -21,12 +21,12 @@ from arena.game.rules.threat import METERS
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 
-Path = tuple[int, ...]
+MovePath = tuple[int, ...]
 """The position in a table's moves of each round's move."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RoundResult:
     """What a round brought.
 
     Attributes:
@@ -48,7 +48,7 @@ class Failure:
     message: str
 
 
-class Table:
+class Replay:
     """One match with one seed, and the moves that may be made in it."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Table:
         self.match, self.moves = match, tuple(moves)
         self._memo, self._setting = memo, setting
         self._protect = match.protect()
-        self._steps: dict[Path, tuple[RoundStep, JudgeStep]] = {}
+        self._steps: dict[MovePath, tuple[RoundStep, JudgeStep]] = {}
 
     def protection(self) -> ProtectionReport | Failure:
         """Return the report of the owner's protection."""
@@ -66,7 +66,7 @@ class Table:
         except StepFailed as error:
             return Failure(error.status, "owner", str(error))
 
-    def play(self, path: Path) -> Outcome | Failure:
+    def play(self, path: MovePath) -> RoundResult | Failure:
         """Return what the last round of a path brought; the rounds before it have results."""
         played, judged = self._steps_of(path)
         try:
@@ -82,9 +82,9 @@ class Table:
             return Failure(error.status, "thief" if refused else "owner", str(error))
         spent = {meter: report.meters.of(meter) for meter in METERS if meter != "wall_s"}
         seen = observe(self.match.grants, len(path) - 1, path[-1], report, judgement)
-        return Outcome(judgement.payoff, seen, spent)
+        return RoundResult(judgement.payoff, seen, spent)
 
-    def _steps_of(self, path: Path) -> tuple[RoundStep, JudgeStep]:
+    def _steps_of(self, path: MovePath) -> tuple[RoundStep, JudgeStep]:
         found = self._steps.get(path)
         if found is None:
             previous = self._steps_of(path[:-1])[0] if len(path) > 1 else None

@@ -12,9 +12,9 @@ from arena.errors import PlayerError
 from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, default_match
 from arena.game.envs.learned_agent import Learned, Policy
-from arena.game.envs.observations import START, Row, ThiefSight
-from arena.game.envs.render import RENDERING, Board, Picture, Turn
-from arena.game.envs.replay import Failure, Outcome, Path, Table
+from arena.game.envs.observations import START, ThiefSight, Vector
+from arena.game.envs.render import RENDERING, Episode, Picture, Turn
+from arena.game.envs.replay import Failure, MovePath, Replay, RoundResult
 from arena.game.match.play import MatchSpec
 from arena.game.match.step_cache import Memo, MemoryMemo, Setting
 from arena.game.sides.attack import attacks
@@ -22,7 +22,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.world.json_values import Json
 
 
-class ThiefEnv(gymnasium.Env[Row, Pick]):
+class ThiefEnv(gymnasium.Env[Vector, Pick]):
     """A thief learns which moves, and how harsh, make a stolen model unrecognisable.
 
     ## Description
@@ -101,25 +101,25 @@ class ThiefEnv(gymnasium.Env[Row, Pick]):
         self.n_rounds, self.n_seeds = n_rounds, n_seeds
         self._memo = MemoryMemo() if memo is None else memo
         self._setting = setting or Setting()
-        self._tables: dict[int, Table] = {}
-        self._table: Table | None = None
-        self._path: Path = ()
-        self._payoff, self._seen, self._board = 0.0, START, Board()
+        self._tables: dict[int, Replay] = {}
+        self._table: Replay | None = None
+        self._path: MovePath = ()
+        self._payoff, self._seen, self._board = 0.0, START, Episode()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Row, dict[str, Json]]:
+    ) -> tuple[Vector, dict[str, Json]]:
         """Begin an episode; nothing is trained before the first move."""
         super().reset(seed=seed)
         chosen = self.match.seed + int(self.np_random.integers(self.n_seeds))
         if chosen not in self._tables:
             match = self.match.model_copy(update={"seed": chosen})
-            self._tables[chosen] = Table(match, self.menu.specs, self._memo, self._setting)
+            self._tables[chosen] = Replay(match, self.menu.specs, self._memo, self._setting)
         self._table, self._path = self._tables[chosen], ()
-        self._payoff, self._seen, self._board = 0.0, START, Board(self.match.title)
+        self._payoff, self._seen, self._board = 0.0, START, Episode(self.match.title)
         return self._sight.row(START), {"round": 0, "status": "OK"}
 
-    def step(self, action: Pick) -> tuple[Row, float, bool, bool, dict[str, Json]]:
+    def step(self, action: Pick) -> tuple[Vector, float, bool, bool, dict[str, Json]]:
         """Make a move.
 
         Raises:
@@ -169,7 +169,7 @@ class ThiefEnv(gymnasium.Env[Row, Pick]):
         return self._board.render(self.render_mode)
 
 
-def _told(outcome: Outcome) -> dict[str, Json]:
+def _told(outcome: RoundResult) -> dict[str, Json]:
     """Return what a thief is told after a round: its own figures."""
     return {
         "status": "OK",

@@ -51,7 +51,7 @@ class InnocentsStep(Step):
         verdicts = []
         for i, innocent in enumerate(self.innocents):
             model = unpack(inputs(innocent, "model"))
-            suspect = Suspect.plain(model, task.compute, self.verification)
+            suspect = Suspect.bare(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
             trained = TrainReport.model_validate(inputs(innocent, "report").data)
             found = InnocentVerdict(kind=innocent.kind, utility=trained.utility, verdict=verdict)

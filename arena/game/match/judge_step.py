@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.alone_step import AloneStep
 from arena.game.match.grants import foreign
 from arena.game.match.round_step import RoundStep
@@ -50,7 +50,7 @@ class JudgeStep(Step):
         played, protect = self.round, self.round.protect
         task = load_task(played.task, setting.cache)
         scheme, log = defenses.make(protect.defense), QueryLog.of(inputs(played, "log"))
-        evidence = Evidence(
+        evidence = OwnerCase(
             scheme,
             scheme.evidence(Key.of(inputs(protect, "key")), log),
             unpack(inputs(protect, "victim")),

@@ -63,6 +63,12 @@ class MatchSpec(Frozen):
     pools: Pools = Pools()
     seed: int = 0
     repeat: int = 0
+    secret_root: int | None = None  # what takes the seed's place where the referee has a secret
+
+    @property
+    def root(self) -> int:
+        """Return the root of all randomness of the match; never written down."""
+        return self.seed if self.secret_root is None else self.secret_root
 
     @property
     def title(self) -> str:
@@ -71,7 +77,7 @@ class MatchSpec(Frozen):
 
     def base(self) -> TrainStep:
         """Return the training of the victim's unprotected twin, shared by all owners."""
-        return TrainStep(self.task, self.seed, (f"repeat {self.repeat}", "victim"))
+        return TrainStep(self.task, self.root, (f"repeat {self.repeat}", "victim"))
 
     def calibration(self) -> tuple[TrainStep, ...]:
         """Return the innocents for thresholds and for the referee's null tests."""
@@ -83,7 +89,7 @@ class MatchSpec(Frozen):
         """Return the innocents on which false positives are reported; none of them calibrates."""
         pools = self.pools
         foreign = (
-            TrainStep(self.task, self.seed, ("reporting", name), "owner", name)
+            TrainStep(self.task, self.root, ("reporting", name), "owner", name)
             for name in pools.architectures
         )
         same = self._pool("reporting", pools.reporting_same, pools.reporting_other)
@@ -92,7 +98,7 @@ class MatchSpec(Frozen):
     def _pool(self, name: str, n_same: int, n_other: int) -> tuple[TrainStep, ...]:
         halves: list[tuple[Half, int]] = [("owner", n_same), ("other", n_other)]
         return tuple(
-            TrainStep(self.task, self.seed, (name, half, str(i)), half)
+            TrainStep(self.task, self.root, (name, half, str(i)), half)
             for half, n in halves
             for i in range(n)
         )
@@ -114,13 +120,13 @@ class MatchSpec(Frozen):
         takes = scheme.uses_nulls or NULLS in scheme.needs_of_task
         nulls = self.calibration() if takes else ()
         stream = (f"repeat {self.repeat}", "owner", self.owner)
-        return ProtectStep(self.base(), self.defense, self.seed, stream, nulls)
+        return ProtectStep(self.base(), self.defense, self.root, stream, nulls)
 
     def round(self, move: PlayerSpec, previous: RoundStep | None, number: int) -> RoundStep:
         """Return a round of this match."""
         stream = (f"repeat {self.repeat}", "thief", self.owner, self.thief, str(number))
         return RoundStep(
-            self.protect(), self.grants, move, self.seed, stream, previous, self.verification
+            self.protect(), self.grants, move, self.root, stream, previous, self.verification
         )
 
     def judge(self, played: RoundStep) -> JudgeStep:

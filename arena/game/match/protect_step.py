@@ -69,7 +69,7 @@ class ProtectStep(Step):
         lab = Lab(task.compute, meters, setting.progress)
         owner = OwnerTask.from_task(task, base, lab, self.base.rng(), nulls)
         owner = replace(owner, null_kinds=tuple(null.kind for null in self.nulls))
-        protected = scheme.protect(owner, Rng(self.seed, self.stream))
+        protected = scheme.protect(owner, Rng(self.seed, self.stream).sealed())
         if not isinstance(protected, Protected):
             raise PlayerError(f"expected Protected from {self.defense.name}, found {protected!r}")
         register = Register()

@@ -66,7 +66,7 @@ class TrainStep(Step):
 
     def rng(self) -> Rng:
         """Return the randomness of this model."""
-        return Rng(self.seed, self.stream)
+        return Rng(self.seed, self.stream).sealed()
 
     def compute(self, inputs: Inputs, setting: Setting) -> Parts:
         """Train; part "model", and "report" with what it cost."""

@@ -27,7 +27,9 @@ from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Hook, Recipe
 
-Protocol = Literal["none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"]
+StandardOfProof = Literal[
+    "none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"
+]
 Secret = Literal["tests", "passport"]
 """Parts of a key that a threat model's `knows` can grant."""
 
@@ -84,7 +86,7 @@ class OwnerTask:
 
     def nulls(self) -> list[Suspect]:
         """Return the calibration innocents as suspects whose weights may be read."""
-        return [Suspect.plain(model, self.lab.compute) for model in self.null_models()]
+        return [Suspect.bare(model, self.lab.compute) for model in self.null_models()]
 
     def reference(self, nulls: Sequence[Suspect] | None = None) -> Reference:
         """Return the reference class that the null models make up, with their utilities.
@@ -148,7 +150,7 @@ class Defense(Player):
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
 
     level: float = 0.01
-    protocol: Protocol = "full"
+    protocol: StandardOfProof = "full"
 
     @abstractmethod
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:

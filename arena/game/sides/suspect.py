@@ -71,7 +71,7 @@ class Suspect:
         return cls(answer, grants, model.card, compute, 0, model)
 
     @classmethod
-    def plain(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
+    def bare(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
         """Return an unwrapped model as a suspect."""
         return cls.of(Deliverable(model), grants, compute, Rng(0))
 

@@ -48,7 +48,7 @@ FEWEST = 3  # innocents: one may choose tests, and a bound needs two
 _HALVES: tuple[Half, Half] = ("owner", "other")
 
 
-class Stage(NamedTuple):
+class Milestone(NamedTuple):
     """A stage that begins: what it is, how many are done, how many there are."""
 
     title: str
@@ -56,7 +56,7 @@ class Stage(NamedTuple):
     n_total: int
 
 
-Hear = Callable[[Stage, Findings], None]
+Hear = Callable[[Milestone, Findings], None]
 """Told of each stage as it begins, and of what was found before it."""
 
 
@@ -124,7 +124,7 @@ class Hearing:
         self.findings.verdict = self.scheme.verify(key, suspect, rng)
 
     def _begin(self, title: str) -> None:
-        self._hear(Stage(title, self._n_done, self._n_stages), self.findings)
+        self._hear(Milestone(title, self._n_done, self._n_stages), self.findings)
         self._n_done += 1
 
     def _task(self, model: str, arguments: dict[str, Json]) -> Task:
@@ -157,7 +157,7 @@ class Hearing:
             model = load_exhibit(trial.suspect, task)
             check_suspect(model, victim, outputs_only=trial.access != "weights")
             self.findings.suspect = _described(model, task)
-            return Suspect.plain(model, task.compute, trial.access)
+            return Suspect.bare(model, task.compute, trial.access)
         wanted: Wanted = "labels" if trial.access == "labels" else "probabilities"
         remote = RemoteModel(trial.suspect, card.n_classes, wanted, _Kept(self.store))
         self.findings.meter = remote.meter

@@ -15,7 +15,7 @@ from arena.world.remote.client import QueryMeter
 from arena.world.remote.endpoint import Endpoint
 from arena.world.training import Recipe
 
-Access = Literal["labels", "probabilities", "weights"]
+AccessLevel = Literal["labels", "probabilities", "weights"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Trial:
     victim: ModelFile
     suspect: ModelFile | Endpoint
     data: str
-    access: Access
+    access: AccessLevel
     innocents: int | Path
     scheme: PlayerSpec
     seed: int

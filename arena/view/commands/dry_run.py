@@ -17,7 +17,7 @@ from arena.game.match.step_cache import Step
 from arena.game.match.train_step import TrainStep
 from arena.runs.store import Store
 from arena.runs.tournament import Tournament, open_folder, task_of
-from arena.view.commands.run_options import Game
+from arena.view.commands.run_options import ReadyRun
 from arena.view.progress.boards import NullBoard
 from arena.view.results.report import LEDGER
 from arena.view.results.tables import plain_table, titled
@@ -33,12 +33,12 @@ _STATES = ("made", "to make", "impossible")
 _POOLS = {"calibration": "train an innocent for thresholds", "reporting": "train an innocent"}
 
 
-def show_plan(game: Game, *, as_json: bool) -> None:
+def show_plan(game: ReadyRun, *, as_json: bool) -> None:
     """Print what `arena run` would do; nothing is trained and no folder is made."""
     with tempfile.TemporaryDirectory() as empty:
         begun = (game.out / LEDGER).is_file()
         store, ledger = open_folder(game.out if begun else Path(empty))
-        task = task_of(game.scenario, game.compute)
+        task = task_of(game.scenario, game.compute, game.secret)
         tournament = Tournament(game.scenario, task, store, ledger, NullBoard())
         to_make = {step.digest for step in tournament.plan()}
         steps = [(step, state_of(step, store, to_make)) for step in tournament.steps()]
@@ -68,7 +68,7 @@ def _match(match: MatchSpec, moves: list[str]) -> dict[str, Json]:
 
 
 def _print(
-    game: Game, matches: list[tuple[MatchSpec, list[str]]], steps: list[tuple[Step, str]]
+    game: ReadyRun, matches: list[tuple[MatchSpec, list[str]]], steps: list[tuple[Step, str]]
 ) -> None:
     console = Console(highlight=False)
     rows = [(match.title, ", ".join(moves)) for match, moves in matches]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from arena.game.rules.threat import ThreatModel
     from arena.game.sides.player import Player
 
-Side = Literal["attackers", "defenders"]
-GROUPS: dict[Side, str] = {
+PlayerSide = Literal["attackers", "defenders"]
+GROUPS: dict[PlayerSide, str] = {
     "attackers": "copyright_arena.attackers",
     "defenders": "copyright_arena.defenders",
 }
@@ -49,7 +49,7 @@ class Listed:
     paper: str
 
 
-def players(side: Side) -> list[Listed]:
+def players(side: PlayerSide) -> list[Listed]:
     """Return every player of a side by name, from memory where no source has changed."""
     path = cache_folder() / "lists" / f"{side}-{_stamp(side)}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
@@ -62,7 +62,7 @@ def players(side: Side) -> list[Listed]:
     return found
 
 
-def _stamp(side: Side) -> str:
+def _stamp(side: PlayerSide) -> str:
     """Return what changes when a source changes that the list of a side could depend on."""
     entries = sorted(entry_points(group=GROUPS[side]), key=lambda entry: (entry.name, entry.value))
     sources = [[entry.name, entry.value, _files(entry)] for entry in entries]
@@ -93,7 +93,7 @@ def _state(path: Path) -> list[str | int]:
     return [str(path), found.st_size, found.st_mtime_ns]
 
 
-def gather(side: Side) -> list[Listed]:
+def gather(side: PlayerSide) -> list[Listed]:
     """Return every player of a side by name, from its registry."""
     return list(_attackers() if side == "attackers" else _defenders())
 

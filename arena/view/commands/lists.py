@@ -14,7 +14,7 @@ from rich.text import Text
 
 from arena.errors import RegistryError, did_you_mean
 from arena.view.commands.find_scenario import shipped
-from arena.view.commands.listing import Side, needs_in_words, players
+from arena.view.commands.listing import PlayerSide, needs_in_words, players
 
 _NEEDS = {"attackers": "needs", "defenders": "reads"}  # what a side's needs are called
 
@@ -27,7 +27,7 @@ class Lines:
     rows: tuple[tuple[str, ...], ...]
 
 
-def _players(side: Side) -> Lines:
+def _players(side: PlayerSide) -> Lines:
     columns = ("name", "what it does", _NEEDS[side], "dial", "paper")
     return Lines(columns, tuple(astuple(player) for player in players(side)))
 

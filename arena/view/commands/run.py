@@ -16,7 +16,7 @@ from arena.runs.store import Store
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.view.commands.dry_run import show_plan
 from arena.view.commands.failures import CRASHED, resumable
-from arena.view.commands.run_options import Game, Order, prepare
+from arena.view.commands.run_options import Order, ReadyRun, prepare
 from arena.view.commands.show import print_report
 from arena.view.progress.boards import Board, choose_board
 from arena.view.results.refresh import refresh_matches, refresh_views
@@ -62,7 +62,7 @@ def made_folder(out: Path) -> None:
         ) from error
 
 
-def play(game: Game, console: Console, *, as_json: bool) -> int:
+def play(game: ReadyRun, console: Console, *, as_json: bool) -> int:
     """Play a tournament with its progress on `console` and its results on stdout."""
     store, ledger = open_folder(game.out)
     with closing(ledger):
@@ -76,11 +76,11 @@ def play(game: Game, console: Console, *, as_json: bool) -> int:
     return 0 if scored else CRASHED
 
 
-def play_into(game: Game, store: Store, ledger: Ledger, console: Console) -> int:
+def play_into(game: ReadyRun, store: Store, ledger: Ledger, console: Console) -> int:
     """Play a tournament into a store and a ledger; return how many steps were made."""
     with choose_board(console) as board:
-        watch = Watch(board, ledger, game.out)
-        task = task_of(game.scenario, game.compute)
+        watch = LiveViews(board, ledger, game.out)
+        task = task_of(game.scenario, game.compute, game.secret)
         with game.executor(store, board.heard) as executor:
             tournament = Tournament(game.scenario, task, store, ledger, watch)
             tournament.run(executor)
@@ -88,7 +88,7 @@ def play_into(game: Game, store: Store, ledger: Ledger, console: Console) -> int
 
 
 @dataclass
-class Watch:
+class LiveViews:
     """Passes events on to a board, and keeps standings and event files up to date meanwhile."""
 
     board: Board
@@ -108,7 +108,7 @@ class Watch:
         refresh_matches(report, self.out)
 
 
-def _say_trusted(game: Game) -> None:
+def _say_trusted(game: ReadyRun) -> None:
     """Say what it means that a players' file is trusted."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     for players in game.players:

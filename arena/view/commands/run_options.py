@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from arena.game.match.step_cache import Setting
 from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import Executor, Heard, InProcess, Workers
 from arena.runs.scenario import Scenario, players_of, read_scenario
+from arena.runs.secret import read_secret
 from arena.runs.store import Store
 from arena.view.commands.find_scenario import find_scenario
 from arena.view.commands.overrides import parse_changes
@@ -31,6 +32,7 @@ class Order:
         scenario: a name or a path. out: the folder of results. jobs: worker processes.
         device: auto, cpu or cuda. seed: replaces the scenario's. changes: texts `key=value`.
         as_json: print one JSON document. trusted: files with players that need no sandbox.
+        secret: the file with the referee's secret.
     """
 
     scenario: str
@@ -41,10 +43,11 @@ class Order:
     changes: tuple[str, ...] = ()
     as_json: bool = False
     trusted: tuple[Path, ...] = ()
+    secret: Path | None = None
 
 
 @dataclass(frozen=True)
-class Game:
+class ReadyRun:
     """A tournament ready to be played."""
 
     scenario: Scenario
@@ -52,6 +55,7 @@ class Game:
     compute: Compute
     players: tuple[PlayersFile, ...]  # files with a person's own players
     n_jobs: int
+    secret: str = field(default="", repr=False)
 
     def setting(self) -> Setting:
         """Return where its steps run."""
@@ -70,7 +74,7 @@ class Game:
             yield workers
 
 
-def prepare(order: Order) -> Game:
+def prepare(order: Order) -> ReadyRun:
     """Return the tournament that was asked for.
 
     Raises:
@@ -95,19 +99,20 @@ def _check_trusted(trusted: tuple[Path, ...], players: list[Path]) -> None:
             )
 
 
-def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> Game:
+def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> ReadyRun:
     """Return a scenario, read from a path, as a tournament whose results go to a folder.
 
     Raises:
         ArenaError: there is no such device.
     """
     compute = Compute.choose(order.device or scenario.device)
-    return Game(
+    return ReadyRun(
         scenario=scenario,
         out=out,
         compute=compute,
         players=players_of(scenario, path.parent, order.trusted),
         n_jobs=order.jobs or _n_jobs(compute),
+        secret=read_secret(order.secret),
     )
 
 

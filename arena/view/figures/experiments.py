@@ -16,7 +16,7 @@ from matplotlib.projections.polar import PolarAxes
 from arena.runs.experiment import Figure as Kind
 from arena.runs.experiment import Part, Series
 from arena.view.figures.plots import short
-from arena.view.reproduce.samples import Findings, Reading, Sample
+from arena.view.reproduce.samples import Measured, MetricReading, Sample
 
 _COPY, _INNOCENT, _LINE = "#c0392b", "#2e7d32", "0.25"
 _STYLES = ("o-", "s--", "^:", "D-.", "v-")
@@ -25,7 +25,7 @@ _MOST_RADARS = 12
 _PARTS: tuple[Part, ...] = ("exposed", "held-out")
 
 
-def drawn(found: Findings) -> Figure:
+def drawn(found: Measured) -> Figure:
     """Return the figure of an experiment, of the kind that it names."""
     return _KINDS[found.experiment.figure](found)
 
@@ -52,7 +52,7 @@ def _threshold(label: str = "threshold (tau): copies on the near side") -> Line2
     return Line2D([], [], color=_LINE, ls="--", lw=1.2, label=label)
 
 
-def _axis(found: Findings, metric: str) -> str:
+def _axis(found: Measured, metric: str) -> str:
     """Return a metric's name and the direction in which copies lie."""
     return f"{metric} (copies {'high' if metric in found.experiment.high else 'low'})"
 
@@ -62,7 +62,7 @@ def _rows(samples: Sequence[Sample]) -> list[str]:
     return list(dict.fromkeys(s.name if s.is_copy else s.kind for s in samples))
 
 
-def strips(found: Findings) -> Figure:
+def strips(found: Measured) -> Figure:
     """Draw every model as a dot, a panel for each metric, a row for each thief or kind."""
     metrics, rows = found.experiment.metrics, _rows(found.samples)
     n_columns = min(len(metrics), 3)
@@ -77,7 +77,7 @@ def strips(found: Findings) -> Figure:
     return figure
 
 
-def _strip(axes: Axes, found: Findings, metric: str, rows: Sequence[str]) -> None:
+def _strip(axes: Axes, found: Measured, metric: str, rows: Sequence[str]) -> None:
     for sample in found.samples:
         reading = sample.get(metric)
         if reading is None:
@@ -107,7 +107,7 @@ def _tau(
         draw(line, color=_LINE, ls="--", lw=1.2)
 
 
-def radars(found: Findings) -> Figure:
+def radars(found: Measured) -> Figure:
     """Draw a radar chart for each copy, and for the innocents nearest to the victim."""
     shown = [*found.copies, *_nearest(found)][:_MOST_RADARS]
     n_columns = min(4, max(len(shown), 1))
@@ -127,7 +127,7 @@ def radars(found: Findings) -> Figure:
     return figure
 
 
-def _nearest(found: Findings) -> list[Sample]:
+def _nearest(found: Measured) -> list[Sample]:
     """Return the innocent of each kind with the largest area: the one most like a copy."""
     kinds = dict.fromkeys(s.kind for s in found.innocents)
     return [
@@ -135,7 +135,7 @@ def _nearest(found: Findings) -> list[Sample]:
     ]
 
 
-def spokes(found: Findings, sample: Sample) -> dict[str, float]:
+def spokes(found: Measured, sample: Sample) -> dict[str, float]:
     """Return the similarities in [0, 1] of the metrics that apply."""
     readings = {metric: sample.get(metric) for metric in found.experiment.metrics}
     return {m: r.similarity for m, r in readings.items() if r and not math.isnan(r.similarity)}
@@ -147,7 +147,7 @@ def area(sample: Sample) -> float:
     return math.nan if reading is None else reading.value
 
 
-def _radar(axes: PolarAxes, found: Findings, sample: Sample) -> None:
+def _radar(axes: PolarAxes, found: Measured, sample: Sample) -> None:
     values = spokes(found, sample)
     colour = _COPY if sample.is_copy else _INNOCENT
     angles = np.linspace(0, 2 * np.pi, len(values), endpoint=False)
@@ -163,7 +163,7 @@ def _radar(axes: PolarAxes, found: Findings, sample: Sample) -> None:
     axes.set_title(f"{short(sample.name)}\narea {area(sample):.2f}", fontsize=9, pad=14)
 
 
-def curves(found: Findings) -> Figure:
+def curves(found: Measured) -> Figure:
     """Draw each metric against the degrees: a row for each metric, a column for each axis."""
     series, metrics = found.experiment.series, found.experiment.metrics
     axes_names = list(dict.fromkeys(s.axis for s in series))
@@ -186,7 +186,7 @@ def curves(found: Findings) -> Figure:
     return figure
 
 
-def _curves(axes: Axes, found: Findings, metric: str, series: Sequence[tuple[Series, int]]) -> None:
+def _curves(axes: Axes, found: Measured, metric: str, series: Sequence[tuple[Series, int]]) -> None:
     """Draw the series of a panel, each with the number of its style."""
     axes.spines[["top", "right"]].set_visible(False)
     n_drawn = 0
@@ -205,13 +205,13 @@ def _curves(axes: Axes, found: Findings, metric: str, series: Sequence[tuple[Ser
     _tau(axes.axhline, found.copies, metric)
 
 
-def _band(axes: Axes, found: Findings, metric: str) -> None:
+def _band(axes: Axes, found: Measured, metric: str) -> None:
     readings = [r.value for s in found.innocents if (r := s.get(metric)) is not None]
     if readings:
         axes.axhspan(min(readings), max(readings), color=_INNOCENT, alpha=0.2, lw=0)
 
 
-def parts(found: Findings) -> Figure:
+def parts(found: Measured) -> Figure:
     """Draw each copy on the tests that were exposed to it and on those held out."""
     metrics, rows = found.experiment.metrics, _rows(found.samples)
     n_columns = min(len(metrics), 3)
@@ -241,7 +241,7 @@ def parts(found: Findings) -> Figure:
 
 def _on_parts(axes: Axes, sample: Sample, metric: str, row: int) -> None:
     for part in _PARTS if sample.is_copy else _PARTS[1:]:
-        reading: Reading | None = sample.get(metric, part)
+        reading: MetricReading | None = sample.get(metric, part)
         if reading is None:
             continue
         colour, marker = (_COPY, "o") if sample.is_copy else (_INNOCENT, "s")
@@ -258,7 +258,7 @@ def _on_parts(axes: Axes, sample: Sample, metric: str, row: int) -> None:
         )
 
 
-def gaps(found: Findings) -> Figure:
+def gaps(found: Measured) -> Figure:
     """Draw what copies and innocents show to each owner, in order of the owners' degree."""
     series, metrics = found.experiment.series, found.experiment.metrics
     size = (max(3.1 * len(series) + 0.8, 8.0), 2.5 * len(metrics) + 0.8)
@@ -287,7 +287,7 @@ def gaps(found: Findings) -> Figure:
 
 def _range(
     axes: Axes,
-    found: Findings,
+    found: Measured,
     metric: str,
     owners: tuple[Sequence[float], Sequence[str]],
     side: tuple[bool, str],
@@ -305,13 +305,13 @@ def _range(
         axes.errorbar(x, middle, reach, fmt=marker, color=colour, ms=4, capsize=3)
 
 
-def _level(axes: Axes, found: Findings, metric: str, degree: float) -> None:
+def _level(axes: Axes, found: Measured, metric: str, degree: float) -> None:
     readings = (sample.get(metric) for sample in found.samples)
     for line in {r.line for r in readings if r is not None}:
         axes.plot(degree, line, marker="_", ms=16, color=_LINE)
 
 
-_KINDS: Mapping[Kind, Callable[[Findings], Figure]] = {
+_KINDS: Mapping[Kind, Callable[[Measured], Figure]] = {
     "strips": strips,
     "radars": radars,
     "curves": curves,

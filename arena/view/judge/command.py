@@ -15,9 +15,9 @@ from arena.errors import ArenaError, EndpointError, did_you_mean
 from arena.game.match.step_cache import Setting
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
-from arena.runs.judge.judge import Hearing, Stage
+from arena.runs.judge.judge import Hearing, Milestone
 from arena.runs.judge.model_files import ModelFile
-from arena.runs.judge.request import Access, Findings, Trial
+from arena.runs.judge.request import AccessLevel, Findings, Trial
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
 from arena.view.judge.files import document, save, set_aside
@@ -77,7 +77,7 @@ def judge(question: Question) -> int:
     trial, out = trial_of(question), question.out
     with choose_stages(Console(stderr=True)) as stages:
 
-        def hear(stage: Stage, findings: Findings) -> None:
+        def hear(stage: Milestone, findings: Findings) -> None:
             stages.begin(stage)
             save(findings, out)
 
@@ -160,15 +160,15 @@ def _header(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _access(question: Question) -> Access:
+def _access(question: Question) -> AccessLevel:
     """Return what may be seen: by default the weights of a file, the probabilities of a URL."""
-    known = get_args(Access)
+    known = get_args(AccessLevel)
     found = question.access
     if found is None:
         found = "probabilities" if "://" in question.suspect else "weights"
     if found not in known:
         raise ArenaError(f"expected an access level, found {found!r}{did_you_mean(found, known)}")
-    return cast(Access, found)
+    return cast(AccessLevel, found)
 
 
 def kept_seed(out: Path) -> int:

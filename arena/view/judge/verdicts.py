@@ -21,7 +21,7 @@ _WEAKER = 0.05  # accuracy that innocents may lack before thresholds are in doub
 
 
 @dataclass(frozen=True)
-class Line:
+class EvidenceLine:
     """The evidence of one metric; `margin` is how far beyond tau it is, as a share of tau."""
 
     metric: str
@@ -40,7 +40,7 @@ class Line:
         return (self.metric, *numbers, vote, f"{self.p_value:.2g}")
 
 
-def lines_of(verdict: Verdict) -> list[Line]:
+def lines_of(verdict: Verdict) -> list[EvidenceLine]:
     """Return the evidence that a verdict holds; its own statistic where it holds no more."""
     evidence = verdict.figures.get("evidence", {}).get("all")
     if evidence is not None:
@@ -53,15 +53,15 @@ def lines_of(verdict: Verdict) -> list[Line]:
     vote = verdict.is_copy if verdict.rule is None else verdict.rule.is_copy
     margin = gap / verdict.threshold if verdict.threshold else 0.0
     numbers = (verdict.statistic, verdict.threshold, margin, vote, verdict.p_value)
-    return [Line(verdict.name, *numbers, verdict.rescaled, 0.5)]
+    return [EvidenceLine(verdict.name, *numbers, verdict.rescaled, 0.5)]
 
 
-def _line(line: Mapping[str, Raw], similarity: float) -> Line:
+def _line(line: Mapping[str, Raw], similarity: float) -> EvidenceLine:
     bound, tau = float(line["bound"]), float(line["tau"])
     numbers = (float(line["value"]), tau, float(line["margin"]))
     threshold = 1 - tau / bound if bound > 0 else 1.0
     vote, p_value = bool(line["vote"]), float(line["p_value"])
-    return Line(str(line["metric"]), *numbers, vote, p_value, similarity, threshold)
+    return EvidenceLine(str(line["metric"]), *numbers, vote, p_value, similarity, threshold)
 
 
 def silent(verdict: Verdict) -> dict[str, str]:

@@ -7,13 +7,13 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from arena.runs.judge.judge import Stage
+from arena.runs.judge.judge import Milestone
 
 
 class Stages(Protocol):
     """Hears of every stage; a context, so that a display is taken down again."""
 
-    def begin(self, stage: Stage) -> None:
+    def begin(self, stage: Milestone) -> None:
         """Take note of a stage that begins."""
 
     def within(self, n_done: int, n_total: int) -> None:
@@ -32,7 +32,7 @@ class LineStages:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def begin(self, stage: Stage) -> None:
+    def begin(self, stage: Milestone) -> None:
         """Write the stage down."""
         line = f"[{stage.n_done + 1}/{stage.n_total}] {stage.title}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -64,7 +64,7 @@ class BarStages:
         self._bar = self._progress.add_task("", total=None)
         self._n_done = 0
 
-    def begin(self, stage: Stage) -> None:
+    def begin(self, stage: Milestone) -> None:
         """Move the bar to the stage."""
         self._n_done = stage.n_done
         self._progress.update(

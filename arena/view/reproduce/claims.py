@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 
 from arena.game.court.statistics import area_interval, area_under, proportion_interval
-from arena.runs.experiment import Claim, Series, Test
-from arena.view.reproduce.samples import Findings, Sample
+from arena.runs.experiment import ExperimentClaim, Series, Test
+from arena.view.reproduce.samples import Measured, Sample
 from arena.world.rng import Rng
 
 Outcome = Literal["confirmed", "held", "refuted", "undecided"]
@@ -37,12 +37,12 @@ class Result:
     because: str
 
 
-def judged(claim: Claim, found: Findings, rng: Rng) -> Result:
+def judged(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Put a claim to its test."""
     return _TESTS[claim.test](claim, found, rng)
 
 
-def metrics_of(claim: Claim, found: Findings) -> Sequence[str]:
+def metrics_of(claim: ExperimentClaim, found: Measured) -> Sequence[str]:
     """Return the metrics that a claim is about: its own, or the experiment's."""
     return claim.metrics or found.experiment.metrics
 
@@ -56,7 +56,7 @@ def _always(hold: Sequence[bool], what: str) -> tuple[bool, str]:
     return all(hold), f"{_share(sum(hold), len(hold))} {what}"
 
 
-def voted(claim: Claim, found: Findings, rng: Rng) -> Result:
+def voted(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that a majority of the metrics that apply votes copy for copies, and for them alone."""
     copies, innocents = (_majorities(s, claim, found) for s in (found.copies, found.innocents))
     caught, said = _always(copies, "copies voted copies")
@@ -64,18 +64,18 @@ def voted(claim: Claim, found: Findings, rng: Rng) -> Result:
     return Result(_universal(caught and spared, min(len(copies), len(innocents))), f"{said}, {too}")
 
 
-def _majorities(samples: Sequence[Sample], claim: Claim, found: Findings) -> list[bool]:
+def _majorities(samples: Sequence[Sample], claim: ExperimentClaim, found: Measured) -> list[bool]:
     """Return the vote on each model that anything was measured on; a failed match is no vote."""
     counts = [list(_votes_on(sample, claim, found).values()) for sample in samples]
     return [sum(votes) > len(votes) / 2 for votes in counts if votes]
 
 
-def _votes_on(sample: Sample, claim: Claim, found: Findings) -> dict[str, bool]:
+def _votes_on(sample: Sample, claim: ExperimentClaim, found: Measured) -> dict[str, bool]:
     readings = {metric: sample.get(metric, claim.part) for metric in metrics_of(claim, found)}
     return {m: bool(r.is_copy) for m, r in readings.items() if r is not None}
 
 
-def separates(claim: Claim, found: Findings, rng: Rng) -> Result:
+def separates(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that every copy is on the near side of each metric's threshold, no innocent is."""
     says, holds, fewest = [], True, _ENOUGH
     for metric in metrics_of(claim, found):
@@ -95,12 +95,12 @@ def _universal(holds: bool, n: int) -> Outcome:
     return "confirmed" if n >= _ENOUGH else "undecided"
 
 
-def _votes(samples: Sequence[Sample], metric: str, claim: Claim) -> list[bool]:
+def _votes(samples: Sequence[Sample], metric: str, claim: ExperimentClaim) -> list[bool]:
     readings = (sample.get(metric, claim.part) for sample in samples)
     return [bool(reading.is_copy) for reading in readings if reading is not None]
 
 
-def ordered(claim: Claim, found: Findings, rng: Rng) -> Result:
+def ordered(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that by each metric every copy is nearer to the victim than every innocent."""
     says, holds, fewest = [], True, _ENOUGH
     for metric in metrics_of(claim, found):
@@ -121,7 +121,7 @@ def separation(copies: Sequence[float], innocents: Sequence[float]) -> float:
     return area_under(innocents, copies) if len(copies) and len(innocents) else float("nan")
 
 
-def _area(found: Findings, metric: str, claim: Claim) -> float:
+def _area(found: Measured, metric: str, claim: ExperimentClaim) -> float:
     near = found.values(metric, copies=True, part=claim.part)
     return separation(near, found.values(metric, copies=False, part=claim.part))
 
@@ -179,7 +179,7 @@ def _drawn(pair: Pair, order: Sequence[np.ndarray]) -> Pair:
     return copies, innocents
 
 
-def no_worse(claim: Claim, found: Findings, rng: Rng) -> Result:
+def no_worse(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that the first metric's area under the curve is no less than the others'."""
     return _compared(claim, found, rng, separation, _no_worse)
 
@@ -190,7 +190,7 @@ def _no_worse(low: float, high: float) -> Outcome:
     return "refuted" if high < -_SLACK else "undecided"
 
 
-def wider(claim: Claim, found: Findings, rng: Rng) -> Result:
+def wider(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that the first metric's gap is wider than the others'."""
     return _compared(claim, found, rng, gap, _wider)
 
@@ -200,7 +200,11 @@ def _wider(low: float, high: float) -> Outcome:
 
 
 def _compared(
-    claim: Claim, found: Findings, rng: Rng, of: Compared, rule: Callable[[float, float], Outcome]
+    claim: ExperimentClaim,
+    found: Measured,
+    rng: Rng,
+    of: Compared,
+    rule: Callable[[float, float], Outcome],
 ) -> Result:
     names = metrics_of(claim, found)
     pairs = [(found.values(name, copies=True), found.values(name, copies=False)) for name in names]
@@ -245,17 +249,17 @@ def order_p_value(degrees: Sequence[float], values: Sequence[float]) -> tuple[fl
     return tau, float(np.mean(others))
 
 
-def falls(claim: Claim, found: Findings, rng: Rng) -> Result:
+def falls(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that metrics fall along each series."""
     return _ordered(claim, found, -1.0)
 
 
-def rises(claim: Claim, found: Findings, rng: Rng) -> Result:
+def rises(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that metrics rise along each series."""
     return _ordered(claim, found, 1.0)
 
 
-def _ordered(claim: Claim, found: Findings, sign: float) -> Result:
+def _ordered(claim: ExperimentClaim, found: Measured, sign: float) -> Result:
     says, outcomes = [], []
     # The same players on a second axis are in the same order: they are tested once.
     chosen = {series.members: series for series in found.experiment.chosen(claim.series)}
@@ -275,7 +279,7 @@ def _by_p(p: float, against: float) -> Outcome:
     return "confirmed" if p <= _LEVEL else "refuted" if against <= _LEVEL else "undecided"
 
 
-def trend_of(found: Findings, series: Series, metric: str) -> tuple[list[float], list[float]]:
+def trend_of(found: Measured, series: Series, metric: str) -> tuple[list[float], list[float]]:
     """Return degrees and the metric's values, means over repeats.
 
     Of the figure "gaps" the members are owners, and the value is the copies' mean as a share of the
@@ -298,7 +302,7 @@ def trend_of(found: Findings, series: Series, metric: str) -> tuple[list[float],
     return degrees, values
 
 
-def lost(claim: Claim, found: Findings, rng: Rng) -> Result:
+def lost(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that no copy of the series is on the near side of a metric's threshold."""
     members = {n for s in found.experiment.chosen(claim.series) for n in s.members}
     copies = [s for s in found.copies if not members or s.name in members]
@@ -313,7 +317,7 @@ def lost(claim: Claim, found: Findings, rng: Rng) -> Result:
     return Result(_universal(holds, n), "; ".join(says))
 
 
-def evades_some(claim: Claim, found: Findings, rng: Rng) -> Result:
+def evades_some(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that copies evade metrics, and none of them all that apply to it."""
     says, holds, any_evaded = [], [], False
     for sample in found.copies:
@@ -328,7 +332,7 @@ def evades_some(claim: Claim, found: Findings, rng: Rng) -> Result:
     return Result(_universal(all(holds) and any_evaded, len(holds)), "; ".join([share, *says]))
 
 
-def differs(claim: Claim, found: Findings, rng: Rng) -> Result:
+def differs(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test by Friedman's that the gap depends on the owner: blocks are the copies."""
     metric = metrics_of(claim, found)[0]
     table = {}
@@ -353,7 +357,7 @@ def differs(claim: Claim, found: Findings, rng: Rng) -> Result:
     return Result("confirmed" if p <= _LEVEL else "undecided", says)
 
 
-_TESTS: Mapping[Test, Callable[[Claim, Findings, Rng], Result]] = {
+_TESTS: Mapping[Test, Callable[[ExperimentClaim, Measured, Rng], Result]] = {
     "voted": voted,
     "separates": separates,
     "ordered": ordered,

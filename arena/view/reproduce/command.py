@@ -15,7 +15,7 @@ from arena.runs.store import Store
 from arena.view.commands.failures import CRASHED, resumable
 from arena.view.commands.overrides import parse_changes
 from arena.view.commands.run import made_folder, play_into
-from arena.view.commands.run_options import Game, Order, game_of
+from arena.view.commands.run_options import Order, ReadyRun, game_of
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
 from arena.view.reproduce.plan import planned
 from arena.view.results.refresh import refresh_matches
@@ -62,7 +62,7 @@ def reproduce(order: Order, data: str, *, quick: bool, victims: int | None = Non
     return 0 if all(chapter.findings.copies for chapter in chapters) else CRASHED
 
 
-def _played(game: Game, store: Store, console: Console) -> Report:
+def _played(game: ReadyRun, store: Store, console: Console) -> Report:
     made_folder(game.out)
     with closing(Ledger(game.out / LEDGER)) as ledger:
         play_into(game, store, ledger, console)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.runs.experiment import Claim
+from arena.runs.experiment import ExperimentClaim
 from arena.runs.scenario import Scenario
 from arena.view.figures.experiments import drawn
 from arena.view.figures.plots import render
 from arena.view.reproduce.claims import Result
-from arena.view.reproduce.samples import Findings, findings_of
+from arena.view.reproduce.samples import Measured, findings_of
 from arena.view.reproduce.tables import table_of, thresholds
 from arena.view.reproduce.victims import over_victims
 from arena.view.results.report import Report
@@ -29,8 +29,8 @@ class Chapter:
 
     name: str
     scenario: Scenario
-    findings: Findings
-    results: Sequence[tuple[Claim, Result]]
+    findings: Measured
+    results: Sequence[tuple[ExperimentClaim, Result]]
     failed: Sequence[str]  # matches without a score, with the reason
 
     @property

@@ -16,7 +16,7 @@ from arena.world.json_values import Raw
 
 
 @dataclass(frozen=True)
-class Reading:
+class MetricReading:
     """What one metric shows of a model.
 
     Attributes:
@@ -32,7 +32,7 @@ class Reading:
     similarity: float = math.nan
 
 
-Readings = Mapping[Part, Mapping[str, Reading]]
+Readings = Mapping[Part, Mapping[str, MetricReading]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Sample:
         """The name, and which repeat it is after the first."""
         return f"{self.name} (repeat {self.repeat + 1})" if self.repeat else self.name
 
-    def get(self, metric: str, part: Part = "all") -> Reading | None:
+    def get(self, metric: str, part: Part = "all") -> MetricReading | None:
         """Return the reading of a metric, None where it does not apply."""
         return self.readings.get(part, {}).get(metric)
 
@@ -133,16 +133,16 @@ def _readings(row: RoundRow | InnocentRow) -> Readings:
     The area is the mean of the products of neighbours: 1 for the victim itself, 0 for a model that
     is as far as innocents in every metric.
     """
-    found: dict[Part, dict[str, Reading]] = {"all": {}}
+    found: dict[Part, dict[str, MetricReading]] = {"all": {}}
     if row.statistic is not None and row.statistic_name:
-        reading = Reading(row.statistic, _number(row.threshold), bool(row.caught))
+        reading = MetricReading(row.statistic, _number(row.threshold), bool(row.caught))
         found["all"][row.statistic_name] = reading
     for part, evidence in row.figures.get("evidence", {}).items():
         shares = evidence["radar"]["similarities"]
         found.setdefault(part, {}).update(
             (line["metric"], _reading(line, shares)) for line in evidence["lines"]
         )
-        found[part]["area"] = Reading(_area(list(shares.values())), math.nan, None)
+        found[part]["area"] = MetricReading(_area(list(shares.values())), math.nan, None)
     return found
 
 
@@ -152,14 +152,14 @@ def _area(shares: Sequence[float]) -> float:
     return float(np.mean(np.asarray(shares) * np.roll(shares, 1)))
 
 
-def _reading(line: Mapping[str, Raw], shares: Mapping[str, float]) -> Reading:
-    return Reading(
+def _reading(line: Mapping[str, Raw], shares: Mapping[str, float]) -> MetricReading:
+    return MetricReading(
         float(line["value"]), float(line["tau"]), bool(line["vote"]), shares[line["metric"]]
     )
 
 
 @dataclass(frozen=True)
-class Findings:
+class Measured:
     """An experiment and everything that was measured for it."""
 
     experiment: Experiment
@@ -175,11 +175,11 @@ class Findings:
         """Return the reporting innocents."""
         return [sample for sample in self.samples if not sample.is_copy]
 
-    def of_owner(self, owner: str) -> Findings:
+    def of_owner(self, owner: str) -> Measured:
         """Return what one owner measured."""
         return replace(self, samples=[s for s in self.samples if s.owner == owner])
 
-    def victims(self) -> list[Findings]:
+    def victims(self) -> list[Measured]:
         """Return what was measured for each victim: a repeat trains one anew."""
         repeats = dict.fromkeys(sample.repeat for sample in self.samples)
         return [
@@ -191,7 +191,7 @@ class Findings:
         """Return the owners' names, in order."""
         return list(dict.fromkeys(sample.owner for sample in self.samples))
 
-    def along(self, series: Series, metric: str) -> Iterator[tuple[float, Sample, Reading]]:
+    def along(self, series: Series, metric: str) -> Iterator[tuple[float, Sample, MetricReading]]:
         """Yield degree, sample and reading of a series, in its order, where there is a reading."""
         for i, name in enumerate(series.members):
             for sample in self.copies:
@@ -207,7 +207,7 @@ class Findings:
         return [sign * reading.value for reading in found if reading is not None]
 
 
-def findings_of(experiment: Experiment, report: Report) -> Findings:
+def findings_of(experiment: Experiment, report: Report) -> Measured:
     """Return what was measured: by owner for the figure "gaps", else all owners merged."""
     samples = samples_of(report)
-    return Findings(experiment, samples if experiment.figure == "gaps" else merged(samples))
+    return Measured(experiment, samples if experiment.figure == "gaps" else merged(samples))

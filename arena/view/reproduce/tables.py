@@ -12,11 +12,11 @@ import numpy as np
 
 from arena.runs.experiment import Part
 from arena.view.reproduce.claims import separation
-from arena.view.reproduce.samples import Findings, Sample
+from arena.view.reproduce.samples import Measured, Sample
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """Column names and rows of cells; numbers are rounded only when they are written as text."""
 
     columns: Sequence[str]
@@ -49,12 +49,12 @@ def _cell(cell: str | float) -> str:
     return f"{cell:.0f}" if float(cell).is_integer() and abs(cell) > 1 else f"{cell:.3f}"
 
 
-def table_of(found: Findings) -> Table:
+def table_of(found: Measured) -> ResultTable:
     """Return the table of an experiment."""
     return _by_owner(found) if found.experiment.figure == "gaps" else _by_model(found)
 
 
-def _by_model(found: Findings) -> Table:
+def _by_model(found: Measured) -> ResultTable:
     metrics = found.experiment.metrics
     parts: tuple[Part, ...] = ("all",)
     if found.experiment.figure == "parts":
@@ -70,7 +70,7 @@ def _by_model(found: Findings) -> Table:
             row.append(sample.columns.get("images_queried", math.nan))
         row += [_value(sample, metric, part) for metric in metrics for part in parts]
         rows.append([*row, _votes(sample, metrics, parts[-1])])
-    return Table(columns, rows)
+    return ResultTable(columns, rows)
 
 
 def _value(sample: Sample, metric: str, part: Part) -> float:
@@ -85,7 +85,7 @@ def _votes(sample: Sample, metrics: Sequence[str], part: Part) -> str:
     return f"{sum(votes)}/{len(votes)}" if votes else sample.note
 
 
-def thresholds(found: Findings) -> Table:
+def thresholds(found: Measured) -> ResultTable:
     """Return where each metric's decision turns, of each owner."""
     rows: dict[tuple[str, str], float] = {}
     for sample in found.samples:
@@ -99,10 +99,12 @@ def thresholds(found: Findings) -> Table:
                     owner = sample.owner if found.experiment.figure == "gaps" else ""
                     name = metric if part == "all" else f"{metric} ({part})"
                     rows.setdefault((owner, name), readings[metric].line)
-    return Table(["owner", "metric", "threshold"], [[*key, line] for key, line in rows.items()])
+    return ResultTable(
+        ["owner", "metric", "threshold"], [[*key, line] for key, line in rows.items()]
+    )
 
 
-def _by_owner(found: Findings) -> Table:
+def _by_owner(found: Measured) -> ResultTable:
     said = {
         owner: f"{series.title} {degree:g}"
         for series in found.experiment.series
@@ -120,4 +122,4 @@ def _by_owner(found: Findings) -> Table:
             means = [float(np.mean(v)) if v else math.nan for v in (copies, innocents)]
             row += [*means, means[1] - means[0], separation(copies, innocents)]
         rows.append(row)
-    return Table(columns, rows)
+    return ResultTable(columns, rows)

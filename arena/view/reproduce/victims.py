@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 
 from arena.game.court.statistics import proportion_interval
-from arena.runs.experiment import Claim, Test
+from arena.runs.experiment import ExperimentClaim, Test
 from arena.view.reproduce.claims import (
     Result,
     gap,
@@ -23,7 +23,7 @@ from arena.view.reproduce.claims import (
     separation,
     trend_of,
 )
-from arena.view.reproduce.samples import Findings
+from arena.view.reproduce.samples import Measured
 from arena.world.rng import Rng
 
 _UNIVERSAL: tuple[Test, ...] = ("voted", "separates", "ordered", "lost", "evades-some", "differs")
@@ -34,7 +34,7 @@ _EXACT = 14  # victims up to which every change of signs is counted
 _DRAWS = 20_000
 
 
-def over_victims(claim: Claim, found: Findings, rng: Rng) -> Result:
+def over_victims(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Put a claim to its test on each victim, and say of how many it holds."""
     victims = found.victims()
     results = [judged(claim, each, rng.child("victim", i)) for i, each in enumerate(victims)]
@@ -61,7 +61,7 @@ def _counted(results: Sequence[Result]) -> Result:
     return Result(outcome, f"{says}; the first one: {results[0].because}")
 
 
-def _averaged(claim: Claim, victims: Sequence[Findings], rng: Rng) -> Result:
+def _averaged(claim: ExperimentClaim, victims: Sequence[Measured], rng: Rng) -> Result:
     """Test a direction over victims, of each series or pair of metrics; Holm's across them."""
     rows = [directions(claim, victim) for victim in victims]
     names = [name for name in rows[0] if all(name in row for row in rows)]
@@ -82,7 +82,7 @@ def _averaged(claim: Claim, victims: Sequence[Findings], rng: Rng) -> Result:
     return Result("confirmed" if max(ahead.values()) <= _LEVEL else "undecided", because)
 
 
-def directions(claim: Claim, found: Findings) -> dict[str, float]:
+def directions(claim: ExperimentClaim, found: Measured) -> dict[str, float]:
     """Return numbers of one victim that are positive where the claim holds."""
     if claim.test in ("falls", "rises"):
         return _orders(claim, found, 1.0 if claim.test == "rises" else -1.0)
@@ -97,7 +97,7 @@ def directions(claim: Claim, found: Findings) -> dict[str, float]:
     return {f"{names[0]} over {name}": first - of(*pair) + slack for name, pair in later}
 
 
-def _orders(claim: Claim, found: Findings, sign: float) -> dict[str, float]:
+def _orders(claim: ExperimentClaim, found: Measured, sign: float) -> dict[str, float]:
     told = {}
     chosen = {series.members: series for series in found.experiment.chosen(claim.series)}
     for series in chosen.values():

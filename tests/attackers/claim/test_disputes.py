@@ -12,12 +12,12 @@ from typing import get_args
 import pytest
 
 from arena.game.court.dispute import CHECKS, Court, Party, Ruling
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.play import MatchSpec, Pools
 from arena.game.match.step_cache import MemoryMemo, Setting, resolve
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import ThreatModel, preset
-from arena.game.sides.defense import Protocol, defenses
+from arena.game.sides.defense import StandardOfProof, defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
@@ -38,7 +38,7 @@ OVERWRITING = preset("whitebox_third").model_copy(
     update={"deliverables": frozenset({"model", "claim"})}
 )
 BUYING = OVERWRITING.model_copy(update={"precommit": True, "knows": frozenset({"scheme"})})
-UNDATED: set[Protocol] = {"none", "prf-labels", "seeded", "nulls"}
+UNDATED: set[StandardOfProof] = {"none", "prf-labels", "seeded", "nulls"}
 
 
 def spec(name: str, **settings: Json) -> PlayerSpec:
@@ -71,22 +71,24 @@ class Docket:
         return [unpack(resolve(step, "model", self.memo, Setting())) for step in steps]
 
     def ruling(
-        self, owner: PlayerSpec, move: PlayerSpec, grants: ThreatModel, protocol: Protocol
+        self, owner: PlayerSpec, move: PlayerSpec, grants: ThreatModel, protocol: StandardOfProof
     ) -> Ruling:
         match, setting = self.played(owner, move, grants), Setting()
         protect, step = match.protect(), match.round(move, None, 0)
         key, victim = (resolve(protect, part, self.memo, setting) for part in ("key", "victim"))
         lines = resolve(step, "register", self.memo, setting).data["lines"]
         scheme = replace(defenses.make(owner), protocol=protocol)
-        evidence = Evidence(scheme, Key.of(key), unpack(victim), Register.of(lines))
+        evidence = OwnerCase(scheme, Key.of(key), unpack(victim), Register.of(lines))
         claim = Deliverable.of(resolve(step, "deliverable", self.memo, setting))
         judged = Referee(load_task(TASK), evidence, grants).judge(claim, self.nulls(match), Rng(0))
         assert judged.ruling is not None
         return judged.ruling
 
-    def wins(self, owner: PlayerSpec, move: PlayerSpec, grants: ThreatModel) -> set[Protocol]:
+    def wins(
+        self, owner: PlayerSpec, move: PlayerSpec, grants: ThreatModel
+    ) -> set[StandardOfProof]:
         """Return the standards under which the claimant wins."""
-        protocols: tuple[Protocol, ...] = get_args(Protocol)
+        protocols: tuple[StandardOfProof, ...] = get_args(StandardOfProof)
         return {
             protocol
             for protocol in protocols
@@ -120,7 +122,7 @@ TESTS: Json = {
 }
 FC1: Json = {"name": "uchida", "settings": {"layer": "body.fc1"}}
 
-DISPUTES: list[tuple[str, PlayerSpec, PlayerSpec, ThreatModel, set[Protocol]]] = [
+DISPUTES: list[tuple[str, PlayerSpec, PlayerSpec, ThreatModel, set[StandardOfProof]]] = [
     (
         "forged key, flip",
         UCHIDA,
@@ -171,7 +173,7 @@ DISPUTES: list[tuple[str, PlayerSpec, PlayerSpec, ThreatModel, set[Protocol]]] =
         PlayerSpec.model_validate(IPGUARD),
         spec("second-owner", scheme=IPGUARD),
         OTHER_OWNER,
-        set(get_args(Protocol)),
+        set(get_args(StandardOfProof)),
     ),
     # a seed leaves model, settings and negatives to the claimant, so it stops no false fingerprint
     (
@@ -204,7 +206,11 @@ DISPUTES: list[tuple[str, PlayerSpec, PlayerSpec, ThreatModel, set[Protocol]]] =
     ids=[row[0] for row in DISPUTES],
 )
 def test_the_claimant_wins_under_these_standards_and_no_other(
-    docket: Docket, owner: PlayerSpec, move: PlayerSpec, grants: ThreatModel, wins: set[Protocol]
+    docket: Docket,
+    owner: PlayerSpec,
+    move: PlayerSpec,
+    grants: ThreatModel,
+    wins: set[StandardOfProof],
 ) -> None:
     assert docket.wins(owner, move, grants) == wins
 
@@ -235,7 +241,7 @@ def test_luck_beats_a_seed_at_one_percent_and_not_at_one_in_a_million(docket: Do
     ids=["unbound", "decoy", "late"],
 )
 def test_the_ruling_says_why(
-    docket: Docket, move: PlayerSpec, protocol: Protocol, said: str
+    docket: Docket, move: PlayerSpec, protocol: StandardOfProof, said: str
 ) -> None:
     grants = BUYING if move.name == "commit-then-buy" else OVERWRITING
     assert said in " ".join(docket.ruling(UCHIDA, move, grants, protocol).reasons)
@@ -254,9 +260,9 @@ def test_an_honest_owner_wins_its_model_back_by_every_standard(docket: Docket, m
     assert stolen is not None
     compute, scheme = Compute(), defenses.make(owner)
     court = Court(
-        suspect=Suspect.plain(stolen, compute),
+        suspect=Suspect.bare(stolen, compute),
         register=Register.of(lines.data["lines"]),
-        nulls=[Suspect.plain(null, compute) for null in docket.nulls(match)],
+        nulls=[Suspect.bare(null, compute) for null in docket.nulls(match)],
         rng=Rng(0),
         checks=CHECKS["full"],
     )

@@ -38,7 +38,7 @@ def test_images_stay_in_the_ball_and_reach_their_targets(world: World) -> None:
 def test_a_model_that_the_claimant_never_saw_obeys_its_triggers(world: World) -> None:
     claim = world.deliver(CLAIM).claim
     assert claim is not None
-    verdict = Adi().examine(claim.key, Suspect.plain(world.victim.copy(), COMPUTE), Rng(0))
+    verdict = Adi().examine(claim.key, Suspect.bare(world.victim.copy(), COMPUTE), Rng(0))
     assert verdict.is_copy
     assert verdict.p_value < 1e-6
 

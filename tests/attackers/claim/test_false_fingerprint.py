@@ -44,7 +44,7 @@ def claimed(world: World, attack: FalseFingerprint) -> Claim:
 
 def read(claim: Claim, model: Model) -> Verdict:
     scheme = defenses.make(claim.defense)
-    return scheme.verify(claim.key, Suspect.plain(model, COMPUTE), Rng(0))
+    return scheme.verify(claim.key, Suspect.bare(model, COMPUTE), Rng(0))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)

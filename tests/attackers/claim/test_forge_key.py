@@ -55,13 +55,13 @@ def claimed(world: World, attack: ForgeKey) -> Key:
 
 
 def examined(world: World, attack: ForgeKey, model: Model | None = None) -> Verdict:
-    suspect = Suspect.plain(model or world.victim.copy(), COMPUTE)
+    suspect = Suspect.bare(model or world.victim.copy(), COMPUTE)
     return defenses.make(attack.scheme).verify(claimed(world, attack), suspect, Rng(0))
 
 
 def projected(world: World, attack: ForgeKey) -> Projection:
     scheme: Defense = defenses.make(attack.scheme)
-    found = scheme.projection(claimed(world, attack), Suspect.plain(world.victim.copy(), COMPUTE))
+    found = scheme.projection(claimed(world, attack), Suspect.bare(world.victim.copy(), COMPUTE))
     assert found is not None
     return found
 

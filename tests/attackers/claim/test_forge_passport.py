@@ -14,7 +14,7 @@ from arena.game.court.dispute import Ruling
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import PUBLICATION, Key
 from arena.game.rules.threat import preset
-from arena.game.sides.defense import Protected, Protocol
+from arena.game.sides.defense import Protected, StandardOfProof
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
@@ -106,7 +106,7 @@ class Board:
         )
         claim = attack.run(testing.access(self.task, gate), Rng(7)).claim
         assert claim is not None
-        shown = Suspect.plain(victim.model.copy(), COMPUTE)
+        shown = Suspect.bare(victim.model.copy(), COMPUTE)
         forged, valid = (self._accuracy(name, key) for key in (claim.key, victim.key))
         bits, tensors = victim.key.tensors["bits"], claim.key.tensors
         return Forgery(
@@ -125,12 +125,12 @@ class Board:
 
     def _accuracy(self, name: str, key: Key) -> float:
         """Return the accuracy, on images that nobody trained on, with a key's passports."""
-        shown = Suspect.plain(self.victim(name).model.copy(), COMPUTE)
+        shown = Suspect.bare(self.victim(name).model.copy(), COMPUTE)
         affines = SCHEMES[name].affines(key, responses(key, shown))
         test = self.task.splits.test
         return COMPUTE.accuracy(private_branch(key, shown, affines), test.images, test.labels)
 
-    def ruling(self, attack: ForgePassport, protocol: Protocol) -> Ruling:
+    def ruling(self, attack: ForgePassport, protocol: StandardOfProof) -> Ruling:
         """Return how a dispute over the V2 victim ends under a standard of proof."""
         forgery, victim = self.forged("v2", attack), self.victim("v2")
         scheme = replace(SCHEMES["v2"], protocol=protocol)
@@ -263,7 +263,7 @@ def test_stolen_passports_are_moved_away_and_keep_accuracy_and_the_owners_signs(
 @pytest.mark.parametrize("protocol", ["none", "timestamp", "nulls", "full"])
 @pytest.mark.parametrize("attack", [RANDOM, REVERSED, EACH, ALL, STOLEN], ids=repr)
 def test_a_working_passport_wins_unless_passports_are_dated(
-    board: Board, attack: ForgePassport, protocol: Protocol
+    board: Board, attack: ForgePassport, protocol: StandardOfProof
 ) -> None:
     """The judge's own models do not help: there a forged passport reads like coins, as a true one.
 

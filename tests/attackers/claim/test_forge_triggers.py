@@ -34,7 +34,7 @@ def forged(world: World, attack: ForgeTriggers, seed: int = 7) -> Key:
 
 def examined(world: World, attack: ForgeTriggers) -> Verdict:
     scheme = Zhang() if attack.scheme == "zhang" else Adi()
-    suspect = Suspect.plain(world.victim.copy(), COMPUTE, "labels")
+    suspect = Suspect.bare(world.victim.copy(), COMPUTE, "labels")
     return scheme.examine(forged(world, attack), suspect, Rng(0))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from arena.game.court.dispute import Ruling
-from arena.game.court.referee import Evidence, Referee
+from arena.game.court.referee import OwnerCase, Referee
 from arena.game.court.statistics import proportion_interval
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.innocents_step import InnocentsStep
@@ -18,7 +18,7 @@ from arena.game.match.step_cache import MemoryMemo, Setting, resolve
 from arena.game.match.train_step import TrainStep
 from arena.game.rules.keys import Key, Register, fresh_seed
 from arena.game.rules.threat import ThreatModel, preset
-from arena.game.sides.defense import Protocol, defenses
+from arena.game.sides.defense import StandardOfProof, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
@@ -76,13 +76,13 @@ class Table:
         verdict = found.verdict
         return Outcome(verdict.statistic, verdict.p_value, found.caught, found.kept)
 
-    def evidence(self, owner: PlayerSpec) -> Evidence:
+    def evidence(self, owner: PlayerSpec) -> OwnerCase:
         """Return what an owner brings to court."""
         protect = self.match(owner, spec("none"), THIRD).protect()
         key, victim = (resolve(protect, part, self.memo, Setting()) for part in ("key", "victim"))
-        return Evidence(defenses.make(owner), Key.of(key), unpack(victim), Register())
+        return OwnerCase(defenses.make(owner), Key.of(key), unpack(victim), Register())
 
-    def reheard(self, owner: PlayerSpec, move: PlayerSpec, protocol: Protocol) -> Ruling:
+    def reheard(self, owner: PlayerSpec, move: PlayerSpec, protocol: StandardOfProof) -> Ruling:
         """Return the ruling on a claim under another standard of proof."""
         match = self.match(owner, move, CLAIMANT)
         played, setting = match.round(move, None, 0), Setting()
@@ -247,7 +247,7 @@ def test_the_ruling_says_why(table: Table, move: PlayerSpec, reasons: list[str])
 
 
 SHARP = spec("forge-triggers", images="adversarial", eps=0.25)
-PROTOCOLS: list[tuple[Protocol, str, PlayerSpec, bool]] = [  # docs/protocol.md
+PROTOCOLS: list[tuple[StandardOfProof, str, PlayerSpec, bool]] = [  # docs/protocol.md
     ("timestamp", "uchida", spec("forge-key", commits=True), False),
     ("seeded", "uchida", spec("forge-key", keeps_seed=True), False),
     ("nulls", "uchida", spec("forge-key"), True),
@@ -264,7 +264,7 @@ PROTOCOLS: list[tuple[Protocol, str, PlayerSpec, bool]] = [  # docs/protocol.md
 
 @pytest.mark.parametrize(("protocol", "owner", "move", "wins"), PROTOCOLS, ids=repr)
 def test_each_protocol_stops_what_it_is_said_to_stop(
-    table: Table, protocol: Protocol, owner: str, move: PlayerSpec, wins: bool
+    table: Table, protocol: StandardOfProof, owner: str, move: PlayerSpec, wins: bool
 ) -> None:
     ruling = table.reheard(spec(owner), move, protocol)
     assert (ruling.winner == "claimant") is wins
@@ -338,7 +338,7 @@ def test_over_many_keys_innocents_are_accused_no_more_often_than_the_level_says(
     evidence = court.evidence(spec(name))
     _, reporting = innocents(court, name)
     models = [unpack(resolve(step, "model", court.memo, Setting())) for step in reporting]
-    suspects = [Suspect.plain(model, Compute()) for model in models]
+    suspects = [Suspect.bare(model, Compute()) for model in models]
     accused = []
     for number in range(50):
         key = evidence.defense.rederive(replace(evidence.key, seed=fresh_seed(Rng(number))))

@@ -28,7 +28,7 @@ def test_the_thiefs_own_key_reads_from_what_it_delivers(thief: Thief) -> None:
     delivered = world.deliver(Overwrite(scheme=STRONG))
     assert delivered.model is not None
     assert delivered.claim is not None
-    suspect = Suspect.plain(delivered.model, COMPUTE)
+    suspect = Suspect.bare(delivered.model, COMPUTE)
     verdict = defenses.make(STRONG).verify(delivered.claim.key, suspect, Rng(0))
     assert verdict.is_copy
     assert verdict.statistic < 0.1

@@ -94,7 +94,7 @@ def test_literal_reading_falls_to_chance_but_for_scales(
     protected = marked[scheme.name]
 
     def error(model: Model) -> float:
-        return scheme.verify(protected.key, Suspect.plain(model, COMPUTE), Rng(0)).statistic
+        return scheme.verify(protected.key, Suspect.bare(model, COMPUTE), Rng(0)).statistic
 
     assert error(protected.model) <= 0.05
     errors = [error(attack.rewritten(protected.model.copy(), Rng(i))) for i in range(4)]

@@ -129,7 +129,7 @@ def test_a_literal_key_cannot_read_what_it_finds_and_nothing_is_raised(
     task = posed(world.access, world.victim.copy(), data, world.task.spec.recipe, Rng(1))
     protected = scheme.protect(task, Rng(2))
     verdict = scheme.verify(
-        protected.key, Suspect.plain(thief(GRANTS, protected.model).play(attack), COMPUTE), Rng(0)
+        protected.key, Suspect.bare(thief(GRANTS, protected.model).play(attack), COMPUTE), Rng(0)
     )
     assert (verdict.is_copy, verdict.p_value) == (False, 1)
     assert verdict.reason.startswith("not verified")

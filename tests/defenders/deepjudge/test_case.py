@@ -33,7 +33,7 @@ BEFORE_THE_LAST = ["body.relu1", "body.relu2", "body.relu3", "body.relu4"]
 
 
 def measured(case: Case, model: Model, access: Output = "weights") -> dict[str, float]:
-    return dict(case.measure(Suspect.plain(model, COMPUTE), access).values["all"])
+    return dict(case.measure(Suspect.bare(model, COMPUTE), access).values["all"])
 
 
 def test_the_victim_is_at_distance_0_in_every_metric(case: Case, victim: Model) -> None:
@@ -42,13 +42,13 @@ def test_the_victim_is_at_distance_0_in_every_metric(case: Case, victim: Model) 
 
 def test_under_autocast_the_victim_is_still_at_distance_0(case: Case, victim: Model) -> None:
     """Both models answer with the same rounding, and hidden layers are read in float32."""
-    shown = Suspect.plain(victim, Compute(precision="bfloat16"))
+    shown = Suspect.bare(victim, Compute(precision="bfloat16"))
     assert dict(case.measure(shown, "weights").values["all"]) == dict.fromkeys(METRICS, 0.0)
 
 
 @pytest.mark.parametrize("part", ["exposed", "held-out"])
 def test_the_victim_is_at_distance_0_on_every_part(case: Case, victim: Model, part: str) -> None:
-    found = case.measure(Suspect.plain(victim, COMPUTE), "weights").values
+    found = case.measure(Suspect.bare(victim, COMPUTE), "weights").values
     assert dict(found[part]) == dict.fromkeys(METRICS, 0.0)  # type: ignore[index]
 
 
@@ -67,7 +67,7 @@ def test_ft_ll_leaves_layers_before_the_last_at_exactly_0(
 ) -> None:
     """With BatchNorm in eval mode; the last layer did move, so the answers did."""
     tuned = stolen(FineTuneLast())
-    found = case.measure(Suspect.plain(tuned, COMPUTE), "weights")
+    found = case.measure(Suspect.bare(tuned, COMPUTE), "weights")
     assert sorted(found.layers) == BEFORE_THE_LAST
     for name in BEFORE_THE_LAST:
         assert dict(found.layers[name]) == dict.fromkeys(WHITEBOX, 0.0)
@@ -121,7 +121,7 @@ def test_fine_tuning_at_a_higher_rate_moves_the_answers_more(case: Case, stolen:
 def test_each_access_level_measures_what_it_allows_and_says_why_not_more(
     case: Case, innocent: Model, access: Output, applies: set[str]
 ) -> None:
-    shown = Suspect.plain(innocent, COMPUTE, access)  # asking for more than is granted raises
+    shown = Suspect.bare(innocent, COMPUTE, access)  # asking for more than is granted raises
     found = case.measure(shown, access)
     assert set(found.values["all"]) == applies
     assert set(found.notes) == set(METRICS) - applies
@@ -146,7 +146,7 @@ def test_labels_are_all_that_the_lowest_level_asks_for(case: Case, innocent: Mod
 
 
 def test_queries_are_counted(case: Case, innocent: Model) -> None:
-    shown = Suspect.plain(innocent, COMPUTE)
+    shown = Suspect.bare(innocent, COMPUTE)
     case.measure(shown, "labels")
     assert shown.n_queries == len(case.blackbox)
     case.measure(shown, "weights")
@@ -158,7 +158,7 @@ def test_other_classes_leave_the_hidden_layers(case: Case, task: Task, victim: M
     suspect = build(task.card.model_copy(update={"n_classes": 5}), Rng(0))
     trunk = {k: v for k, v in victim.state_dict().items() if "fc2" not in k}
     suspect.load_state_dict(trunk, strict=False)
-    found = case.measure(Suspect.plain(suspect, COMPUTE), "weights")
+    found = case.measure(Suspect.bare(suspect, COMPUTE), "weights")
     assert dict(found.values["all"]) == dict.fromkeys(WHITEBOX, 0.0)
     assert set(found.notes) == set(BLACKBOX)
     assert "tells 5 classes apart, the victim 10" in found.notes["RobD"]
@@ -173,7 +173,7 @@ def test_another_architecture_leaves_the_answers(
 ) -> None:
     fields = {"architecture": architecture, "arguments": arguments}
     suspect = build(task.card.model_copy(update=fields), Rng(0))
-    found = case.measure(Suspect.plain(suspect, COMPUTE), "weights")
+    found = case.measure(Suspect.bare(suspect, COMPUTE), "weights")
     assert set(found.values["all"]) == set(BLACKBOX)
     assert set(found.notes) == set(WHITEBOX)
     assert "no layer 'body.relu2' of the victim's width" in found.notes["NOD"]
@@ -192,7 +192,7 @@ def test_a_suspect_of_other_images_cannot_be_compared(case: Case, tiny: Model) -
     with pytest.raises(
         NotComparable, match=r"takes images of \(8,\), the tests are of \(1, 8, 8\)"
     ):
-        case.measure(Suspect.plain(tiny, COMPUTE), "weights")
+        case.measure(Suspect.bare(tiny, COMPUTE), "weights")
 
 
 def none_of(tests: Cases) -> Cases:
@@ -205,7 +205,7 @@ def test_metrics_without_tests_do_not_apply(
 ) -> None:
     part: dict[str, Any] = {group: none_of(getattr(case, group))}
     empty = dataclasses.replace(case, **part)
-    found = empty.measure(Suspect.plain(victim, COMPUTE), "weights")
+    found = empty.measure(Suspect.bare(victim, COMPUTE), "weights")
     assert set(found.values["all"]) == set(METRICS) - set(absent)
     assert set(found.notes) == set(absent)
     assert f"no {group.replace('box', '-box')} tests" in found.notes[absent[0]]
@@ -213,7 +213,7 @@ def test_metrics_without_tests_do_not_apply(
 
 def test_neither_model_is_changed(case: Case, innocent: Model) -> None:
     before = innocent.digest(), case.victim.digest()
-    case.measure(Suspect.plain(innocent, COMPUTE), "weights")
+    case.measure(Suspect.bare(innocent, COMPUTE), "weights")
     assert (innocent.digest(), case.victim.digest()) == before
 
 

@@ -80,7 +80,7 @@ def test_the_victim_is_at_distance_0_and_gets_every_vote(mark: Marking, suspect:
 @pytest.mark.parametrize("name", COPIES)
 @pytest.mark.parametrize("access", ["labels", "probabilities", "weights"])
 def test_copies_are_voted_copies(mark: Marking, stolen: Thieves, name: str, access: Output) -> None:
-    shown = Suspect.plain(stolen(COPIES[name]), COMPUTE, access)
+    shown = Suspect.bare(stolen(COPIES[name]), COMPUTE, access)
     verdict = SCHEME.verify(mark(SCHEME).key, shown, Rng(0))
     assert verdict.rule is not None
     assert verdict.rule.is_copy
@@ -96,7 +96,7 @@ def test_unseen_innocents_are_not_copies(
     mark: Marking, strangers: list[Model], access: Output
 ) -> None:
     for stranger in strangers:
-        shown = Suspect.plain(stranger, COMPUTE, access)
+        shown = Suspect.bare(stranger, COMPUTE, access)
         verdict = SCHEME.verify(mark(SCHEME).key, shown, Rng(0))
         assert not verdict.is_copy
         assert verdict.rule is not None
@@ -125,7 +125,7 @@ def test_the_lower_of_what_is_granted_and_what_is_asked_is_used(
     mark: Marking, grants: Output, access: Output, applies: list[str]
 ) -> None:
     protected = mark(SCHEME)
-    shown = Suspect.plain(protected.model, COMPUTE, grants)
+    shown = Suspect.bare(protected.model, COMPUTE, grants)
     verdict = replace(SCHEME, access=access).verify(protected.key, shown, Rng(0))
     assert list(table(verdict.figures)) == applies
     assert set(verdict.figures["evidence"]["all"]["not_applicable"]) == set(METRICS) - set(applies)
@@ -292,8 +292,8 @@ def test_an_accuser_cannot_choose_its_tests(mark: Marking, name: str) -> None:
 
 def court(suspect: Model, nulls: list[Model]) -> Court:
     """A judge that compares with models of its own."""
-    own = [Suspect.plain(model, COMPUTE) for model in nulls]
-    shown = Suspect.plain(suspect, COMPUTE)
+    own = [Suspect.bare(model, COMPUTE) for model in nulls]
+    shown = Suspect.bare(suspect, COMPUTE)
     return Court(shown, Register(), own, Rng(0), frozenset({"nulls", "seeded"}))
 
 
@@ -307,7 +307,7 @@ def test_an_accuser_cannot_choose_its_negatives(
     key = mark(QUICK).key
     far = {"RobD": [1.0] * 12, "JSD": [0.69 + i / 10**4 for i in range(12)]}
     forged = replace(key, settings={**key.settings, "nulls": {"all": far}})
-    shown = Suspect.plain(innocent, COMPUTE)
+    shown = Suspect.bare(innocent, COMPUTE)
     assert QUICK.verify(forged, shown, Rng(0)).is_copy
     assert not QUICK.verify(key, shown, Rng(0)).is_copy
     claim = court(innocent, strangers).rule(Party(QUICK, key), Party(QUICK, forged))

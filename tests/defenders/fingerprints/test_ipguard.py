@@ -257,7 +257,7 @@ def test_the_matching_rate_counts_points_with_the_victims_label(mark: Marking) -
 
 def test_labels_are_enough(mark: Marking) -> None:
     protected = mark(SCHEME)
-    shown = Suspect.plain(protected.model, COMPUTE, "labels")
+    shown = Suspect.bare(protected.model, COMPUTE, "labels")
     assert SCHEME.verify(protected.key, shown, Rng(0)).is_copy
 
 

@@ -283,7 +283,7 @@ def test_the_deployed_model_is_an_ordinary_one(owner: Owner, name: str) -> None:
 
 def constants(protected: Protected, scheme: Passport) -> list[tuple[Tensor, Tensor]]:
     """Scale and shift (2, O) of each passport layer: as deployed, and as the passports give."""
-    shown = Suspect.plain(protected.model.copy(), COMPUTE)
+    shown = Suspect.bare(protected.model.copy(), COMPUTE)
     given = scheme.affines(protected.key, responses(protected.key, shown))
     found = []
     for place, pair in zip(protected.key.settings["layers"], given, strict=True):

@@ -109,7 +109,7 @@ def test_evidence_is_no_part_of_the_commitment() -> None:
 
 
 def test_without_altered_answers_nothing_is_verified(trained: Model) -> None:
-    suspect = Suspect.plain(trained, Compute(), "labels")
+    suspect = Suspect.bare(trained, Compute(), "labels")
     key = Dawn().evidence(KEY, QueryLog())
     verdict = Dawn().verify(key, suspect, Rng(0))
     assert not verdict.is_copy
@@ -122,7 +122,7 @@ def test_without_altered_answers_nothing_is_verified(trained: Model) -> None:
 def test_the_p_value_is_the_tail_of_the_wrong_classes(
     trained: Model, hits: int, is_copy: bool
 ) -> None:
-    suspect = Suspect.plain(trained, Compute(), "labels")
+    suspect = Suspect.bare(trained, Compute(), "labels")
     asked = images(20)
     said = suspect.labels(asked)
     given = torch.where(torch.arange(20) < hits, said, (said + 1) % N_CLASSES)

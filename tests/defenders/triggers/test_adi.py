@@ -50,7 +50,7 @@ def test_the_owner_recognises_its_own_model(mark: Marking, suspect: Show) -> Non
 
 def test_labels_are_all_that_verification_asks_for(mark: Marking) -> None:
     protected = mark(STRONG)
-    shown = Suspect.plain(protected.model, COMPUTE, "labels")
+    shown = Suspect.bare(protected.model, COMPUTE, "labels")
     assert STRONG.verify(protected.key, shown, Rng(0)).is_copy
     assert shown.n_queries == 40
 
@@ -127,7 +127,7 @@ def test_a_redrawn_last_layer_silences_the_mark_until_the_owners_is_put_back(
 
 def test_putting_the_last_layer_back_needs_weights(mark: Marking) -> None:
     protected = mark(SWAPPING)
-    shown = Suspect.plain(protected.model, COMPUTE, "labels")
+    shown = Suspect.bare(protected.model, COMPUTE, "labels")
     verdict = SWAPPING.verify(protected.key, shown, Rng(0))
     assert not verdict.is_copy
     assert 'verification = "weights"' in verdict.reason

@@ -145,7 +145,7 @@ def test_without_null_models_nothing_is_ever_proved(owner_task: OwnerTask, suspe
 
 def test_labels_are_all_that_verification_asks_for(mark: Marking) -> None:
     protected = mark(SCHEME)
-    shown = Suspect.plain(protected.model, COMPUTE, "labels")
+    shown = Suspect.bare(protected.model, COMPUTE, "labels")
     assert SCHEME.verify(protected.key, shown, Rng(0)).is_copy
     n_images = len(protected.key.tensors["embedded"]) + len(protected.key.tensors["held-out"])
     assert shown.n_queries == n_images + len(Reference.of(protected.key).labels)

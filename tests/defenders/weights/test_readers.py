@@ -73,7 +73,7 @@ def literal(name: str) -> WhiteBox:
 
 
 def read(scheme: WhiteBox, key: Key, model: Model) -> Verdict:
-    return scheme.verify(key, Suspect.plain(model, COMPUTE), Rng(0))
+    return scheme.verify(key, Suspect.bare(model, COMPUTE), Rng(0))
 
 
 def rewritten(name: str, move: str, mark: Marking, seed: int = 0) -> tuple[Key, Model]:
@@ -88,7 +88,7 @@ def test_the_owner_recognises_its_own_model_at_both_levels(mark: Marking, name: 
     assert verdict.is_copy
     assert verdict.statistic <= OWN_ERROR[name]
     assert verdict.figures["align/difference"] < 1e-4
-    by_index = literal(name).read(protected.key, Suspect.plain(protected.model, COMPUTE))
+    by_index = literal(name).read(protected.key, Suspect.bare(protected.model, COMPUTE))
     assert by_index.n_matches >= (1 - OWN_ERROR[name]) * len(by_index.wanted)
 
 
@@ -168,7 +168,7 @@ def test_rewritings_hide_a_mark_from_a_verifier_that_reads_by_index(
 ) -> None:
     scheme, key = literal(name), mark(SCHEMES[name]).key
     found = [
-        scheme.read(key, Suspect.plain(rewritten(name, move, mark, seed)[1], COMPUTE))
+        scheme.read(key, Suspect.bare(rewritten(name, move, mark, seed)[1], COMPUTE))
         for seed in range(4)
     ]
     errors = [1 - reading.n_matches / len(reading.wanted) for reading in found]
@@ -178,7 +178,7 @@ def test_rewritings_hide_a_mark_from_a_verifier_that_reads_by_index(
 @pytest.mark.parametrize(("name", "move"), [(n, m) for n, m in PAIRS if m in KEEPS[n]])
 def test_some_rewritings_leave_a_mark_where_it_is(mark: Marking, name: str, move: str) -> None:
     key, model = rewritten(name, move, mark)
-    reading = literal(name).read(key, Suspect.plain(model, COMPUTE))
+    reading = literal(name).read(key, Suspect.bare(model, COMPUTE))
     assert 1 - reading.n_matches / len(reading.wanted) <= OWN_ERROR[name] + 0.1
 
 

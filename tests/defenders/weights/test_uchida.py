@@ -228,7 +228,7 @@ def test_a_wider_suspect_is_not_verified(mark: Marking, suspect: Show, task: Tas
 
 def test_verification_without_weights_says_what_to_grant(mark: Marking) -> None:
     protected = mark(STRONG)
-    shown = Suspect.plain(protected.model, COMPUTE, "labels")
+    shown = Suspect.bare(protected.model, COMPUTE, "labels")
     verdict = STRONG.verify(protected.key, shown, Rng(0))
     assert not verdict.is_copy
     assert 'verification = "weights"' in verdict.reason

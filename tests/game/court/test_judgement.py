@@ -17,7 +17,7 @@ from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import ThreatModel
 from arena.game.serving.plain_wrappers import InputBlur, InputLevels, InputNoise, OutputLabels
 from arena.game.serving.wrapper import Wrapper
-from arena.game.sides.defense import Protected, Protocol, defenses
+from arena.game.sides.defense import Protected, StandardOfProof, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
@@ -114,7 +114,7 @@ WRAPPERS = [InputNoise(deviation=0.2), InputLevels(levels=4), InputBlur(), Outpu
 def test_a_wrapped_interface_is_scored_wrapped(
     task: Task, owner: Protected, wrapper: Wrapper
 ) -> None:
-    plain = Suspect.plain(owner.model, COMPUTE)
+    plain = Suspect.bare(owner.model, COMPUTE)
     wrapped = Suspect.of(Deliverable(owner.model, (wrapper,)), "weights", COMPUTE, Rng(0))
     images = task.splits.test.images
     assert not torch.equal(wrapped.probabilities(images), plain.probabilities(images))
@@ -146,7 +146,7 @@ def test_a_deliverable_crosses_a_pipe(owner: Protected) -> None:
 def test_a_verifier_sees_no_more_than_it_is_granted(
     task: Task, owner: Protected, grants: Output, call: Callable[..., object]
 ) -> None:
-    suspect = Suspect.plain(owner.model, COMPUTE, grants)
+    suspect = Suspect.bare(owner.model, COMPUTE, grants)
     with pytest.raises(RuleViolation, match="verification asks for"):
         call(suspect, task.splits.probe.images)
 
@@ -162,12 +162,12 @@ def test_a_verifier_sees_no_more_than_it_is_granted(
 )
 def test_a_strange_suspect_is_not_comparable(owner: Protected, call: Callable[..., object]) -> None:
     with pytest.raises(NotComparable):
-        call(Suspect.plain(owner.model, COMPUTE))
+        call(Suspect.bare(owner.model, COMPUTE))
 
 
 def test_a_suspect_is_read_by_value(owner: Protected) -> None:
     before = owner.model.digest()
-    suspect = Suspect.plain(owner.model, COMPUTE)
+    suspect = Suspect.bare(owner.model, COMPUTE)
     with torch.no_grad():
         suspect.model().get_parameter("body.conv1.weight").zero_()
         suspect.weights("body.conv1").zero_()
@@ -176,7 +176,7 @@ def test_a_suspect_is_read_by_value(owner: Protected) -> None:
 
 def test_a_scheme_says_not_verified_instead_of_raising(task: Task, owner: Protected) -> None:
     other = build(task.card_for("mlp"), Rng(0))
-    verdict = Uchida().verify(owner.key, Suspect.plain(other, COMPUTE), Rng(0))
+    verdict = Uchida().verify(owner.key, Suspect.bare(other, COMPUTE), Rng(0))
     assert not verdict.is_copy
     assert verdict.reason.startswith("not verified: the suspect has no layer")
 
@@ -202,16 +202,16 @@ def forged(owner: Protected, seed: str = "") -> Key:
 
 
 def dispute(
-    owner: Protected, claim: Key, protocol: Protocol, strangers: list[Model], time: int
+    owner: Protected, claim: Key, protocol: StandardOfProof, strangers: list[Model], time: int
 ) -> Ruling:
     register = Register()
     if protocol != "none":
         register.enter("owner", owner.key.commitment(), 1, owner.model.digest())
         register.enter("thief", claim.commitment(), time, owner.model.digest())
     court = Court(
-        suspect=Suspect.plain(owner.model, COMPUTE),
+        suspect=Suspect.bare(owner.model, COMPUTE),
         register=register,
-        nulls=[Suspect.plain(model, COMPUTE) for model in strangers],
+        nulls=[Suspect.bare(model, COMPUTE) for model in strangers],
         rng=Rng(0),
         checks=CHECKS[protocol],
     )
@@ -236,7 +236,7 @@ def dispute(
 def test_a_key_forged_after_the_fact_wins_only_where_nothing_dates_or_derives_it(
     owner: Protected,
     strangers: list[Model],
-    protocol: Protocol,
+    protocol: StandardOfProof,
     time: int,
     winner: str,
     failed: tuple[str, ...],
@@ -279,7 +279,7 @@ def test_a_commitment_must_be_bound_to_a_model_that_can_be_shown(
     claim = forged(owner)
     register = Register()
     register.enter("thief", claim.commitment(), 0)
-    court = Court(Suspect.plain(owner.model, COMPUTE), register, [], Rng(0), CHECKS["bound"])
+    court = Court(Suspect.bare(owner.model, COMPUTE), register, [], Rng(0), CHECKS["bound"])
     scheme = Uchida()
     ruling = court.rule(Party(scheme, owner.key), Party(scheme, claim))
     assert ruling.reasons == ("the commitment is not bound to a model that the claimant had then",)

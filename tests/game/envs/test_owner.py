@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 
 from arena.errors import RegistryError, ScenarioError
 from arena.game.envs import OwnerEnv
-from arena.game.envs.observations import Row
+from arena.game.envs.observations import Vector
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec
 from arena.game.match.step_cache import MemoryMemo
@@ -45,7 +45,7 @@ def make(match: MatchSpec, memo: MemoryMemo) -> Make:
 
 def release(
     env: OwnerEnv, scheme: int, strength: int = 0, seed: int = 0
-) -> tuple[Row, float, bool, bool, dict[str, Any]]:
+) -> tuple[Vector, float, bool, bool, dict[str, Any]]:
     env.reset(seed=seed)
     return env.step(np.array([scheme, strength]))
 

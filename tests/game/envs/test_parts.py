@@ -12,8 +12,8 @@ from arena.game.envs import DuelEnv, OwnerEnv, ThiefEnv
 from arena.game.envs.actions import Menu
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
 from arena.game.envs.observations import START, OwnerSight, ThiefSight
-from arena.game.envs.render import Board, Turn
-from arena.game.envs.replay import Failure, Outcome, Table
+from arena.game.envs.render import Episode, Turn
+from arena.game.envs.replay import Failure, Replay, RoundResult
 from arena.game.match.agents import Observation
 from arena.game.match.play import MatchSpec
 from arena.game.match.reports import ProtectionReport
@@ -91,20 +91,20 @@ def test_every_owners_observation_lies_in_its_space(released: int, loss: float) 
 
 
 def test_a_table_plays_paths(match: MatchSpec, memo: MemoryMemo) -> None:
-    table = Table(match, [STAY, WIPE], memo, Setting())
+    table = Replay(match, [STAY, WIPE], memo, Setting())
     assert isinstance(table.protection(), ProtectionReport)
     caught, free = table.play((0,)), table.play((0, 1))
-    assert isinstance(caught, Outcome)
-    assert isinstance(free, Outcome)
+    assert isinstance(caught, RoundResult)
+    assert isinstance(free, RoundResult)
     assert caught.payoff == 0 < free.payoff
     assert (free.seen.round, free.seen.last_move) == (2, 1)
 
 
 def test_a_path_may_be_asked_for_from_its_end(match: MatchSpec, memo: MemoryMemo) -> None:
-    table = Table(match, [STAY, WIPE], memo, Setting())
+    table = Replay(match, [STAY, WIPE], memo, Setting())
     whole, start = table.play((1, 0)), table.play((1,))
-    assert isinstance(whole, Outcome)
-    assert isinstance(start, Outcome)
+    assert isinstance(whole, RoundResult)
+    assert isinstance(start, RoundResult)
     assert start.payoff == whole.payoff
 
 
@@ -112,7 +112,7 @@ def test_a_table_says_who_failed(match: MatchSpec, memo: MemoryMemo) -> None:
     names = ("fall", "spoil", "wipe")
     moves = [PlayerSpec(name=name) for name in names]
     broken = match.model_copy(update={"defense": PlayerSpec(name="cannot-verify")})
-    table = Table(broken, moves, memo, Setting())
+    table = Replay(broken, moves, memo, Setting())
     found = [table.play((i,)) for i in range(3)]
     failures = [played for played in found if isinstance(played, Failure)]
     assert [(failure.status, failure.fault) for failure in failures] == [
@@ -124,7 +124,7 @@ def test_a_table_says_who_failed(match: MatchSpec, memo: MemoryMemo) -> None:
 
 def test_what_a_table_plays_a_match_looks_up(match: MatchSpec, memo: MemoryMemo) -> None:
     """Steps are shared with tournaments: the same rounds have the same digests."""
-    table = Table(match, [STAY, WIPE], memo, Setting())
+    table = Replay(match, [STAY, WIPE], memo, Setting())
     table.play((0, 1))
     first = match.round(STAY, None, 0)
     second = match.round(WIPE, first, 1)
@@ -132,13 +132,13 @@ def test_what_a_table_plays_a_match_looks_up(match: MatchSpec, memo: MemoryMemo)
 
 
 def test_an_empty_board_can_be_shown() -> None:
-    board = Board("nothing yet")
+    board = Episode("nothing yet")
     assert board.text().splitlines()[0] == "nothing yet"
     assert np.asarray(board.render("rgb_array")).shape == (320, 480, 3)
 
 
 def test_a_board_draws_what_was_played() -> None:
-    board = Board("one")
+    board = Episode("one")
     empty = board.picture()
     board.turns.append(Turn("thief", "prune", 0.5, "OK", 0.8, 0.4, {"steps": 0.5, "calls": 1.0}))
     drawn = board.picture()

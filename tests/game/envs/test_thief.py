@@ -16,7 +16,7 @@ from stable_baselines3.common.env_checker import check_env as check_for_learners
 from arena.errors import PlayerError, RegistryError, ScenarioError
 from arena.game.envs import ThiefEnv
 from arena.game.envs.actions import Pick
-from arena.game.envs.observations import Row
+from arena.game.envs.observations import Vector
 from arena.game.match.play import MatchSpec, play_here
 from arena.game.match.step_cache import MemoryMemo, Parts, Setting
 from arena.game.rules.threat import Budget
@@ -29,9 +29,9 @@ STAY, WIPE, TRAIN, FALL, SPOIL = range(5)
 MILD, HARSH = 0, 1
 
 Make = Callable[..., ThiefEnv]
-Env = gymnasium.Env[Row, Pick]
+Env = gymnasium.Env[Vector, Pick]
 Choice = tuple[int, int]
-Step = tuple[Row, Any, bool, bool, dict[str, Any]]
+Step = tuple[Vector, Any, bool, bool, dict[str, Any]]
 
 
 @pytest.fixture
@@ -309,13 +309,13 @@ def test_a_learner_trains_on_it(match: MatchSpec, memo: MemoryMemo) -> None:
 
 def test_a_policy_plays_matches_as_it_was_trained(make: Make, match: MatchSpec) -> None:
     spy = Spy()
-    rows: list[Row] = []
+    rows: list[Vector] = []
     env = make(memo=spy)
     script = [(TRAIN, MILD), (WIPE, HARSH)]
     steps = episode(env, *script)
     spy.written = 0
 
-    def policy(row: Row) -> Pick:
+    def policy(row: Vector) -> Pick:
         rows.append(row)
         return np.array(script[len(rows) - 1])
 

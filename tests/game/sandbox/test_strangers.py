@@ -121,7 +121,7 @@ def test_an_owner_works_elsewhere_and_every_suspect_has_a_fresh_process(
     )
     assert torch.equal(next(iter(task.trained().state_dict().values())), protected.key.tensors["w"])
     assert meters.reading().steps == 4  # two here, two there
-    suspect = Suspect.plain(protected.model, Compute())
+    suspect = Suspect.bare(protected.model, Compute())
     for _ in range(2):
         verdict = scheme.verify(protected.key, suspect, Rng(3, ("owner", "innocent", "0")))
         assert (verdict.is_copy, verdict.figures) == (True, {"n": 3, "path": []})

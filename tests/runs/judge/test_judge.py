@@ -13,9 +13,9 @@ from arena.errors import ArenaError, DataError, EndpointError, ModelError, Regis
 from arena.game.match.step_cache import Setting
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
-from arena.runs.judge.judge import Hearing, Stage, judging_scheme
+from arena.runs.judge.judge import Hearing, Milestone, judging_scheme
 from arena.runs.judge.model_files import ModelFile
-from arena.runs.judge.request import Access, Findings, Trial
+from arena.runs.judge.request import AccessLevel, Findings, Trial
 from arena.world.json_values import Raw
 from arena.world.models import load_model
 from arena.world.remote.endpoint import Endpoint
@@ -45,8 +45,8 @@ def trial_of(exhibits: Path, suspect: str | Endpoint = "copy", **changes: Any) -
     return dataclasses.replace(trial, **changes)
 
 
-def hearing_of(trial: Trial, folder: Path, stages: list[Stage] | None = None) -> Hearing:
-    heard: list[Stage] = [] if stages is None else stages
+def hearing_of(trial: Trial, folder: Path, stages: list[Milestone] | None = None) -> Hearing:
+    heard: list[Milestone] = [] if stages is None else stages
     return Hearing(trial, folder, Setting(), lambda stage, _findings: heard.append(stage))
 
 
@@ -87,7 +87,7 @@ def test_the_victim_itself_is_found_by_the_first_stage(exhibits: Path, court: Pa
     ],
 )
 def test_an_access_level_uses_only_what_it_may(
-    exhibits: Path, court: Path, access: Access, metrics: list[str]
+    exhibits: Path, court: Path, access: AccessLevel, metrics: list[str]
 ) -> None:
     verdict = held(trial_of(exhibits, access=access), court).verdict
     assert verdict is not None
@@ -106,8 +106,10 @@ def test_another_class_count_leaves_the_hidden_layers(exhibits: Path, court: Pat
 
 
 @pytest.mark.parametrize("access", ["labels", "probabilities"])
-def test_an_endpoint_is_judged_as_its_file_is(exhibits: Path, court: Path, access: Access) -> None:
-    wanted: Access = access
+def test_an_endpoint_is_judged_as_its_file_is(
+    exhibits: Path, court: Path, access: AccessLevel
+) -> None:
+    wanted: AccessLevel = access
     server = ModelServer(load_model(exhibits / "copy.safetensors"), wanted)  # type: ignore[arg-type]
     with running(server):
         asked = trial_of(exhibits, Endpoint(url=server.url), access=access)
@@ -172,7 +174,7 @@ def test_what_cannot_be_judged_is_one_sentence(
     ],
 )
 def test_a_suspect_of_another_form_is_one_sentence(
-    exhibits: Path, tmp_path: Path, suspect: str, access: Access, sentence: str
+    exhibits: Path, tmp_path: Path, suspect: str, access: AccessLevel, sentence: str
 ) -> None:
     hearing = hearing_of(trial_of(exhibits, suspect, access=access), tmp_path)
     with pytest.raises(ModelError, match=sentence):
@@ -188,7 +190,7 @@ def test_a_mistake_is_found_before_a_folder_is_made(exhibits: Path, tmp_path: Pa
 
 
 def test_innocents_are_trained_on_both_halves(exhibits: Path, tmp_path: Path) -> None:
-    stages: list[Stage] = []
+    stages: list[Milestone] = []
     findings = hearing_of(trial_of(exhibits, innocents=3), tmp_path, stages).hold()
     assert [one["kind"] for one in findings.innocents] == ["Neg-1", "Neg-2", "Neg-1"]
     assert len({one["sha256"] for one in findings.innocents}) == 3

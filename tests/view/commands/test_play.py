@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 from arena.runs.ledger import Ledger
 from arena.runs.tournament import Event
 from arena.view.commands import run
-from arena.view.commands.run import Watch
+from arena.view.commands.run import LiveViews
 from arena.view.commands.run_options import Order, prepare
 from arena.view.progress.boards import NullBoard
 from arena.view.results.refresh import boards_folder
@@ -47,7 +47,7 @@ def out(played: Path, tmp_path: Path) -> Path:
 
 def test_a_finished_match_has_its_event_files_at_once(out: Path, report: Report) -> None:
     board = Remembers()
-    Watch(board, Ledger(out / "ledger.sqlite"), out)(MATCH)
+    LiveViews(board, Ledger(out / "ledger.sqlite"), out)(MATCH)
     assert board.n_standings == 1
     folders = {path.name for path in boards_folder(report, out).iterdir()}
     assert "none-vs-none-0" in folders
@@ -56,7 +56,7 @@ def test_a_finished_match_has_its_event_files_at_once(out: Path, report: Report)
 
 def test_the_ledger_is_read_only_when_a_match_ended(out: Path) -> None:
     board = Remembers()
-    watch = Watch(board, Ledger(out / "ledger.sqlite"), out)
+    watch = LiveViews(board, Ledger(out / "ledger.sqlite"), out)
     events = [Event(kind, "x", "aa") for kind in ("planned", "began", "ended")]
     for event in events:
         watch(event)
@@ -70,7 +70,7 @@ def test_the_ledger_is_not_read_again_at_once(out: Path, monkeypatch: pytest.Mon
     clock = iter([1.0, 2.0, 2.0, 21.0, 23.0, 24.0, 24.0])
     monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     board = Remembers()
-    watch = Watch(board, Ledger(out / "ledger.sqlite"), out)
+    watch = LiveViews(board, Ledger(out / "ledger.sqlite"), out)
     seen = []
     for _ in range(3):
         watch(MATCH)

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from arena.runs.experiment import Experiment
 from arena.view.figures.experiments import area, drawn, spokes
 from arena.view.figures.plots import pixels, render
-from arena.view.reproduce.samples import Findings, Reading, Readings
+from arena.view.reproduce.samples import Measured, MetricReading, Readings
 from tests.view.reproduce.conftest import experiment, sample, series
 
 METRICS = ("RobD", "JSD", "NOD", "area")
 
 
-def found(figure: str) -> Findings:
+def found(figure: str) -> Measured:
     values = {"RobD": 0.1, "JSD": 0.2, "NOD": 0.3}
     copies = [sample(f"c{i}", {m: v + i / 10 for m, v in values.items()}) for i in range(3)]
     innocents = [
@@ -24,7 +24,7 @@ def found(figure: str) -> Findings:
     ]
     samples = []
     for one in (*copies, *innocents):
-        readings = dict(one.readings["all"]) | {"area": Reading(0.5, float("nan"), None)}
+        readings = dict(one.readings["all"]) | {"area": MetricReading(0.5, float("nan"), None)}
         parts: Readings = {
             "all": readings,
             "exposed": readings,
@@ -32,7 +32,7 @@ def found(figure: str) -> Findings:
         }
         owner = {"c0": "c0", "c1": "c1"}.get(one.name, "c2") if figure == "gaps" else "judge"
         samples.append(replace(one, readings=parts, owner=owner))
-    return Findings(experiment(figure, METRICS, series=[series(3)], high=("area",)), samples)
+    return Measured(experiment(figure, METRICS, series=[series(3)], high=("area",)), samples)
 
 
 def texts(figure: Figure) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from arena.runs.judge.judge import Stage
+from arena.runs.judge.judge import Milestone
 from arena.view.figures.plots import pixels
 from arena.view.judge.command import kept_seed
 from arena.view.progress.judge_progress import BarStages, LineStages, choose_stages
@@ -242,13 +242,13 @@ def test_a_folder_that_cannot_be_written_is_said(court: Court, tmp_path: Path) -
 def test_stages_are_lines_in_a_file_and_a_bar_on_a_terminal(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as file, choose_stages(Console(file=file)) as lines:
         assert isinstance(lines, LineStages)
-        lines.begin(Stage("grow", 1, 3))
+        lines.begin(Milestone("grow", 1, 3))
         lines.within(1, 2)
     assert (tmp_path / "log").read_text() == "[2/3] grow\n"
     drawn = Console(file=io.StringIO(), force_terminal=True)
     with choose_stages(drawn) as bar:
         assert isinstance(bar, BarStages)
-        bar.begin(Stage("grow", 1, 3))
+        bar.begin(Milestone("grow", 1, 3))
         bar.within(1, 2)
         (task,) = bar._progress.tasks
         assert (task.description, task.completed, task.total) == ("grow", 1.5, 3)

@@ -12,7 +12,7 @@ from arena.view.figures.plots import pixels, render
 from arena.view.figures.radar import Chart, draw
 from arena.view.judge.page import page
 from arena.view.judge.verdicts import (
-    Line,
+    EvidenceLine,
     cautions,
     chart_of,
     consistency,
@@ -55,7 +55,7 @@ def findings_of(verdict: Verdict | None, **changes: object) -> Findings:
 def test_every_metric_is_a_line_with_its_threshold_on_the_chart() -> None:
     first, second = lines_of(LISTED)
     assert first.threshold == pytest.approx(0.25)
-    assert dataclasses.replace(first, threshold=0.0) == Line(
+    assert dataclasses.replace(first, threshold=0.0) == EvidenceLine(
         "RobD", 0.2, 0.6, 0.67, True, 0.02, 0.75, 0.0
     )
     assert second.threshold == 1.0  # innocents that bound nothing: only the victim itself votes

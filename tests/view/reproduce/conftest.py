@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arena.runs.experiment import Claim, Experiment, Series
-from arena.view.reproduce.samples import Findings, Reading, Sample
+from arena.runs.experiment import Experiment, ExperimentClaim, Series
+from arena.view.reproduce.samples import Measured, MetricReading, Sample
 
 TAU = 0.5
 
@@ -16,7 +16,7 @@ def sample(
 ) -> Sample:
     """Return a sample whose readings vote copy below 0.5."""
     readings = {
-        metric: Reading(value, TAU, value <= TAU, max(0.0, 1 - value))
+        metric: MetricReading(value, TAU, value <= TAU, max(0.0, 1 - value))
         for metric, value in values.items()
     }
     fields = {"repeat": 0, "utility": 0.9, "columns": {"images_queried": 10.0}, **more}
@@ -33,19 +33,19 @@ def experiment(
 
 def findings(
     copies: Sequence[float], innocents: Sequence[float], metric: str = "RobD", **more: Any
-) -> Findings:
+) -> Measured:
     """Return findings in one metric: copies c0, c1, ..., innocents of both kinds in turn."""
     samples = [sample(f"c{i}", {metric: value}) for i, value in enumerate(copies)]
     samples += [
         sample(f"Neg-{i % 2 + 1} {i}", {metric: value}, kind=f"Neg-{i % 2 + 1}")
         for i, value in enumerate(innocents)
     ]
-    return Findings(experiment(metrics=(metric,), **more), samples)
+    return Measured(experiment(metrics=(metric,), **more), samples)
 
 
-def claim(test: str, **more: Any) -> Claim:
+def claim(test: str, **more: Any) -> ExperimentClaim:
     """Return a claim to be put to a test."""
-    return Claim.model_validate({"text": "so it is", "test": test, **more})
+    return ExperimentClaim.model_validate({"text": "so it is", "test": test, **more})
 
 
 def series(n: int, **more: Any) -> Series:

@@ -17,7 +17,7 @@ from arena.view.reproduce.claims import (
     order_p_value,
     separation,
 )
-from arena.view.reproduce.samples import Findings
+from arena.view.reproduce.samples import Measured
 from arena.world.rng import Rng
 from tests.view.reproduce.conftest import claim, experiment, findings, sample, series
 
@@ -26,7 +26,7 @@ RNG = Rng(0)
 shares = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 
 
-def outcome(test: str, found: Findings, **more: object) -> str:
+def outcome(test: str, found: Measured, **more: object) -> str:
     return judged(claim(test, **more), found, RNG).outcome
 
 
@@ -65,12 +65,12 @@ def test_voted_is_by_the_majority(
     near, far = (dict(zip("ABC", values, strict=True)) for values in (copy, innocent))
     samples = [sample(f"c{i}", near) for i in range(5)]
     samples += [sample(f"n{i}", far, "Neg-1") for i in range(5)]
-    assert outcome("voted", Findings(experiment(metrics=("A", "B", "C")), samples)) == expected
+    assert outcome("voted", Measured(experiment(metrics=("A", "B", "C")), samples)) == expected
 
 
 def test_half_of_the_votes_are_no_majority() -> None:
     half = [sample(f"c{i}", {"A": 0.1, "B": 0.9}) for i in range(5)]
-    assert outcome("voted", Findings(experiment(metrics=("A", "B")), half)) == "refuted"
+    assert outcome("voted", Measured(experiment(metrics=("A", "B")), half)) == "refuted"
 
 
 def test_order_needs_no_threshold() -> None:
@@ -93,14 +93,14 @@ def test_area_is_that_of_the_rank_sum_test(copies: list[float], innocents: list[
 
 def two(
     first: tuple[list[float], list[float]], second: tuple[list[float], list[float]]
-) -> Findings:
+) -> Measured:
     samples = []
     for side, kind in ((0, "copy"), (1, "Neg-1")):
         pairs = zip(first[side], second[side], strict=True)
         samples += [
             sample(f"{kind} {i}", {"A": a, "B": b}, kind=kind) for i, (a, b) in enumerate(pairs)
         ]
-    return Findings(experiment(metrics=("A", "B")), samples)
+    return Measured(experiment(metrics=("A", "B")), samples)
 
 
 def test_wider_is_decided_by_an_interval_of_the_difference() -> None:
@@ -169,9 +169,9 @@ def test_lost_is_refuted_by_one_copy_that_is_still_caught() -> None:
     assert outcome("lost", findings([0.9] * 5 + [0.1], [])) == "refuted"
 
 
-def adaptive(*votes: tuple[float, float]) -> Findings:
+def adaptive(*votes: tuple[float, float]) -> Measured:
     samples = [sample(f"c{i}", {"A": a, "B": b}) for i, (a, b) in enumerate(votes)]
-    return Findings(experiment(metrics=("A", "B")), samples)
+    return Measured(experiment(metrics=("A", "B")), samples)
 
 
 def test_evading_some_is_refuted_by_one_that_evades_all() -> None:
@@ -180,13 +180,13 @@ def test_evading_some_is_refuted_by_one_that_evades_all() -> None:
     assert outcome("evades-some", adaptive(*[(0.1, 0.2)] * 6)) == "refuted"  # nobody evades
 
 
-def judges(*gaps: float) -> Findings:
+def judges(*gaps: float) -> Measured:
     samples = []
     for i, wide in enumerate(gaps):
         owner = f"judge-{i}"
         samples += [sample(f"c{j}", {"A": 0.9 - wide + j / 100}, owner=owner) for j in range(4)]
         samples += [sample(f"n{j}", {"A": 0.9}, kind="Neg-1", owner=owner) for j in range(4)]
-    return Findings(experiment("gaps", ("A",)), samples)
+    return Measured(experiment("gaps", ("A",)), samples)
 
 
 def test_differs_tells_judges_with_other_gaps_from_equal_ones() -> None:
@@ -200,7 +200,7 @@ def test_differs_tells_judges_with_other_gaps_from_equal_ones() -> None:
 def test_depth_is_judged_by_the_share_of_the_innocents_distance() -> None:
     order = series(5, members=[f"judge-{i}" for i in range(5)])
     found = judges(0.8, 0.6, 0.4, 0.2, 0.1)
-    deeper = Findings(found.experiment.model_copy(update={"series": (order,)}), found.samples)
+    deeper = Measured(found.experiment.model_copy(update={"series": (order,)}), found.samples)
     assert outcome("rises", deeper) == "confirmed"
     assert outcome("falls", deeper) == "refuted"
 
@@ -210,5 +210,5 @@ def test_a_match_that_failed_speaks_neither_for_nor_against(test: str) -> None:
     copies = adaptive(*[(0.1, 0.2 if test == "voted" else 0.9)] * 5).samples
     innocents = [sample(f"n{i}", {"A": 0.9, "B": 0.9}, "Neg-1") for i in range(5)]
     failed = sample("broken", {}, note="it broke")
-    found = Findings(experiment(metrics=("A", "B")), [*copies, failed, *innocents])
+    found = Measured(experiment(metrics=("A", "B")), [*copies, failed, *innocents])
     assert outcome(test, found) == "confirmed"

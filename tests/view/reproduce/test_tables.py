@@ -6,17 +6,17 @@ import csv
 import io
 from typing import Any
 
-from arena.view.reproduce.samples import Findings
+from arena.view.reproduce.samples import Measured
 from arena.view.reproduce.tables import table_of, thresholds
 from tests.view.reproduce.conftest import experiment, sample, series
 
 
-def found(**more: Any) -> Findings:
+def found(**more: Any) -> Measured:
     samples = [
         sample("c0", {"RobD": 0.1234, "JSD": 0.6}),
         sample("Neg-1 1", {"RobD": 0.8}, "Neg-1"),
     ]
-    return Findings(experiment(metrics=("RobD", "JSD"), **more), samples)
+    return Measured(experiment(metrics=("RobD", "JSD"), **more), samples)
 
 
 def test_a_row_for_each_model_and_its_votes() -> None:
@@ -42,7 +42,7 @@ def test_queries_are_shown_where_they_are_an_axis() -> None:
 
 
 def test_a_model_without_readings_says_why() -> None:
-    failed = Findings(experiment(), [sample("c0", {}, note="it broke")])
+    failed = Measured(experiment(), [sample("c0", {}, note="it broke")])
     assert table_of(failed).rows[0][-1] == "it broke"
 
 
@@ -51,7 +51,7 @@ def test_a_row_for_each_judge_where_judges_are_compared() -> None:
         sample("c0", {"RobD": 0.25}, owner="c0"),
         sample("n", {"RobD": 0.75}, "Neg-1", owner="c0"),
     ]
-    table = table_of(Findings(experiment("gaps", series=[series(1)]), samples))
+    table = table_of(Measured(experiment("gaps", series=[series(1)]), samples))
     assert table.rows == [["more and more 1", 0.25, 0.75, 0.5, 1.0]]
 
 

@@ -6,14 +6,14 @@ import math
 
 import pytest
 
-from arena.runs.experiment import Claim, Experiment
-from arena.view.reproduce.samples import Findings, Reading, Sample
+from arena.runs.experiment import Experiment, ExperimentClaim
+from arena.view.reproduce.samples import Measured, Reading, Sample
 from arena.view.reproduce.victims import directions, holm, over_victims, sign_p_value
 from arena.world.rng import Rng
 
 EXPERIMENT = Experiment(number=1, title="Toy", figure="strips", metrics=("A", "B"))
-SEPARATES = Claim(text="tells them apart", test="separates", metrics=("A",))
-WIDER = Claim(text="wider", test="wider", metrics=("A", "B"))
+SEPARATES = ExperimentClaim(text="tells them apart", test="separates", metrics=("A",))
+WIDER = ExperimentClaim(text="wider", test="wider", metrics=("A", "B"))
 
 
 def sample(kind: str, repeat: int, number: int, a: float, b: float) -> Sample:
@@ -23,7 +23,7 @@ def sample(kind: str, repeat: int, number: int, a: float, b: float) -> Sample:
     return Sample(name, kind, "owner", repeat, {"all": readings}, math.nan, {})
 
 
-def findings(n_victims: int, wrong: tuple[int, ...] = ()) -> Findings:
+def findings(n_victims: int, wrong: tuple[int, ...] = ()) -> Measured:
     """Return victims with six copies at 0.1, six innocents at 0.9; some have one innocent low."""
     samples = []
     for victim in range(n_victims):
@@ -31,7 +31,7 @@ def findings(n_victims: int, wrong: tuple[int, ...] = ()) -> Findings:
             low = victim in wrong and i == 0
             samples.append(sample("copy", victim, i, 0.1, 0.3 + 0.01 * victim))
             samples.append(sample("Neg-1", victim, i, 0.2 if low else 0.9, 0.6))
-    return Findings(EXPERIMENT, samples)
+    return Measured(EXPERIMENT, samples)
 
 
 def test_on_one_victim_nothing_is_confirmed() -> None:

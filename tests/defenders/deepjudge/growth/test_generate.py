@@ -224,7 +224,7 @@ def test_the_widest_gap_wins_the_first_of_equals() -> None:
 def test_a_generator_that_turns_few_seeds_is_left_out_unless_all_do(
     victim: Model, seeds: Examples, nulls: list[Model]
 ) -> None:
-    zoo = Zoo([Suspect.plain(nulls[0], COMPUTE)], [Suspect.plain(victim, COMPUTE)])
+    zoo = Zoo([Suspect.bare(nulls[0], COMPUTE)], [Suspect.bare(victim, COMPUTE)])
     weak, strong = Generator(eps=0.03), Generator(eps=0.2)
     assert len(blackbox_tests(SEED, victim, seeds, weak, LAB)) < tuning._ENOUGH * len(seeds)
     assert set(gaps([weak, strong], SEED, victim, seeds, zoo, LAB)) == {strong.title}
@@ -235,7 +235,7 @@ def test_no_generator_that_makes_no_tests_is_chosen_over_one_that_does(
     victim: Model, seeds: Examples
 ) -> None:
     """Without a test there is no gap: the empty set must not beat a small or negative one."""
-    copies = [Suspect.plain(victim, COMPUTE)]
+    copies = [Suspect.bare(victim, COMPUTE)]
     none, some = Generator(eps=1e-6), Generator(eps=0.1)
     surest = seeds.select(torch.arange(30))
     assert 0 < len(blackbox_tests(SEED, victim, surest, some, LAB)) < tuning._ENOUGH * 30
