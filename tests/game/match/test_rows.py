@@ -62,7 +62,9 @@ def test_a_played_round_keeps_within_the_bounds_that_its_figures_name() -> None:
     (record,) = testing.play(testing.match("none", "prune", task=task), "prune")
     row = row_of(RoundRow, record)
     assert row.scored
-    assert row.payoff == record.judged.payoff
+    worth = record.judged.worth
+    assert (row.gain, row.alone, row.pays) == (worth.gain, worth.alone, worth.pays)
+    assert row.payoff == (record.judged.payoff if worth.pays else None)
     for name, figure in figures(RoundRow).items():
         value, (low, high) = values(row)[name], figure.bounds
         if figure.tag and value is not None:
