@@ -18,7 +18,7 @@ from arena.errors import NotComparable
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.serving.query_log import QueryLog
-from arena.game.serving.wrapper import Answer, Client, Wrapper, WrapperNeed, wrapper
+from arena.game.serving.wrapper import Answer, Client, Wrapper, wrapper
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
@@ -61,7 +61,6 @@ class DawnAnswers(Wrapper):
     """
 
     paper: ClassVar[str] = "Szyller et al., MM 2021"
-    needs: ClassVar[frozenset[WrapperNeed]] = frozenset({"images", "classes"})
 
     secret: str = field(default="", repr=False)
     rate: Annotated[float, Field(ge=0, le=1)] = 0.005

@@ -187,7 +187,7 @@ def recognises_its_own_model(trial: DefenseTrial) -> Iterator[str]:
 
 
 def spares_the_innocent(trial: DefenseTrial) -> Iterator[str]:
-    """Independently trained models are not called copies."""
+    """Independent models that are innocent of what the scheme accuses are not called copies."""
     if trial.protected is None:
         return
     for name in list(trial.suspects)[1:]:

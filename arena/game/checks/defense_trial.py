@@ -68,7 +68,7 @@ class DefenseTrial:
         return self._protect()
 
     def _protect(self) -> Protection:
-        task, watch = self.stage.owner_task(Meters(LIMITS)), Watch()
+        task, watch = self.stage.owner_task(Meters(LIMITS), self.cls.accuses), Watch()
         world = (task.data.digest(), task.probe.digest(), task.base().digest())
         protected, error = None, None
         with watch.open():
@@ -107,7 +107,7 @@ class DefenseTrial:
         """Return the models that are heard of: the scheme's own first, and innocents."""
         assert self.protected is not None  # noqa: S101 - see `_copy`
         own = self._copy.model if self.scheme.reads_log else self.protected.model
-        return {self.own: own, **self.stage.innocents()}
+        return {self.own: own, **self.stage.innocents(self.cls.accuses)}
 
     def hear(self, name: str, stream: int = 0, grants: Output | None = None) -> Verification:
         """Return the verdict on a suspect by name, heard once for each stream of randomness."""

@@ -14,8 +14,9 @@ from torch import Tensor
 from arena.game.checks.audit import Watch
 from arena.game.court.referee import OwnerCase, Referee
 from arena.game.court.verdict import Verdict
-from arena.game.match.grants import granted
+from arena.game.match.grants import granted, training_data
 from arena.game.match.utility import served_utility
+from arena.game.rules.innocents import Accused, Half, is_innocent
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Budget, ThreatModel
@@ -92,10 +93,10 @@ class Stage:
     task: Task
     _models: dict[str, Model] = field(default_factory=dict)
 
-    def model(self, name: str, half: str = "owner", card: ModelCard | None = None) -> Model:
-        """Return a copy of an independent model, trained on the owner's data or the other half."""
+    def model(self, name: str, half: Half = "owner", card: ModelCard | None = None) -> Model:
+        """Return a copy of an independent model, trained on the data of that half."""
         if name not in self._models:
-            data = self.task.splits.owner if half == "owner" else self.task.splits.other
+            data = training_data(self.task, half)
             model = build(card or self.task.card, ROOT.child(name, "initial"))
             trainer = Trainer(self.task.compute)
             rng = ROOT.child(name, "training")
@@ -107,19 +108,33 @@ class Stage:
         """Return a copy of the owner's unprotected model."""
         return self.model("victim")
 
-    def innocents(self) -> dict[str, Model]:
-        """Return models that are nobody's copy: other seed, other data, other architecture."""
+    def innocents(self, accused: Accused = "model") -> dict[str, Model]:
+        """Return models that are innocent of what is claimed: by seed, data and architecture."""
         mlp = self.task.card_for("mlp")
+        half = {"an innocent of the other half of the data": self.model("innocent/half", "other")}
+        if not is_innocent("owner", accused):
+            return half | {
+                "an innocent of another source of data": self.model("innocent/source", "foreign"),
+                "an innocent of another architecture": self.model("innocent/m", "other", mlp),
+            }
         return {
             "an innocent of another seed": self.model("innocent/seed"),
-            "an innocent of the other half of the data": self.model("innocent/half", "other"),
+            **half,
             "an innocent of another architecture": self.model("innocent/mlp", card=mlp),
         }
 
-    def nulls(self) -> tuple[Model, ...]:
+    def null_halves(self, accused: Accused = "model") -> tuple[Half, ...]:
+        """Return whose data each null of `nulls` learnt from."""
+        first: Half = "owner" if is_innocent("owner", accused) else "foreign"
+        return (first, first, first, "other", "other", "other")
+
+    def nulls(self, accused: Accused = "model") -> tuple[Model, ...]:
         """Return the innocents that schemes calibrate on: none of them is in `innocents`."""
-        same = [self.model(f"null/seed/{i}") for i in range(3)]
-        return (*same, *(self.model(f"null/half/{i}", "other") for i in range(3)))
+        names: dict[Half, str] = {"owner": "seed", "other": "half", "foreign": "source"}
+        halves = self.null_halves(accused)
+        return tuple(
+            self.model(f"null/{names[half]}/{i % 3}", half) for i, half in enumerate(halves)
+        )
 
     def strangers(self) -> dict[str, Model]:
         """Return suspects that a key need not be able to read."""
@@ -201,11 +216,13 @@ class Stage:
         same = self.task.compute.labels(deliverable.model, images) == self._answers(images)
         return bool(same.double().mean() > 0.95)
 
-    def owner_task(self, meters: Meters) -> OwnerTask:
+    def owner_task(self, meters: Meters, accused: Accused = "model") -> OwnerTask:
         """Return the owner's world. The data are copies, so that what happens to them is seen."""
         lab, rng = Lab(self.task.compute, meters), ROOT.child("victim")
-        owner = OwnerTask.from_task(self.task, self.victim(), lab, rng, self.nulls)
-        return replace(owner, data=_copy(owner.data), probe=_copy(owner.probe))
+        nulls = functools.partial(self.nulls, accused)
+        owner = OwnerTask.from_task(self.task, self.victim(), lab, rng, nulls)
+        halves = self.null_halves(accused)
+        return replace(owner, data=_copy(owner.data), probe=_copy(owner.probe), null_halves=halves)
 
     def utility(self, model: Model, serving: Sequence[Wrapper] = ()) -> float:
         """Return the utility in [0, 1], as a client finds it."""

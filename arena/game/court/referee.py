@@ -21,7 +21,9 @@ from arena.game.rules.threat import ThreatModel
 from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Deliverable
-from arena.game.sides.suspect import Suspect
+from arena.game.sides.needs import Offer, unmet
+from arena.game.sides.outputs import Outputs
+from arena.game.sides.suspect import Suspect, accused
 from arena.world.data import Dataset
 from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Output
@@ -182,6 +184,9 @@ class Referee:
             raise RuleViolation(f"expected a deliverable of {allowed}, found {found}")
         if deliverable.model is not None:
             self._admit_model(deliverable.model)
+            self._admit_serving(deliverable)
+        if deliverable.outputs is not None:
+            deliverable.outputs.check(self._made_shape)
 
     def _admit_model(self, model: Model) -> None:
         problem = self.task.kind.mismatch(model.card, self.task.card)
@@ -194,10 +199,21 @@ class Referee:
                     f"expected finite weights, found NaN or infinity in {name}"
                 )
 
+    def _admit_serving(self, deliverable: Deliverable) -> None:
+        for wrapper in deliverable.serving:
+            for problem in unmet(wrapper, Offer(self.task.card)):
+                raise InvalidDeliverable(problem)
+
     def _suspect(self, deliverable: Deliverable, rng: Rng) -> Suspect:
-        if deliverable.model is None:  # a claim about the victim as it is
+        if deliverable.kinds() == {"claim"}:  # about the victim as it is
             return self._victim(self.verification, rng.child("suspect"))
-        return Suspect.of(deliverable, self.verification, self.task.compute, rng.child("suspect"))
+        return accused(deliverable, self.task, self.verification, rng.child("suspect"))
+
+    @property
+    def _made_shape(self) -> tuple[int, ...] | None:
+        """Return the shape of one image where making images is what the task is."""
+        kind = self.task.kind
+        return kind.output_shape(self.task.card) if kind.served == "outputs" else None
 
     def _victim(self, grants: Output, client: Rng) -> Suspect:
         """Return the victim as it is served to a client of its own."""
@@ -217,6 +233,9 @@ class Referee:
     def _measured(self, suspect: Suspect, victim: Suspect) -> _Measured:
         """Ask suspect and victim once each; the same answers tell utility and agreement."""
         exam = self.exam
+        if suspect.delivered is not None:
+            served = exam.utility(victim.answer(exam.inputs))
+            return _Measured(self._worth(suspect.delivered), served, 0.0)
         theirs, mine = suspect.answer(exam.inputs), victim.answer(exam.inputs)
         moved = self._moved(suspect)
         return _Measured(
@@ -227,6 +246,13 @@ class Referee:
             exam.parts(mine),
             moved is not None,
         )
+
+    def _worth(self, outputs: Outputs) -> float:
+        """Return the utility of images alone; where making them is not the task, they have none."""
+        if self._made_shape is None or outputs.images is None:
+            return 0.0
+        images = outputs.images
+        return self.exam.utility(images.float() / 255 if images.dtype == torch.uint8 else images)
 
     def _moved(self, suspect: Suspect) -> Exam | None:
         """Return the exam of the other task for a suspect that was moved to it."""

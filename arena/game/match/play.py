@@ -23,7 +23,8 @@ from arena.game.match.protect_step import ProtectStep
 from arena.game.match.reports import ProtectionReport, RoundReport
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
-from arena.game.match.train_step import Half, TrainStep
+from arena.game.match.train_step import TrainStep
+from arena.game.rules.innocents import Accused, Half, is_innocent
 from arena.game.rules.threat import METERS, ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
@@ -40,14 +41,23 @@ Want = tuple[Step, str]
 
 
 class Pools(Frozen):
-    """How many innocents of each kind: for thresholds, and (others) for false positives."""
+    """How many innocents of each kind: for thresholds, and (others) for false positives.
+
+    A claim about data has as many Neg-3 in the place of Neg-1, who is guilty of it; the numbers of
+    Neg-3 are further ones, for every claim.
+    """
 
     calibration_same: int = Field(6, ge=0)  # Neg-1: the owner's data, another seed
     calibration_other: int = Field(6, ge=0)  # Neg-2: the other half of the data
+    calibration_foreign: int = Field(0, ge=0)  # Neg-3: data of the same form, another source
     reporting_same: int = Field(10, ge=0)
     reporting_other: int = Field(10, ge=0)
+<<<<<<< HEAD
     calibration_odd: int = Field(12, ge=0)  # of `VARIANTS` in their order, halves by turns
     reporting_odd: int = Field(12, ge=0)
+=======
+    reporting_foreign: int = Field(0, ge=0)
+>>>>>>> main
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
 
@@ -82,26 +92,50 @@ class MatchSpec(Frozen):
     def calibration(self) -> tuple[TrainStep, ...]:
         """Return the innocents for thresholds and for the referee's null tests."""
         pools = self.pools
+<<<<<<< HEAD
         same = self._pool("calibration", pools.calibration_same, pools.calibration_other)
         return (*same, *self._odd("calibration", pools.calibration_odd))
+=======
+        numbers = pools.calibration_same, pools.calibration_other, pools.calibration_foreign
+        return self._innocent("calibration", *numbers)
+>>>>>>> main
 
     def reporting(self) -> tuple[TrainStep, ...]:
         """Return the innocents on which false positives are reported; none of them calibrates."""
         pools = self.pools
-        foreign = (
-            TrainStep(self.task, self.root, ("reporting", name), "owner", name)
+        numbers = pools.reporting_same, pools.reporting_other, pools.reporting_foreign
+        half: Half = "owner" if is_innocent("owner", self.accused) else "other"
+        others = (
+            TrainStep(self.task, self.root, ("reporting", name), half, name)
             for name in pools.architectures
         )
+<<<<<<< HEAD
         same = self._pool("reporting", pools.reporting_same, pools.reporting_other)
         return (*same, *self._odd("reporting", pools.reporting_odd), *foreign)
+=======
+        return (*self._innocent("reporting", *numbers), *others)
+>>>>>>> main
 
-    def _pool(self, name: str, n_same: int, n_other: int) -> tuple[TrainStep, ...]:
-        halves: list[tuple[Half, int]] = [("owner", n_same), ("other", n_other)]
-        return tuple(
-            TrainStep(self.task, self.root, (name, half, str(i)), half)
-            for half, n in halves
-            for i in range(n)
-        )
+    def guilty(self) -> tuple[TrainStep, ...]:
+        """Return independent models that the scheme accuses rightly: none, or every Neg-1."""
+        innocent = is_innocent("owner", self.accused)
+        return () if innocent else self._pool("reporting", "owner", self.pools.reporting_same)
+
+    @property
+    def accused(self) -> Accused:
+        """Return what the owner's verdicts are about."""
+        return defenses.find(self.defense.name).accuses
+
+    def _innocent(
+        self, name: str, n_same: int, n_other: int, n_foreign: int
+    ) -> tuple[TrainStep, ...]:
+        if not is_innocent("owner", self.accused):
+            n_same, n_foreign = 0, n_foreign + n_same
+        numbers: dict[Half, int] = {"owner": n_same, "other": n_other, "foreign": n_foreign}
+        return tuple(step for half, n in numbers.items() for step in self._pool(name, half, n))
+
+    def _pool(self, name: str, half: Half, n: int) -> tuple[TrainStep, ...]:
+        return tuple(TrainStep(self.task, self.root, (name, half, str(i)), half) for i in range(n))
 
     def _odd(self, name: str, n: int) -> tuple[TrainStep, ...]:
         """Return independent models that were trained differently."""

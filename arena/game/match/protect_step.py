@@ -15,6 +15,7 @@ from arena.game.rules.meters import Meters
 from arena.game.serving.wrapper import pack_wrappers
 from arena.game.sides.defense import OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
+from arena.game.sides.needs import Offer, unmet
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
@@ -68,10 +69,17 @@ class ProtectStep(Step):
 
         lab = Lab(task.compute, meters, setting.progress)
         owner = OwnerTask.from_task(task, base, lab, self.base.rng(), nulls)
+<<<<<<< HEAD
         owner = replace(owner, null_kinds=tuple(null.kind for null in self.nulls))
+=======
+        owner = replace(owner, null_halves=tuple(null.half for null in self.nulls))
+>>>>>>> main
         protected = scheme.protect(owner, Rng(self.seed, self.stream).sealed())
         if not isinstance(protected, Protected):
             raise PlayerError(f"expected Protected from {self.defense.name}, found {protected!r}")
+        for wrapper in protected.serving:
+            for problem in unmet(wrapper, Offer(protected.model.card)):
+                raise PlayerError(f"{self.defense.name} cannot be served: {problem}")
         register = Register()
         if scheme.protocol != "none":
             model = protected.model.digest()

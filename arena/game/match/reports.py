@@ -42,7 +42,7 @@ class RoundReport(Frozen):
 
 
 class InnocentVerdict(Frozen):
-    """An owner's verdict on an innocent of a kind: Neg-1, Neg-2, or an architecture by name."""
+    """An owner's verdict on an innocent of a kind: Neg-1, -2, -3, or an architecture by name."""
 
     kind: str
     utility: float

@@ -25,7 +25,7 @@ from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.player import PlayerSpec
-from arena.game.sides.suspect import Suspect
+from arena.game.sides.suspect import accused
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
@@ -156,7 +156,7 @@ class RoundStep(Step):
 
         def caught(deliverable: Deliverable) -> bool:
             rng = Rng(self.seed, self.stream).child("oracle")
-            suspect = Suspect.of(deliverable, self.verification, task.compute, rng)
+            suspect = accused(deliverable, task, self.verification, rng)
             known = scheme.evidence(key, gate.log or QueryLog())
             return scheme.verify(known, suspect, rng).is_copy
 

@@ -10,7 +10,7 @@ from arena.errors import RegistryError, did_you_mean
 from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Interface, level
 
-Form = Literal["model", "api", "claim"]
+Form = Literal["model", "api", "outputs", "claim"]
 
 
 class Spent(Frozen):

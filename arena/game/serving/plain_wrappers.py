@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from arena.game.serving.wrapper import Answer, Client, Wrapper, WrapperNeed, wrapper
+from arena.game.serving.wrapper import Answer, Client, Wrapper, wrapper
 from arena.game.sides.player import Dial
 
 
@@ -20,7 +20,7 @@ class InputNoise(Wrapper):
     """Adds fresh Gaussian noise to each query.
 
     What: a preprocessing that blurs what a verifier's exact inputs were made for.
-    Threat model: of either side; needs images.
+    Threat model: of either side.
     Parameters: deviation (of pixel values in [0, 1]).
     Cost: one draw for each pixel.
     Differences to the paper: none.
@@ -29,7 +29,6 @@ class InputNoise(Wrapper):
     """
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
-    needs: ClassVar[frozenset[WrapperNeed]] = frozenset({"images"})
     dial: ClassVar[Dial] = Dial("deviation", 0.0, 0.2)
 
     deviation: Annotated[float, Field(ge=0)] = 0.03
@@ -46,7 +45,7 @@ class InputLevels(Wrapper):
     """Rounds each pixel to a few levels.
 
     What: a preprocessing that takes away fine differences between inputs.
-    Threat model: of either side; needs images.
+    Threat model: of either side.
     Parameters: levels (grey levels of a channel).
     Cost: none.
     Differences to the paper: none.
@@ -55,7 +54,6 @@ class InputLevels(Wrapper):
     """
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
-    needs: ClassVar[frozenset[WrapperNeed]] = frozenset({"images"})
     dial: ClassVar[Dial] = Dial("levels", 256, 2, "log")
 
     levels: Annotated[int, Field(ge=2)] = 16
@@ -72,7 +70,7 @@ class InputBlur(Wrapper):
     """Blurs each image with a 3x3 mean; rows of a table pass unchanged.
 
     What: a preprocessing that smooths adversarial and trigger patterns.
-    Threat model: of either side; needs images.
+    Threat model: of either side.
     Parameters: none.
     Cost: none.
     Differences to the paper: a mean of fixed width.
@@ -81,7 +79,6 @@ class InputBlur(Wrapper):
     """
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
-    needs: ClassVar[frozenset[WrapperNeed]] = frozenset({"images"})
 
     def respond(self, inputs: Tensor, answer: Answer, client: Client) -> Tensor:
         """Answer the blurred images."""
@@ -94,7 +91,7 @@ class OutputLabels(Wrapper):
     """Answers the class alone, as a one-hot row.
 
     What: the control of altered answers: everything but the class is kept back.
-    Threat model: of either side; needs classes.
+    Threat model: of either side.
     Parameters: none.
     Cost: none.
     Differences to the paper: there is no paper.
@@ -102,7 +99,6 @@ class OutputLabels(Wrapper):
     Versions: 1.
     """
 
-    needs: ClassVar[frozenset[WrapperNeed]] = frozenset({"classes"})
     control: ClassVar[bool] = True
 
     def respond(self, inputs: Tensor, answer: Answer, client: Client) -> Tensor:

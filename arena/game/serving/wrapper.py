@@ -10,7 +10,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import ConfigDict, TypeAdapter
 from torch import Tensor
@@ -25,7 +25,6 @@ Answer = Callable[[Tensor], Tensor]
 
 How much of it a client is shown is decided after the last wrapper.
 """
-WrapperNeed = Literal["images", "classes"]
 
 
 @dataclass
@@ -51,12 +50,11 @@ class Wrapper(Player):
     A secret of the party is a field (with `repr=False`) or one of the `tensors`: a wrapper that an
     owner puts before its victim stays behind the gatekeeper with all that it holds.
 
-    Class attributes: `needs`, what the inputs and answers must be.
+    Class attributes: `task_needs`, what the task must be: a classifier by default.
     Fields: `tensors`, what the wrapper needs that is no setting.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True)
-    needs: ClassVar[frozenset[WrapperNeed]] = frozenset()
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
 

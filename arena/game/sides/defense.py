@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import ClassVar, Literal
 
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from arena.errors import NoReference, NotComparable, RuleViolation
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
+from arena.game.rules.innocents import Accused, Half
 from arena.game.rules.keys import Key
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper
@@ -44,7 +46,11 @@ class OwnerTask:
         train_rng: the randomness of the base model, so that a protected twin differs by its mark.
         unprotected: the victim's twin of the same data, recipe and seed; `base` gives copies of it.
         null_models: makes independent models that nobody reports on; `nulls` shows them.
+<<<<<<< HEAD
         null_kinds: what each of them is ("Neg-1" where it is not said): the reference class.
+=======
+        null_halves: whose data each of them learnt from, where that is known.
+>>>>>>> main
         marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
     """
 
@@ -56,6 +62,7 @@ class OwnerTask:
     train_rng: Rng
     unprotected: Model
     null_models: Callable[[], Sequence[Model]] = field(default=tuple)
+    null_halves: tuple[Half, ...] = ()
     marks_base: bool = False
     null_kinds: tuple[str, ...] = ()
 
@@ -85,8 +92,12 @@ class OwnerTask:
         return self.unprotected.copy()
 
     def nulls(self) -> list[Suspect]:
-        """Return the calibration innocents as suspects whose weights may be read."""
-        return [Suspect.bare(model, self.lab.compute) for model in self.null_models()]
+        """Return the calibration innocents as suspects whose weights may be read.
+
+        All are innocent of what the scheme accuses; `half` says whose data each learnt from.
+        """
+        pairs = zip_longest(self.null_models(), self.null_halves)
+        return [replace(Suspect.bare(model, self.lab.compute), half=half) for model, half in pairs]
 
     def reference(self, nulls: Sequence[Suspect] | None = None) -> Reference:
         """Return the reference class that the null models make up, with their utilities.
@@ -134,11 +145,19 @@ class Protected:
 class Defense(Player):
     """Base class of protections. Subclasses write `protect` and `examine`.
 
+<<<<<<< HEAD
     Class attributes: `reads`, what verification must see of a suspect; `uses_nulls`, whether it
     takes null models where there are any (who needs them says so in `task_needs`); `invasive`,
     whether the model is changed at all (fingerprints do not); `exposes`, what a thief must be said
     to know for `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies
     are low or high in it.
+=======
+    Class attributes: `reads`, what verification must see of a suspect; `invasive`, whether the
+    model is changed at all (fingerprints do not); `exposes`, what a thief must be said to know for
+    `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies are low or
+    high in it; `accuses`, what a verdict is about: it decides which independent models are
+    innocent, and what can be a suspect.
+>>>>>>> main
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
@@ -147,6 +166,7 @@ class Defense(Player):
     uses_nulls: ClassVar[bool] = False
     invasive: ClassVar[bool] = True
     exposes: ClassVar[Secret] = "tests"
+    accuses: ClassVar[Accused] = "model"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
 
     level: float = 0.01
@@ -166,6 +186,8 @@ class Defense(Player):
         One that no null model of the key is like has "no reference".
         """
         try:
+            if self.accuses != "output":
+                suspect.need_model(f"{self.name} accuses {_ACCUSED[self.accuses]}")
             return self.examine(key, suspect, rng)
         except NoReference as error:
             return Verdict.no_reference(str(error), *self.statistic)
@@ -206,5 +228,10 @@ class Defense(Player):
         return key
 
 
+_ACCUSED: dict[Accused, str] = {
+    "model": "a model",
+    "data": "whoever trains a model on its data",
+    "output": "what a model made",
+}
 defenses: Registry[Defense] = Registry("defender", "copyright_arena.defenders")
 defense = defenses.register

@@ -1,4 +1,4 @@
-"""What a thief hands in: a model, a wrapped API, a claim, or a model with a claim."""
+"""What a thief hands in: a model, a wrapped API, outputs alone, a claim, or one with a claim."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from arena.errors import InvalidDeliverable, ModelError, RegistryError
 from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import Wrapper, pack_wrappers, unpack_wrappers
+from arena.game.sides.outputs import Outputs
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
@@ -28,17 +29,23 @@ class Claim:
 
 @dataclass(frozen=True)
 class Deliverable:
-    """A model behind wrappers (the first is the innermost), a claim, or both."""
+    """A model behind wrappers (the first is the innermost), outputs without a model, or a claim.
+
+    A model or outputs may come with a claim.
+    """
 
     model: Model | None = None
     serving: tuple[Wrapper, ...] = ()
     claim: Claim | None = None
+    outputs: Outputs | None = None
 
     def kinds(self) -> frozenset[str]:
-        """Return which of model, api and claim this is."""
+        """Return which of model, api, outputs and claim this is."""
         kinds = set()
         if self.model is not None:
             kinds.add("api" if self.serving else "model")
+        if self.outputs is not None:
+            kinds.add("outputs")
         if self.claim is not None:
             kinds.add("claim")
         return frozenset(kinds)
@@ -49,6 +56,8 @@ class Deliverable:
         parts = {"serving": pack_wrappers(self.serving)}
         if self.model is not None:
             parts["model"] = pack(self.model)
+        if self.outputs is not None:
+            parts["outputs"] = self.outputs.bundle()
         if self.claim is not None:
             data["defense"] = self.claim.defense.plain()
             parts["key"] = self.claim.key.bundle()
@@ -78,4 +87,5 @@ class Deliverable:
             serving = unpack_wrappers(parts["serving"])
         except (ModelError, RegistryError) as error:
             raise InvalidDeliverable(str(error)) from error
-        return cls(model, serving, claim)
+        outputs = Outputs.of(parts["outputs"]) if "outputs" in parts else None
+        return cls(model, serving, claim, outputs)

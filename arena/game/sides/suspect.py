@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from arena.errors import NotComparable, RuleViolation
+from arena.game.rules.innocents import Half
 from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Answer
 from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.outputs import Outputs
 from arena.world.compute import Compute
 from arena.world.kinds.interface import Output, level
 from arena.world.kinds.kind import Kind
@@ -18,6 +20,7 @@ from arena.world.kinds.registry import find
 from arena.world.layers import weight_of
 from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
+from arena.world.task import Task
 
 
 @dataclass
@@ -29,6 +32,8 @@ class Suspect:
         grants: the most that may be read ("labels", "probabilities", "weights").
         card: what goes in and comes out; behind a foreign interface, that of the task.
         n_queries: inputs answered so far.
+        half: of the referee's own models, whose data it learnt from.
+        delivered: texts or images alone, where there is no model to ask.
     """
 
     answer: Answer
@@ -36,6 +41,8 @@ class Suspect:
     card: ModelCard
     compute: Compute = field(default_factory=Compute)
     n_queries: int = 0
+    half: Half | None = None
+    delivered: Outputs | None = None
     _model: Model | None = None
 
     @property
@@ -68,12 +75,36 @@ class Suspect:
             return model.kind.serve(model, inputs, compute, rng.child("answer"))
 
         answer = Service(plain, deliverable.serving, rng).answer
-        return cls(answer, grants, model.card, compute, 0, model)
+        return cls(answer, grants, model.card, compute, _model=model)
 
     @classmethod
     def bare(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
         """Return an unwrapped model as a suspect."""
         return cls.of(Deliverable(model), grants, compute, Rng(0))
+
+    @classmethod
+    def of_outputs(cls, outputs: Outputs, card: ModelCard, grants: Output) -> Suspect:
+        """Return the suspect that texts or images alone are: there is nobody to ask.
+
+        Args:
+            outputs: what was handed in.
+            card: of the models of the task.
+            grants: what verification may see.
+        """
+
+        def nobody(inputs: Tensor) -> Tensor:
+            raise NotComparable("the suspect is texts or images alone, nobody answers")
+
+        return cls(nobody, grants, card, delivered=outputs)
+
+    def need_model(self, reason: str) -> None:
+        """Refuse to go on where there is no model to ask.
+
+        Raises:
+            NotComparable: the suspect is texts or images alone, with the reason.
+        """
+        if self.delivered is not None:
+            raise NotComparable(f"the suspect is texts or images alone, and {reason}")
 
     def _need(self, output: Output) -> None:
         if level(output) > level(self.grants):
@@ -156,3 +187,10 @@ class Suspect:
         self._check(images)
         self.n_queries += len(images)
         return self.compute.activations(model, images, [layer])[layer]
+
+
+def accused(deliverable: Deliverable, task: Task, grants: Output, rng: Rng) -> Suspect:
+    """Return whom a deliverable accuses: its model, or texts or images alone; raises like `of`."""
+    if deliverable.model is None and deliverable.outputs is not None:
+        return Suspect.of_outputs(deliverable.outputs, task.card, grants)
+    return Suspect.of(deliverable, grants, task.compute, rng)
