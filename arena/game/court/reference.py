@@ -22,8 +22,8 @@ from arena.world.data import Dataset
 
 N_EXAM = 200
 """Images on which utility is measured, at most: a query each."""
-SAME = ("Neg-1", "Neg-2", "given")
-"""Kinds of the victim's own recipe: on the owner's data, on the other half, or brought as such."""
+SAME = ("Neg-1", "Neg-2", "Neg-3", "given")
+"""Kinds of the victim's own recipe: by the data that they learnt from, or brought as such."""
 _ERRORS = 2.5  # standard errors by which a utility may lie outside of what the models cover
 _NAME = "reference"
 

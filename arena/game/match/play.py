@@ -52,12 +52,9 @@ class Pools(Frozen):
     calibration_foreign: int = Field(0, ge=0)  # Neg-3: data of the same form, another source
     reporting_same: int = Field(10, ge=0)
     reporting_other: int = Field(10, ge=0)
-<<<<<<< HEAD
+    reporting_foreign: int = Field(0, ge=0)
     calibration_odd: int = Field(12, ge=0)  # of `VARIANTS` in their order, halves by turns
     reporting_odd: int = Field(12, ge=0)
-=======
-    reporting_foreign: int = Field(0, ge=0)
->>>>>>> main
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
 
@@ -92,13 +89,9 @@ class MatchSpec(Frozen):
     def calibration(self) -> tuple[TrainStep, ...]:
         """Return the innocents for thresholds and for the referee's null tests."""
         pools = self.pools
-<<<<<<< HEAD
-        same = self._pool("calibration", pools.calibration_same, pools.calibration_other)
-        return (*same, *self._odd("calibration", pools.calibration_odd))
-=======
         numbers = pools.calibration_same, pools.calibration_other, pools.calibration_foreign
-        return self._innocent("calibration", *numbers)
->>>>>>> main
+        odd = self._odd("calibration", pools.calibration_odd)
+        return (*self._innocent("calibration", *numbers), *odd)
 
     def reporting(self) -> tuple[TrainStep, ...]:
         """Return the innocents on which false positives are reported; none of them calibrates."""
@@ -109,12 +102,8 @@ class MatchSpec(Frozen):
             TrainStep(self.task, self.root, ("reporting", name), half, name)
             for name in pools.architectures
         )
-<<<<<<< HEAD
-        same = self._pool("reporting", pools.reporting_same, pools.reporting_other)
-        return (*same, *self._odd("reporting", pools.reporting_odd), *foreign)
-=======
-        return (*self._innocent("reporting", *numbers), *others)
->>>>>>> main
+        odd = self._odd("reporting", pools.reporting_odd)
+        return (*self._innocent("reporting", *numbers), *odd, *others)
 
     def guilty(self) -> tuple[TrainStep, ...]:
         """Return independent models that the scheme accuses rightly: none, or every Neg-1."""
@@ -139,12 +128,13 @@ class MatchSpec(Frozen):
 
     def _odd(self, name: str, n: int) -> tuple[TrainStep, ...]:
         """Return independent models that were trained differently."""
-        halves: tuple[Half, Half] = ("owner", "other")
+        innocent = is_innocent("owner", self.accused)
+        halves: tuple[Half, Half] = ("owner" if innocent else "other", "other")
         kind = self.task.kind()
         names = [name for name, variant in VARIANTS.items() if variant.fits(kind)]
         made = zip(range(n), cycle(names), cycle(halves), strict=False)
         return tuple(
-            TrainStep(self.task, self.seed, (name, variant, str(i)), half, variant=variant)
+            TrainStep(self.task, self.root, (name, variant, str(i)), half, variant=variant)
             for i, variant, half in made
         )
 
@@ -166,7 +156,7 @@ class MatchSpec(Frozen):
     def judge(self, played: RoundStep) -> JudgeStep:
         """Return the judgement of a round; claims are tested on the referee's own models."""
         nulls = self.calibration() if "claim" in self.grants.deliverables else ()
-        return JudgeStep(played, nulls, alone_of(self.task, self.grants, self.seed))
+        return JudgeStep(played, nulls, alone_of(self.task, self.grants, self.root))
 
 
 @dataclass(frozen=True)

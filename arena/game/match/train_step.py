@@ -8,7 +8,7 @@ from arena.game.match.grants import training_data
 from arena.game.match.reports import TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.utility import bare_utility
-from arena.game.rules.innocents import Half
+from arena.game.rules.innocents import NEGATIVES, Half
 from arena.game.rules.meters import Meters
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
@@ -19,26 +19,15 @@ from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Trainer
 from arena.world.training.variants import VARIANTS, Variant
 
-<<<<<<< HEAD
-Half = Literal["owner", "other", "calibration"]
-KINDS: dict[Half, str] = {"owner": "Neg-1", "other": "Neg-2", "calibration": "yardstick"}
-
-=======
->>>>>>> main
 
 @dataclass(frozen=True)
 class TrainStep(Step):
     """Trains an unprotected model from scratch: a victim's twin, or an innocent.
 
-<<<<<<< HEAD
-    `half` is whose data it learns from: the owner's (Neg-1) or the other half (Neg-2); or it is a
-    yardstick of the referee's and learns from that part of the other half which no thief has.
-    `variant` is what else it differs by, of `VARIANTS`, nothing for the task's own recipe.
-=======
     `half` is whose data it learns from: the owner's (Neg-1), the other half (Neg-2), or those of
     another source (Neg-3); or it is a yardstick of the referee's and learns from that part of the
-    other half which no thief has.
->>>>>>> main
+    other half which no thief has. `variant` is what else it differs by, of `VARIANTS`, nothing for
+    the task's own recipe.
     """
 
     task: TaskSpec
@@ -51,7 +40,7 @@ class TrainStep(Step):
     @property
     def kind(self) -> str:
         """Return what it is as an innocent: its variant, its architecture, Neg-1 or Neg-2."""
-        return self.variant or self.architecture or KINDS[self.half]
+        return self.variant or self.architecture or NEGATIVES.get(self.half, self.half)
 
     @property
     def title(self) -> str:
@@ -82,12 +71,8 @@ class TrainStep(Step):
         task = load_task(self.task, setting.cache)
         differs = VARIANTS[self.variant] if self.variant else Variant()
         card = task.card_for(self.architecture) if self.architecture else task.card
-<<<<<<< HEAD
         card = differs.card(card)
-        data: Dataset = getattr(task.splits, self.half)
-=======
         data = training_data(task, self.half)
->>>>>>> main
         meters, rng = Meters(), self.rng()
         examples = differs.examples(Examples.of(data), rng.child("variant"))
         recipe = differs.recipe_for(task.spec.recipe, len(examples))

@@ -46,11 +46,8 @@ class OwnerTask:
         train_rng: the randomness of the base model, so that a protected twin differs by its mark.
         unprotected: the victim's twin of the same data, recipe and seed; `base` gives copies of it.
         null_models: makes independent models that nobody reports on; `nulls` shows them.
-<<<<<<< HEAD
-        null_kinds: what each of them is ("Neg-1" where it is not said): the reference class.
-=======
         null_halves: whose data each of them learnt from, where that is known.
->>>>>>> main
+        null_kinds: what each of them is ("Neg-1" where it is not said): the reference class.
         marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
     """
 
@@ -145,19 +142,12 @@ class Protected:
 class Defense(Player):
     """Base class of protections. Subclasses write `protect` and `examine`.
 
-<<<<<<< HEAD
     Class attributes: `reads`, what verification must see of a suspect; `uses_nulls`, whether it
     takes null models where there are any (who needs them says so in `task_needs`); `invasive`,
     whether the model is changed at all (fingerprints do not); `exposes`, what a thief must be said
     to know for `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies
-    are low or high in it.
-=======
-    Class attributes: `reads`, what verification must see of a suspect; `invasive`, whether the
-    model is changed at all (fingerprints do not); `exposes`, what a thief must be said to know for
-    `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies are low or
-    high in it; `accuses`, what a verdict is about: it decides which independent models are
-    innocent, and what can be a suspect.
->>>>>>> main
+    are low or high in it; `accuses`, what a verdict is about: it decides which independent models
+    are innocent, and what can be a suspect.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """

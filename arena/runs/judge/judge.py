@@ -18,7 +18,7 @@ from torch import Tensor
 from arena.errors import ArenaError, RegistryError
 from arena.game.match.step_cache import Setting, resolve
 from arena.game.match.train_step import TrainStep
-from arena.game.rules.innocents import NEGATIVES, Half
+from arena.game.rules.innocents import Half
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import Defense, OwnerTask, defenses
 from arena.game.sides.lab import Lab
@@ -189,11 +189,7 @@ class Hearing:
         stream = ("judge", "innocent", str(i))
         step = TrainStep(task.spec, self.trial.seed, stream, _HALVES[i % 2], variant=variant)
         model = unpack(resolve(step, "model", self.store, self.setting))
-<<<<<<< HEAD
         self.findings.innocents.append(_described(model, task) | {"kind": step.kind})
-=======
-        self.findings.innocents.append(_described(model, task) | {"kind": NEGATIVES[half]})
->>>>>>> main
         return model
 
     def _key(self, victim: Model, task: Task, innocents: Sequence[Model]) -> Key:
