@@ -35,6 +35,14 @@ def test_the_first_two_commands_are_one_line_each() -> None:
     assert "pytest" in second
 
 
+def test_the_example_of_the_front_door_plays(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = [block for block in blocks("python") if block.startswith("import arena\n")]
+    exec(code, {})  # noqa: S102 - our own README
+    said = capsys.readouterr().out
+    assert said.startswith("uchida-vs-prune+ft-al-0\n")
+    assert "ft-al" in said
+
+
 def test_the_example_attack_has_at_most_twenty_lines_and_plays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,10 +12,11 @@ from torch.nn.grad import conv2d_input
 
 from arena.game.rules.keys import Key
 from arena.game.sides.access import Access
-from arena.game.sides.defense import Defense, OwnerTask
+from arena.game.sides.defense import Defense
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
+from attackers.claim.as_owner import posed
 
 
 def thieves_key(access: Access, victim: Model, scheme: Defense, rng: Rng) -> Key:
@@ -25,16 +26,7 @@ def thieves_key(access: Access, victim: Model, scheme: Defense, rng: Rng) -> Key
     """
     own = access.data()
     data = replace(own, labels=access.lab.labels(victim, own.images))
-    task = OwnerTask(
-        data=data,
-        probe=data,
-        card=victim.card,
-        recipe=Recipe(epochs=0),
-        lab=access.lab,
-        train_rng=rng.child("no training"),
-        unprotected=victim,
-        marks_base=True,
-    )
+    task = posed(access, victim, data, Recipe(epochs=0), rng.child("no training"))
     return scheme.protect(task, rng.child("key")).key
 
 

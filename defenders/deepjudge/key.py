@@ -83,7 +83,7 @@ class Contents:
         return Key("deepjudge", seed, settings | dict(told.data), tensors)
 
     @classmethod
-    def of(cls, key: Key) -> Contents:
+    def read(cls, key: Key) -> Contents:
         """Read a key.
 
         Raises:

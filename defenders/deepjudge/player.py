@@ -138,7 +138,7 @@ class DeepJudge(Defense):
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Measure what the suspect grants and judge it by the innocents in the key."""
-        contents = Contents.of(key)
+        contents = Contents.read(key)
         access = min(self.access, suspect.grants, key=level)
         same = first_stage(contents, suspect) if access == "weights" else {}
         utility = _utility(contents, suspect, identical=same.get("kind") in _IDENTICAL)
@@ -185,7 +185,7 @@ class DeepJudge(Defense):
 
         Tests that differ by the rounding of another machine count as the same.
         """
-        contents = Contents.of(key)
+        contents = Contents.read(key)
         case = contents.case
         again = make_case(key.seed, case.victim, contents.pool, contents.plan, Lab())
         if derives(case, again):
@@ -194,7 +194,7 @@ class DeepJudge(Defense):
 
     def exposed(self, key: Key) -> Bundle:
         """Return the tests of every other seed: the others stay secret, and are reported apart."""
-        case = Contents.of(key).case
+        case = Contents.read(key).case
         tensors: dict[str, Tensor] = {}
         for kind, tests in (("blackbox", case.blackbox), ("whitebox", case.whitebox)):
             known = tests.select(tests.part("exposed"))

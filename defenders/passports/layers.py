@@ -48,14 +48,14 @@ class PassportLayer:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def of(cls, data: Mapping[str, Raw]) -> PassportLayer:
+    def read(cls, data: Mapping[str, Raw]) -> PassportLayer:
         """Read a layer back."""
         return cls(data["conv"], data["norm"], tuple(data["shape"]), tuple(data["entry"]))
 
 
 def places_of(settings: Mapping[str, Raw]) -> tuple[PassportLayer, ...]:
     """Return the passport layers of a key."""
-    return tuple(PassportLayer.of(data) for data in settings["layers"])
+    return tuple(PassportLayer.read(data) for data in settings["layers"])
 
 
 def conv_inputs(model: Model, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:

@@ -111,7 +111,7 @@ def delivers_what_can_be_judged(trial: AttackTrial) -> Iterator[str]:
     referee = trial.stage.referee(trial.cls.needs)
     try:
         referee.admit(trial.first.deliverable)
-        travelled = Deliverable.of(Bundle.from_bytes(trial.first.deliverable.bundle().to_bytes()))
+        travelled = Deliverable.read(Bundle.from_bytes(trial.first.deliverable.bundle().to_bytes()))
         referee.judge(travelled, (), ROOT.child("judge"))
     except ArenaError as error:
         yield str(error)

@@ -258,7 +258,7 @@ def keeps_a_key_that_travels(trial: DefenseTrial) -> Iterator[str]:
     """A key that was written and read back has the same commitment and gives the same verdict."""
     if trial.protected is None:
         return
-    again = Key.of(Bundle.from_bytes(trial.key.bundle().to_bytes()))
+    again = Key.read(Bundle.from_bytes(trial.key.bundle().to_bytes()))
     if again.commitment() != trial.protected.key.commitment():
         yield "expected the same commitment from the key as it was read back, found another"
     elif trial.hear_again(trial.own, again).outcome != trial.hear(trial.own).outcome:

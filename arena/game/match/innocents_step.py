@@ -60,7 +60,7 @@ class InnocentsStep(Step):
 
     def _key(self, task: Task, inputs: Inputs, client: Rng) -> Key:
         """Return the owner's key, with what it finds in the log of a visit where it reads that."""
-        scheme, key = defenses.make(self.protect.defense), Key.of(inputs(self.protect, "key"))
+        scheme, key = defenses.make(self.protect.defense), Key.read(inputs(self.protect, "key"))
         if not scheme.reads_log:
             return key
         victim = unpack(inputs(self.protect, "victim"))

@@ -49,12 +49,12 @@ class JudgeStep(Step):
         """Judge the deliverable."""
         played, protect = self.round, self.round.protect
         task = load_task(played.task, setting.cache)
-        scheme, log = defenses.make(protect.defense), QueryLog.of(inputs(played, "log"))
+        scheme, log = defenses.make(protect.defense), QueryLog.read(inputs(played, "log"))
         evidence = OwnerCase(
             scheme,
-            scheme.evidence(Key.of(inputs(protect, "key")), log),
+            scheme.evidence(Key.read(inputs(protect, "key")), log),
             unpack(inputs(protect, "victim")),
-            Register.of(inputs(played, "register").data["lines"]),
+            Register.read(inputs(played, "register").data["lines"]),
             unpack_wrappers(inputs(protect, "serving")),
         )
         transfer = foreign(played.grants.transfer, "test", task, setting)
@@ -67,7 +67,7 @@ class JudgeStep(Step):
             yardstick_of(played.task, inputs),
         )
         nulls = [unpack(inputs(null, "model")) for null in self.nulls]
-        deliverable = Deliverable.of(inputs(played, "deliverable"))
+        deliverable = Deliverable.read(inputs(played, "deliverable"))
         started = time.perf_counter()
         rng = Rng(played.seed, played.stream).child("judge")
         alone = [unpack(inputs(step, "model")) for step in self.alone]

@@ -118,15 +118,15 @@ class RoundStep(Step):
         earlier, current, served, log = None, None, None, QueryLog()
         if self.previous is not None:
             earlier, served = inputs(self.previous, "meters"), inputs(self.previous, "service")
-            current = Deliverable.of(inputs(self.previous, "deliverable"))
-            log = QueryLog.of(inputs(self.previous, "log"))
+            current = Deliverable.read(inputs(self.previous, "deliverable"))
+            log = QueryLog.read(inputs(self.previous, "log"))
         lines = inputs(self.previous or self.protect, "register").data["lines"]
         gate = Gatekeeper(
             grants=self.grants,
             victim=unpack(inputs(self.protect, "victim")),
             meters=Meters(self.grants.budget, earlier),
             compute=task.compute,
-            register=Register.of(lines),
+            register=Register.read(lines),
             current=current,
             serving=unpack_wrappers(inputs(self.protect, "serving")),
             client=self._client(),
@@ -152,7 +152,7 @@ class RoundStep(Step):
         self, task: Task, inputs: Inputs, gate: Gatekeeper
     ) -> Callable[[Deliverable], bool]:
         scheme = defenses.make(self.protect.defense)
-        key = Key.of(inputs(self.protect, "key"))  # stays behind the gatekeeper
+        key = Key.read(inputs(self.protect, "key"))  # stays behind the gatekeeper
 
         def caught(deliverable: Deliverable) -> bool:
             rng = Rng(self.seed, self.stream).child("oracle")

@@ -42,7 +42,7 @@ class Key:
         return Bundle(data, {**self.tensors, **late})
 
     @classmethod
-    def of(cls, bundle: Bundle) -> Key:
+    def read(cls, bundle: Bundle) -> Key:
         """Return the key in a bundle, which shares no memory with it.
 
         Raises:
@@ -193,6 +193,6 @@ class Register:
         return [entry.plain() for entry in self._entries]
 
     @classmethod
-    def of(cls, lines: list[Raw]) -> Register:
+    def read(cls, lines: list[Raw]) -> Register:
         """Read a register back; its chain is checked."""
         return cls(tuple(Entry.model_validate(line) for line in lines))

@@ -117,7 +117,7 @@ def reprojected(given: Bundle, _channel: Channel) -> Bundle:
 
 def evidence(given: Bundle, _channel: Channel) -> Bundle:
     """Return the key with what its owner finds in a log."""
-    return _scheme(given).evidence(_key(given), QueryLog.of(part(given, "log"))).bundle()
+    return _scheme(given).evidence(_key(given), QueryLog.read(part(given, "log"))).bundle()
 
 
 def _scheme(given: Bundle) -> Defense:
@@ -125,7 +125,7 @@ def _scheme(given: Bundle) -> Defense:
 
 
 def _key(given: Bundle) -> Key:
-    return Key.of(part(given, "key"))
+    return Key.read(part(given, "key"))
 
 
 def _rng(plain: Raw) -> Rng:

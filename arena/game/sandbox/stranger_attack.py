@@ -89,7 +89,7 @@ def delivered(bundle: Bundle) -> Deliverable:
         InvalidDeliverable: it holds none.
     """
     try:
-        return Deliverable.of(bundle)
+        return Deliverable.read(bundle)
     except ArenaError as error:
         raise InvalidDeliverable(spoken(str(error))) from error
     except Exception as error:  # a stranger's data can break a reader in any way

@@ -182,7 +182,7 @@ class StrangerDefense(Defense):
 
     def _key(self, bundle: Bundle) -> Key:
         try:
-            return Key.of(check_finite(bundle, "a key"))
+            return Key.read(check_finite(bundle, "a key"))
         except PlayerError:
             raise
         except Exception as error:  # a stranger's data can break a reader in any way

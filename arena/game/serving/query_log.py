@@ -42,7 +42,7 @@ class QueryLog:
         return Bundle({"clients": [query.client for query in self._queries]}, tensors)
 
     @classmethod
-    def of(cls, bundle: Bundle) -> QueryLog:
+    def read(cls, bundle: Bundle) -> QueryLog:
         """Read a log back."""
         return cls(
             [

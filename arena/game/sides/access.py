@@ -94,7 +94,7 @@ class Access:
 
     def current(self) -> Deliverable:
         """Return what the thief holds from earlier rounds (empty in the first)."""
-        return Deliverable.of(self.channel("current", Bundle()))
+        return Deliverable.read(self.channel("current", Bundle()))
 
     def data(self) -> Dataset:
         """Return the thief's own data; where labels are not granted they are all zero."""

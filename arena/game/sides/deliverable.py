@@ -68,7 +68,7 @@ class Deliverable:
         return Bundle(data, tensors)
 
     @classmethod
-    def of(cls, bundle: Bundle) -> Deliverable:
+    def read(cls, bundle: Bundle) -> Deliverable:
         """Read a deliverable back; every check of a model file applies.
 
         Raises:
@@ -82,7 +82,7 @@ class Deliverable:
             if "key" in parts:
                 earlier = unpack(parts["earlier"]) if "earlier" in parts else None
                 defense = PlayerSpec.model_validate(bundle.data["defense"])
-                claim = Claim(defense, Key.of(parts["key"]), earlier)
+                claim = Claim(defense, Key.read(parts["key"]), earlier)
             model = unpack(parts["model"]) if "model" in parts else None
             serving = unpack_wrappers(parts["serving"])
         except (ModelError, RegistryError) as error:

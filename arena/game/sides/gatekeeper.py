@@ -186,7 +186,7 @@ class Gatekeeper:
         self.meters.charge({"verifier_calls": 1})
         if self.verifier is None:
             raise RuleViolation("the scenario grants no calls of the verifier")
-        return Bundle({"caught": self.verifier(Deliverable.of(given))})
+        return Bundle({"caught": self.verifier(Deliverable.read(given))})
 
     def _on_commit(self, given: Bundle) -> Bundle:
         early = self.grants.precommit and not self._touched

@@ -32,7 +32,7 @@ from arena.runs.judge.model_files import (
     given_innocents,
     load_exhibit,
 )
-from arena.runs.judge.request import Findings, Trial
+from arena.runs.judge.request import ComparedModel, Findings, GrownTests, Trial
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version, core_version
@@ -162,7 +162,6 @@ class Hearing:
         wanted: Wanted = "labels" if trial.access == "labels" else "probabilities"
         remote = RemoteModel(trial.suspect, card.n_classes, wanted, _Kept(self.store))
         self.findings.meter = remote.meter
-        self.findings.suspect = {"url": trial.suspect.url}
         remote(task.splits.probe.images[:1].float() / 255)
         return Suspect(remote, trial.access, card, task.compute)
 
@@ -171,7 +170,7 @@ class Hearing:
         if isinstance(wanted, Path):
             models = given_innocents(wanted, victim, FEWEST)
             for model in models:
-                self.findings.innocents.append(_described(model, task) | {"kind": "given"})
+                self.findings.innocents.append(_described(model, task, "given"))
             return models
         return [self._trained(i, task) for i in range(wanted)]
 
@@ -189,7 +188,11 @@ class Hearing:
         stream = ("judge", "innocent", str(i))
         step = TrainStep(task.spec, self.trial.seed, stream, _HALVES[i % 2], variant=variant)
         model = unpack(resolve(step, "model", self.store, self.setting))
+<<<<<<< HEAD
         self.findings.innocents.append(_described(model, task) | {"kind": step.kind})
+=======
+        self.findings.innocents.append(_described(model, task, NEGATIVES[half]))
+>>>>>>> main
         return model
 
     def _key(self, victim: Model, task: Task, innocents: Sequence[Model]) -> Key:
@@ -204,9 +207,9 @@ class Hearing:
             rng = Rng(self.trial.seed, ("judge", "key"))
             found = self.scheme.protect(owner, rng).key.bundle()
             self.store.save(name, {"key": found})
-        key = Key.of(found)
+        key = Key.read(found)
         seconds = time.perf_counter() - started
-        self.findings.tests = {"commitment": key.commitment(), "seconds": seconds}
+        self.findings.tests = GrownTests(commitment=key.commitment(), seconds=seconds)
         return key
 
     def _owner(self, victim: Model, task: Task, innocents: Sequence[Model]) -> OwnerTask:
@@ -249,14 +252,14 @@ def _check(trial: Trial) -> None:
         )
 
 
-def _described(model: Model, task: Task) -> dict[str, Json]:
+def _described(model: Model, task: Task, kind: str = "") -> ComparedModel:
     """Return what a model is, and its accuracy on the test split if it has the data's classes."""
     card, test = model.card, task.splits.test
-    told: dict[str, Json] = {
-        "architecture": card.title,
-        "n_classes": card.n_classes,
-        "sha256": model.digest(),
-    }
-    if card.n_classes == task.card.n_classes:
-        told["accuracy"] = task.compute.accuracy(model, test.images, test.labels)
-    return told
+    comparable = card.n_classes == task.card.n_classes
+    return ComparedModel(
+        architecture=card.title,
+        n_classes=card.n_classes,
+        sha256=model.digest(),
+        accuracy=task.compute.accuracy(model, test.images, test.labels) if comparable else None,
+        kind=kind,
+    )

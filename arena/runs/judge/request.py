@@ -10,7 +10,7 @@ from arena.game.court.verdict import Verdict
 from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.model_files import ModelFile
 from arena.world.compute import Compute
-from arena.world.json_values import Json, Raw
+from arena.world.json_values import Frozen, Json, Raw
 from arena.world.remote.client import QueryMeter
 from arena.world.remote.endpoint import Endpoint
 from arena.world.training import Recipe
@@ -60,41 +60,68 @@ class Trial:
         }
 
 
+class ComparedModel(Frozen):
+    """A model that was compared.
+
+    Attributes:
+        architecture, n_classes, sha256: what it is.
+        accuracy: on the test split, in [0, 1]; None where it has other classes than the data.
+        kind: of an innocent: Neg-1, Neg-2, or given.
+    """
+
+    architecture: str
+    n_classes: int
+    sha256: str
+    accuracy: float | None = None
+    kind: str = ""
+
+    def plain(self) -> dict[str, Json]:
+        """Return what is known of it as JSON values."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+class GrownTests(Frozen):
+    """The tests of a judgement: the commitment to them, and the seconds that making them took."""
+
+    commitment: str
+    seconds: float
+
+
 @dataclass
 class Findings:
     """What was found so far.
 
     Attributes:
-        asked: the trial. status: how far it got. sentence: why it stopped.
-        victim, suspect: what they are. innocents: kind and accuracy of each.
-        tests: the commitment to the tests and how long they took.
-        verdict: the scheme's.
+        asked: the trial, as its report holds it. status: how far it got. sentence: why it stopped.
+        victim, suspect: what they are; None where they were not read. innocents: all of them.
+        tests: what the scheme judges by. verdict: the scheme's. level: at which it accuses.
+        meter: what an endpoint was asked, where the suspect is one.
     """
 
     asked: dict[str, Raw]
     status: Literal["running", "stopped", "judged"] = "running"
     sentence: str = ""
-    victim: dict[str, Raw] = field(default_factory=dict)
-    suspect: dict[str, Raw] = field(default_factory=dict)
-    innocents: list[dict[str, Raw]] = field(default_factory=list)
-    tests: dict[str, Raw] = field(default_factory=dict)
+    victim: ComparedModel | None = None
+    suspect: ComparedModel | None = None
+    innocents: list[ComparedModel] = field(default_factory=list)
+    tests: GrownTests | None = None
     verdict: Verdict | None = None
     level: float = 0.0
     meter: QueryMeter | None = None
 
     def plain(self) -> dict[str, Json]:
         """Return everything as JSON values."""
-        suspect = dict(self.suspect)
+        suspect = self.suspect.plain() if self.suspect else {}
         if self.meter is not None:
-            suspect["queries"] = self.meter.plain()
+            suspect = {"url": self.asked["suspect"]["url"], "queries": self.meter.plain()}
         return {
             "status": self.status,
             "sentence": self.sentence,
             "asked": self.asked,
-            "victim": self.victim,
+            "victim": self.victim.plain() if self.victim else {},
             "suspect": suspect,
-            "innocents": self.innocents,
-            "tests": self.tests,
+            "innocents": [model.plain() for model in self.innocents],
+            "tests": self.tests.plain() if self.tests else {},
             "level": self.level,
             "verdict": self.verdict.plain() if self.verdict else None,
         }

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from arena.runs.judge.request import Findings
+from arena.runs.judge.request import ComparedModel, Findings
 from arena.view.judge import verdicts
 from arena.view.results.markdown import markdown
 from arena.view.results.tables import plain_table
-from arena.world.json_values import Json, Raw
+from arena.world.json_values import Raw
 
 REPORT, PAGE, RADAR = "report.json", "report.md", "radar.png"
 
@@ -89,23 +89,23 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     yield "data", str(asked["data"])
     yield "access", str(asked["access"])
     yield "scheme", str(asked["scheme"]["name"])
-    if findings.tests:
-        yield "commitment", str(findings.tests["commitment"])
+    if findings.tests is not None:
+        yield "commitment", findings.tests.commitment
 
 
-def _model(told: Mapping[str, Json]) -> str:
-    if not told:
+def _model(model: ComparedModel | None) -> str:
+    if model is None:
         return "not read"
-    accuracy = f", accuracy {told['accuracy']:.3f}" if "accuracy" in told else ""
-    return f"{told['architecture']}, {told['n_classes']} classes{accuracy}"
+    accuracy = "" if model.accuracy is None else f", accuracy {model.accuracy:.3f}"
+    return f"{model.architecture}, {model.n_classes} classes{accuracy}"
 
 
 def _innocents(findings: Findings) -> str:
     known = findings.innocents
     if not known:
         return "none yet"
-    rates = [float(one["accuracy"]) for one in known]
-    kinds = [str(one["kind"]) for one in known]
+    rates = [model.accuracy or 0.0 for model in known]
+    kinds = [model.kind for model in known]
     counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     return f"{counted}; accuracy {min(rates):.3f} to {max(rates):.3f}"
 

@@ -78,8 +78,8 @@ class Docket:
         key, victim = (resolve(protect, part, self.memo, setting) for part in ("key", "victim"))
         lines = resolve(step, "register", self.memo, setting).data["lines"]
         scheme = replace(defenses.make(owner), protocol=protocol)
-        evidence = OwnerCase(scheme, Key.of(key), unpack(victim), Register.of(lines))
-        claim = Deliverable.of(resolve(step, "deliverable", self.memo, setting))
+        evidence = OwnerCase(scheme, Key.read(key), unpack(victim), Register.read(lines))
+        claim = Deliverable.read(resolve(step, "deliverable", self.memo, setting))
         judged = Referee(load_task(TASK), evidence, grants).judge(claim, self.nulls(match), Rng(0))
         assert judged.ruling is not None
         return judged.ruling
@@ -256,17 +256,17 @@ def test_an_honest_owner_wins_its_model_back_by_every_standard(docket: Docket, m
     key, victim, lines = (
         resolve(protect, part, docket.memo, setting) for part in ("key", "victim", "register")
     )
-    stolen = Deliverable.of(resolve(step, "deliverable", docket.memo, setting)).model
+    stolen = Deliverable.read(resolve(step, "deliverable", docket.memo, setting)).model
     assert stolen is not None
     compute, scheme = Compute(), defenses.make(owner)
     court = Court(
         suspect=Suspect.bare(stolen, compute),
-        register=Register.of(lines.data["lines"]),
+        register=Register.read(lines.data["lines"]),
         nulls=[Suspect.bare(null, compute) for null in docket.nulls(match)],
         rng=Rng(0),
         checks=CHECKS["full"],
     )
-    true = Party(scheme, Key.of(key), unpack(victim))
+    true = Party(scheme, Key.read(key), unpack(victim))
     thief = Party(scheme, replace(true.key, seed="00" * 32), stolen)
     ruling = court.rule(thief, true)
     assert (ruling.winner, ruling.failed) == ("claimant", ())

@@ -80,7 +80,7 @@ class Table:
         """Return what an owner brings to court."""
         protect = self.match(owner, spec("none"), THIRD).protect()
         key, victim = (resolve(protect, part, self.memo, Setting()) for part in ("key", "victim"))
-        return OwnerCase(defenses.make(owner), Key.of(key), unpack(victim), Register())
+        return OwnerCase(defenses.make(owner), Key.read(key), unpack(victim), Register())
 
     def reheard(self, owner: PlayerSpec, move: PlayerSpec, protocol: StandardOfProof) -> Ruling:
         """Return the ruling on a claim under another standard of proof."""
@@ -89,9 +89,9 @@ class Table:
         lines = resolve(played, "register", self.memo, setting).data["lines"]
         evidence = self.evidence(owner)
         scheme = replace(evidence.defense, protocol=protocol)
-        evidence = replace(evidence, defense=scheme, register=Register.of(lines))
+        evidence = replace(evidence, defense=scheme, register=Register.read(lines))
         nulls = [unpack(resolve(n, "model", self.memo, setting)) for n in match.calibration()]
-        claim = Deliverable.of(resolve(played, "deliverable", self.memo, setting))
+        claim = Deliverable.read(resolve(played, "deliverable", self.memo, setting))
         judgement = Referee(load_task(TASK), evidence, CLAIMANT).judge(claim, nulls, Rng(0))
         assert judgement.ruling is not None
         return judgement.ruling

@@ -22,8 +22,8 @@ def contents(case: Case, pool: Examples) -> Contents:
 
 
 def test_a_key_survives_storage(contents: Contents) -> None:
-    key = Key.of(Bundle.from_bytes(contents.key(SEED).bundle().to_bytes()))
-    again = Contents.of(key)
+    key = Key.read(Bundle.from_bytes(contents.key(SEED).bundle().to_bytes()))
+    again = Contents.read(key)
     assert key.commitment() == contents.key(SEED).commitment()
     assert again.plan == PLAN
     assert again.nulls == NULLS

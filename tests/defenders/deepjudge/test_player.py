@@ -190,7 +190,7 @@ def test_the_evidence_holds_value_tau_margin_and_vote_of_each_metric_and_part(
     mark: Marking, suspect: Show, innocent: Model
 ) -> None:
     verdict = SCHEME.verify(mark(SCHEME).key, suspect(innocent), Rng(0))
-    contents = Contents.of(mark(SCHEME).key)
+    contents = Contents.read(mark(SCHEME).key)
     for part in ("all", "exposed", "held-out"):
         lines = table(verdict.figures, part)
         assert set(lines) == set(METRICS)
@@ -204,14 +204,14 @@ def test_the_evidence_holds_value_tau_margin_and_vote_of_each_metric_and_part(
 
 
 def test_a_fixed_generator_needs_no_zoo_and_all_innocents_set_thresholds(mark: Marking) -> None:
-    contents = Contents.of(mark(SCHEME).key)
+    contents = Contents.read(mark(SCHEME).key)
     assert contents.plan.generator.title == "pgd 0.15"
     assert contents.gaps == {}
     assert len(contents.nulls["all"]["RobD"]) == 12
 
 
 def test_the_gap_rule_chooses_on_innocents_that_set_no_threshold(mark: Marking) -> None:
-    contents = Contents.of(mark(TUNED).key)
+    contents = Contents.read(mark(TUNED).key)
     chosen = contents.plan.generator.title
     assert chosen in contents.gaps
     assert contents.gaps[chosen] == max(contents.gaps.values())
@@ -337,7 +337,7 @@ def test_without_a_protocol_the_seed_is_thrown_away(owner_task: OwnerTask) -> No
 
 def test_every_other_seed_may_be_exposed_and_the_rest_stays_secret(mark: Marking) -> None:
     key = mark(SCHEME).key
-    exposed, case = SCHEME.exposed(key), Contents.of(key).case
+    exposed, case = SCHEME.exposed(key), Contents.read(key).case
     assert exposed.data == {"layer": "body.relu2"}
     for kind, tests in (("blackbox", case.blackbox), ("whitebox", case.whitebox)):
         known = tests.select(tests.seed % 2 == 0)
@@ -374,7 +374,7 @@ def test_a_verdict_depends_on_nothing_but_key_and_suspect(
 ) -> None:
     key = mark(SCHEME).key
     first, second = (
-        SCHEME.verify(Key.of(key.bundle()), suspect(innocent), Rng(seed)) for seed in (1, 2)
+        SCHEME.verify(Key.read(key.bundle()), suspect(innocent), Rng(seed)) for seed in (1, 2)
     )
     assert first == second
 

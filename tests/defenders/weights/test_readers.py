@@ -258,7 +258,7 @@ def test_what_a_seed_gives_follows_from_it_and_the_rest_is_kept(mark: Marking, n
 @pytest.mark.parametrize("name", SCHEMES)
 def test_a_key_goes_through_bytes_and_reads_the_same(mark: Marking, name: str) -> None:
     protected = mark(SCHEMES[name])
-    again = Key.of(Bundle.from_bytes(protected.key.bundle().to_bytes()))
+    again = Key.read(Bundle.from_bytes(protected.key.bundle().to_bytes()))
     assert read(SCHEMES[name], again, protected.model) == read(
         SCHEMES[name], protected.key, protected.model
     )

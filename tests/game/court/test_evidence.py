@@ -222,7 +222,7 @@ def test_prf_labels_depend_on_seed_and_image_and_are_fair() -> None:
 
 def test_a_commitment_hides_and_binds() -> None:
     key = Key("s", "aa", {"n": 1}, {"x": torch.ones(2)})
-    assert key.commitment() == Key.of(key.bundle()).commitment()
+    assert key.commitment() == Key.read(key.bundle()).commitment()
     for other in (
         Key("s", "ab", {"n": 1}, {"x": torch.ones(2)}),
         Key("s", "aa", {"n": 2}, {"x": torch.ones(2)}),
@@ -246,11 +246,11 @@ def test_the_register_notices_a_changed_line() -> None:
     register = Register()
     register.enter("owner", "a" * 64, 1)
     register.enter("thief", "b" * 64, 11)
-    assert len(Register.of(register.plain()).entries) == 2
+    assert len(Register.read(register.plain()).entries) == 2
     lines = register.plain()
     lines[0]["time"] = 0
     with pytest.raises(RuleViolation, match="the register was changed before line 1"):
-        Register.of(lines)
+        Register.read(lines)
 
 
 @pytest.mark.parametrize("commitment", ["", "a" * 63, "G" * 64])

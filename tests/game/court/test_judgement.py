@@ -124,7 +124,7 @@ def test_a_wrapped_interface_is_scored_wrapped(
 def test_a_deliverable_crosses_a_pipe(owner: Protected) -> None:
     claim = Claim(PlayerSpec(name="uchida"), owner.key, owner.model)
     whole = Deliverable(owner.model, (InputLevels(levels=3), OutputLabels()), claim)
-    again = Deliverable.of(whole.bundle())
+    again = Deliverable.read(whole.bundle())
     assert again.kinds() == {"api", "claim"}
     assert again.serving == whole.serving
     assert again.model is not None

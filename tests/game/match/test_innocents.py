@@ -99,7 +99,7 @@ def test_further_neg_3_are_innocent_of_everything() -> None:
 
 def test_each_null_says_which_half_it_saw_and_each_verdict_whom_it_is_about() -> None:
     match, memo = spec("test-data-claim"), MemoryMemo()
-    key = Key.of(resolve(match.protect(), "key", memo, Setting()))
+    key = Key.read(resolve(match.protect(), "key", memo, Setting()))
     assert key.settings["nulls"] == ["other", "foreign"]
     rows = {}
     for name, steps in (("innocent", match.reporting()), ("guilty", match.guilty())):

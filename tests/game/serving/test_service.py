@@ -81,7 +81,7 @@ def test_a_log_is_written_down_and_read_back() -> None:
     log = QueryLog()
     for images in calls(2):
         log.write("somebody", images, answer(images))
-    again = QueryLog.of(Bundle.from_bytes(log.bundle().to_bytes()))
+    again = QueryLog.read(Bundle.from_bytes(log.bundle().to_bytes()))
     assert [query.client for query in again.queries] == ["somebody"] * 2
     assert all(
         torch.equal(a.inputs, b.inputs) and torch.equal(a.answers, b.answers)

@@ -67,4 +67,4 @@ def test_a_deliverable_with_an_unknown_wrapper_is_invalid(tiny: Model) -> None:
     bundle = Deliverable(tiny, (InputLevels(), OutputLabels())).bundle()
     bundle.data["parts"]["serving"]["wrappers"][0]["name"] = "nobody"
     with pytest.raises(InvalidDeliverable, match="no wrapper is called 'nobody'"):
-        Deliverable.of(bundle)
+        Deliverable.read(bundle)

@@ -26,7 +26,7 @@ GRANTS = ThreatModel(output="labels", deliverables=frozenset({"outputs"}))
 
 @pytest.mark.parametrize("made", [TEXTS, IMAGES], ids=["texts", "images"])
 def test_outputs_cross_a_pipe(made: Outputs) -> None:
-    again = Deliverable.of(Bundle.from_bytes(Deliverable(outputs=made).bundle().to_bytes()))
+    again = Deliverable.read(Bundle.from_bytes(Deliverable(outputs=made).bundle().to_bytes()))
     assert again.kinds() == {"outputs"}
     assert again.outputs is not None
     assert again.outputs.texts == made.texts

@@ -102,7 +102,8 @@ def test_another_class_count_leaves_the_hidden_layers(exhibits: Path, court: Pat
     assert findings.verdict is not None
     evidence = findings.verdict.figures["evidence"]["all"]
     assert {line["metric"] for line in evidence["lines"]} == {"NOD", "NAD", "LOD", "LAD"}
-    assert "accuracy" not in findings.suspect
+    assert findings.suspect is not None
+    assert findings.suspect.accuracy is None
 
 
 @pytest.mark.parametrize("access", ["labels", "probabilities"])
@@ -130,7 +131,7 @@ def test_findings_are_plain_and_name_everything(exhibits: Path, court: Path) -> 
     assert found["asked"]["scheme"]["name"] == "deepjudge"
     assert found["asked"]["seed"] == 4
     assert len(found["innocents"]) == N_INNOCENTS
-    assert {one["kind"] for one in found["innocents"]} == {"given"}
+    assert {one.kind for one in found["innocents"]} == {"given"}
     assert 0.8 < found["victim"]["accuracy"] <= 1
     assert len(found["tests"]["commitment"]) == 64
 
@@ -180,7 +181,8 @@ def test_a_suspect_of_another_form_is_one_sentence(
     with pytest.raises(ModelError, match=sentence):
         hearing.hold()
     assert hearing.findings.status == "stopped"
-    assert hearing.findings.victim["architecture"] == "mlp"
+    assert hearing.findings.victim is not None
+    assert hearing.findings.victim.architecture == "mlp"
 
 
 def test_a_mistake_is_found_before_a_folder_is_made(exhibits: Path, tmp_path: Path) -> None:
@@ -192,8 +194,8 @@ def test_a_mistake_is_found_before_a_folder_is_made(exhibits: Path, tmp_path: Pa
 def test_innocents_are_trained_on_both_halves(exhibits: Path, tmp_path: Path) -> None:
     stages: list[Milestone] = []
     findings = hearing_of(trial_of(exhibits, innocents=3), tmp_path, stages).hold()
-    assert [one["kind"] for one in findings.innocents] == ["Neg-1", "Neg-2", "Neg-1"]
-    assert len({one["sha256"] for one in findings.innocents}) == 3
+    assert [one.kind for one in findings.innocents] == ["Neg-1", "Neg-2", "Neg-1"]
+    assert len({one.sha256 for one in findings.innocents}) == 3
     assert [stage.n_done for stage in stages] == list(range(6))
     assert {stage.n_total for stage in stages} == {6}
     assert stages[2].title == "train innocent 2 of 3"
@@ -229,7 +231,8 @@ def test_evidence_is_kept_when_the_endpoint_fails_and_continued_from(
         second = held(trial, tmp_path)
     server.server_close()
     assert second.status == "judged"
-    assert second.tests["commitment"] == found["tests"]["commitment"]
+    assert second.tests is not None
+    assert second.tests.commitment == found["tests"]["commitment"]
     assert second.meter is not None
     assert second.meter.remembered == 21
     assert second.verdict is not None
@@ -238,7 +241,9 @@ def test_evidence_is_kept_when_the_endpoint_fails_and_continued_from(
 
 def test_another_seed_grows_other_tests(exhibits: Path, tmp_path: Path, court: Path) -> None:
     one, other = held(trial_of(exhibits), court), held(trial_of(exhibits, seed=5), tmp_path)
-    assert one.tests["commitment"] != other.tests["commitment"]
+    assert one.tests is not None
+    assert other.tests is not None
+    assert one.tests.commitment != other.tests.commitment
 
 
 def test_every_fingerprint_may_judge(exhibits: Path, tmp_path: Path) -> None:
