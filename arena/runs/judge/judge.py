@@ -188,11 +188,7 @@ class Hearing:
         stream = ("judge", "innocent", str(i))
         step = TrainStep(task.spec, self.trial.seed, stream, _HALVES[i % 2], variant=variant)
         model = unpack(resolve(step, "model", self.store, self.setting))
-<<<<<<< HEAD
-        self.findings.innocents.append(_described(model, task) | {"kind": step.kind})
-=======
-        self.findings.innocents.append(_described(model, task, NEGATIVES[half]))
->>>>>>> main
+        self.findings.innocents.append(_described(model, task, step.kind))
         return model
 
     def _key(self, victim: Model, task: Task, innocents: Sequence[Model]) -> Key:
@@ -216,7 +212,7 @@ class Hearing:
         lab = Lab(task.compute, progress=self.setting.progress)
         rng = Rng(self.trial.seed, ("judge", "owner"))
         owner = OwnerTask.from_task(task, victim, lab, rng, lambda: innocents)
-        kinds = tuple(str(one["kind"]) for one in self.findings.innocents)
+        kinds = tuple(model.kind for model in self.findings.innocents)
         return replace(owner, marks_base=True, null_kinds=kinds)
 
 

@@ -109,21 +109,15 @@ def provenance(verdict: Verdict, level: float) -> str:
 def cautions(findings: Findings) -> list[str]:
     """Return what a reader should know before relying on the verdict."""
     said = []
-<<<<<<< HEAD
-    same = [one for one in findings.innocents if one.get("kind") in SAME or "kind" not in one]
-    known = [float(one["accuracy"]) for one in same]
+    same = [model for model in findings.innocents if model.kind in (*SAME, "")]
+    known = [model.accuracy or 0.0 for model in same]
     mean = sum(known) / len(known) if known else 0.0
-    victim = float(findings.victim.get("accuracy", 0.0))
+    victim = (findings.victim.accuracy if findings.victim else None) or 0.0
     if known and victim < min(known) - _WEAKER:
         said.append(
             f"the victim is weaker than every innocent (accuracy {victim:.3f} against "
             f"{min(known):.3f} and more): check the normalisation in its card"
         )
-=======
-    known = [model.accuracy or 0.0 for model in findings.innocents]
-    mean = sum(known) / len(known) if known else 0.0
-    victim = (findings.victim.accuracy if findings.victim else None) or 0.0
->>>>>>> main
     if known and mean < victim - _WEAKER:
         said.append(
             f"innocents are weaker than the victim (accuracy {mean:.3f} against {victim:.3f}), so "
