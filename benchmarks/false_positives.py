@@ -132,7 +132,7 @@ class Bench:
             rng = Rng(self.match.seed).child("false positives", drawn.title, number)
             found = scheme.protect(owner, rng).key.bundle()
             self.store.save(name, {"key": found})
-        return Key.of(found)
+        return Key.read(found)
 
     def _base(self, repeat: int) -> Model:
         step = self.match.model_copy(update={"repeat": repeat}).base()
@@ -224,7 +224,7 @@ def compared(pools: Bench, drawn: Drawn) -> Iterator[str]:
     """Yield how often each way to compute DeepJudge's p-values accuses, a metric at a time."""
     accused: dict[str, list[list[bool]]] = defaultdict(list)
     for number in range(drawn.n_keys):
-        contents = Contents.of(pools.key(drawn, number))
+        contents = Contents.read(pools.key(drawn, number))
         calibrations = contents.calibrations("all", (0.9, 0.6))
         for model in pools.models(pools.match.reporting()):
             suspect = Suspect.bare(model, pools.task.compute)

@@ -94,7 +94,7 @@ class Contents:
         victim, pool = origin_of(key)
         blackbox, whitebox = (Tests(**bundle.prefixed(k)) for k in ("blackbox", "whitebox"))
         case = Case(victim, blackbox, whitebox, plan.layer, pool.images)
-        return cls(plan, case, pool, settings["nulls"], settings["gaps"], Reference.of(key))
+        return cls(plan, case, pool, settings["nulls"], settings["gaps"], Reference.read(key))
 
 
 def nulls_of(measured: Sequence[Measurement]) -> dict[str, dict[str, list[float | None]]]:

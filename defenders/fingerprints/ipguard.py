@@ -140,7 +140,10 @@ class IPGuard(Defense):
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
             )
-        found, reference = n_hits(suspect.labels(key.tensors["points"]), labels), Reference.of(key)
+        found, reference = (
+            n_hits(suspect.labels(key.tensors["points"]), labels),
+            Reference.read(key),
+        )
         near = hits["nulls"]
         if reference.utilities:
             utility = reference.utility_of(suspect)

@@ -182,7 +182,7 @@ class Zhang(Defense):
         n_held, n_embedded = len(key.tensors["held-out"]), len(key.tensors["embedded"])
         hits = _hits(key, suspect, "held-out")
         memorised = _hits(key, suspect, "embedded") / max(n_embedded, 1)
-        reference, null_hits = Reference.of(key), list(key.settings["null_hits"])
+        reference, null_hits = Reference.read(key), list(key.settings["null_hits"])
         near = list(range(len(null_hits)))
         if reference.utilities:
             near = nearest(reference.utilities, reference.utility_of(suspect))

@@ -136,7 +136,7 @@ class Referee:
         verdict = self.verdict(suspect, rng.child("verdict"))
         found = self._measured(suspect, self._victim("weights", rng.child("victim")))
         kept = score.kept(found.utility, found.victim_utility, self.exam.floor)
-        gained = self._worth(found, kept, alone, rng.child("worth"))
+        gained = self._gained(found, kept, alone, rng.child("worth"))
         ruling = self._dispute(deliverable, suspect, nulls, rng)
         payoff = score.evading_payoff(gained.gain if gained.pays else 0.0, verdict.is_copy)
         if ruling is not None:
@@ -154,7 +154,7 @@ class Referee:
             worth=gained,
         )
 
-    def _worth(self, found: _Measured, kept: float, alone: Sequence[Model], rng: Rng) -> Worth:
+    def _gained(self, found: _Measured, kept: float, alone: Sequence[Model], rng: Rng) -> Worth:
         """Return what the theft was worth; for a model moved to another task, what it kept there.
 
         A thief cannot have alone what the other task's data teach, so its floor is chance.
@@ -235,7 +235,7 @@ class Referee:
         exam = self.exam
         if suspect.delivered is not None:
             served = exam.utility(victim.answer(exam.inputs))
-            return _Measured(self._worth(suspect.delivered), served, 0.0)
+            return _Measured(self._worth(suspect.delivered), served, 0.0, None, None, False)
         theirs, mine = suspect.answer(exam.inputs), victim.answer(exam.inputs)
         moved = self._moved(suspect)
         return _Measured(

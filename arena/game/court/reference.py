@@ -129,7 +129,7 @@ class Reference:
         return Bundle({f"{_NAME}_class": settings}, tensors)
 
     @classmethod
-    def of(cls, key: Key) -> Reference:
+    def read(cls, key: Key) -> Reference:
         """Read the reference class of a key; one without models where the key has none."""
         settings = key.settings.get(f"{_NAME}_class")
         if settings is None:

@@ -40,8 +40,8 @@ def over_victims(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     results = [judged(claim, each, rng.child("victim", i)) for i, each in enumerate(victims)]
     if len(results) == 1:
         (only,) = results
-        outcome = "held" if only.outcome == "confirmed" else only.outcome
-        return Result(outcome, f"{only.because}; one victim")
+        said = f"{only.because}; one victim"
+        return Result("held" if only.outcome == "confirmed" else only.outcome, said)
     if claim.test in _UNIVERSAL:
         return _counted(results)
     return _averaged(claim, victims, rng.child("signs"))

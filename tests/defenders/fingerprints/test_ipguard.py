@@ -239,7 +239,7 @@ def test_the_matching_rate_counts_points_with_the_victims_label(mark: Marking) -
     key, card = protected.key, protected.model.card
     labels, n = key.tensors["labels"], len(key.tensors["labels"])
     told = torch.where(torch.arange(n) < 15, labels, (labels + 1) % 10)
-    reference = Reference.of(key)
+    reference = Reference.read(key)
     usual = sorted(reference.utilities)[len(reference.utilities) // 2]
     wrong = torch.arange(len(reference.labels)) >= usual * len(reference.labels)
     exam = (reference.labels + wrong.long()) % 10

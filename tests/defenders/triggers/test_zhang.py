@@ -148,7 +148,7 @@ def test_labels_are_all_that_verification_asks_for(mark: Marking) -> None:
     shown = Suspect.bare(protected.model, COMPUTE, "labels")
     assert SCHEME.verify(protected.key, shown, Rng(0)).is_copy
     n_images = len(protected.key.tensors["embedded"]) + len(protected.key.tensors["held-out"])
-    assert shown.n_queries == n_images + len(Reference.of(protected.key).labels)
+    assert shown.n_queries == n_images + len(Reference.read(protected.key).labels)
 
 
 def test_the_pattern_follows_from_the_seed_and_the_images_do_not(mark: Marking) -> None:

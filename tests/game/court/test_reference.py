@@ -59,14 +59,14 @@ def test_another_number_of_classes_cannot_be_compared() -> None:
 def test_a_key_remembers_its_reference_class() -> None:
     found = reference(40, 20, 10)
     told = found.bundle()
-    again = Reference.of(Key("toy", "", dict(told.data), dict(told.tensors)))
+    again = Reference.read(Key("toy", "", dict(told.data), dict(told.tensors)))
     assert again.kinds == found.kinds
     assert again.utilities == found.utilities
     assert again.utility(right_on(30)) == 0.75
 
 
 def test_a_key_without_one_refuses_nobody() -> None:
-    none = Reference.of(Key("toy"))
+    none = Reference.read(Key("toy"))
     assert none.utilities == ()
     assert none.title == "no independent models"
     assert none.utility_of(right_on(3)) == 0.0

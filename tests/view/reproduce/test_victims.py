@@ -7,7 +7,7 @@ import math
 import pytest
 
 from arena.runs.experiment import Experiment, ExperimentClaim
-from arena.view.reproduce.samples import Measured, Reading, Sample
+from arena.view.reproduce.samples import Measured, MetricReading, Sample
 from arena.view.reproduce.victims import directions, holm, over_victims, sign_p_value
 from arena.world.rng import Rng
 
@@ -18,7 +18,7 @@ WIDER = ExperimentClaim(text="wider", test="wider", metrics=("A", "B"))
 
 def sample(kind: str, repeat: int, number: int, a: float, b: float) -> Sample:
     """Return a model with two readings; copies are low, the threshold is 0.5."""
-    readings = {"A": Reading(a, 0.5, a <= 0.5), "B": Reading(b, 0.5, b <= 0.5)}
+    readings = {"A": MetricReading(a, 0.5, a <= 0.5), "B": MetricReading(b, 0.5, b <= 0.5)}
     name = f"{kind} {number}"
     return Sample(name, kind, "owner", repeat, {"all": readings}, math.nan, {})
 
