@@ -15,6 +15,7 @@ import numpy as np
 from arena.game.court.statistics import proportion_interval
 from arena.runs.experiment import ExperimentClaim, Test
 from arena.view.reproduce.claims import (
+    Outcome,
     Result,
     gap,
     judged,
@@ -40,8 +41,8 @@ def over_victims(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     results = [judged(claim, each, rng.child("victim", i)) for i, each in enumerate(victims)]
     if len(results) == 1:
         (only,) = results
-        said = f"{only.because}; one victim"
-        return Result("held" if only.outcome == "confirmed" else only.outcome, said)
+        outcome: Outcome = "held" if only.outcome == "confirmed" else only.outcome
+        return Result(outcome, f"{only.because}; one victim")
     if claim.test in _UNIVERSAL:
         return _counted(results)
     return _averaged(claim, victims, rng.child("signs"))
