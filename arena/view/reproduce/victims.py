@@ -58,7 +58,7 @@ def _counted(results: Sequence[Result]) -> Result:
         return Result("refuted", f"{says}; for one that it does not: {refuted[0].because}")
     if known < n:
         return Result("undecided", f"{says}, undecided for {n - known}")
-    outcome = "confirmed" if low >= _MOST else "held"
+    outcome: Outcome = "confirmed" if low >= _MOST else "held"
     return Result(outcome, f"{says}; the first one: {results[0].because}")
 
 
