@@ -17,9 +17,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
-import torch
-from threadpoolctl import threadpool_limits
-
 from arena.errors import StoreError
 from arena.game.match.step_cache import (
     FAILURE,
@@ -85,18 +82,6 @@ def make(step: Step, memo: Memo, setting: Setting) -> Outcome:
     return Outcome(step.digest, "OK")
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one thread, so that every executor gives the same bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
 class InProcess:
     """Makes one step at a time in this process."""
 
@@ -120,8 +105,7 @@ class InProcess:
         def progress(done: int, total: int) -> None:
             self._heard(step.digest, done, total)
 
-        with one_thread():
-            return [make(step, self._memo, replace(self._setting, progress=progress))]
+        return [make(step, self._memo, replace(self._setting, progress=progress))]
 
 
 _FAREWELL_S = 5.0  # how long a worker may take to end
@@ -297,7 +281,7 @@ def _work(
     os.environ["OMP_NUM_THREADS"] = "1"
     enter(players)
     store = Store(root)
-    with one_thread(), contextlib.suppress(EOFError, ConnectionError):
+    with contextlib.suppress(EOFError, ConnectionError):
         while True:
             step: Step = pipe.recv()
             _say(pipe, {"began": True})

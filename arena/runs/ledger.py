@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -27,6 +28,7 @@ _KEYS: dict[type, tuple[str, ...]] = {
     InnocentRow: ("owner", "repeat", "number"),
 }
 _TABLES: dict[type, str] = {RoundRow: "rounds", InnocentRow: "innocents"}
+_READ: dict[type, type | tuple[type, ...]] = {int: int, bool: int, float: (int, float)}
 _STORAGE = {str: "TEXT", int: "INTEGER", bool: "INTEGER", float: "REAL"}
 VOLATILE = tuple(name for name, figure in figures(RoundRow).items() if not figure.lasts)
 T = TypeVar("T", RoundRow, InnocentRow)
@@ -116,7 +118,7 @@ class Ledger:
 
     def begin(self, facts: Mapping[str, Json], matches: Iterable[str]) -> None:
         """Write down what this run is, and which matches belong to it now."""
-        with self._db:
+        with self._sound(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             for name, value in facts.items():
                 self._db.execute("REPLACE INTO run VALUES (?, ?)", (name, canonical(value)))
@@ -124,15 +126,31 @@ class Ledger:
             rows = [(match, position) for position, match in enumerate(matches)]
             self._db.executemany("INSERT INTO matches VALUES (?, ?)", rows)
 
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        """Make a sentence of whatever SQLite finds wrong, and of values that are none of ours."""
+        try:
+            yield
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            raise StoreError(
+                f"expected a sound ledger at {self.path}, found {error}; `arena doctor "
+                f"{self.path.parent}` says what to do"
+            ) from error
+
     def facts(self) -> dict[str, Raw]:
-        """Return what the run is: scenario, versions, seed."""
-        rows = self._db.execute("SELECT name, value FROM run ORDER BY name")
-        return {row["name"]: json.loads(row["value"]) for row in rows}
+        """Return what the run is: scenario, versions, seed.
+
+        Raises:
+            StoreError: they are damaged.
+        """
+        with self._sound():
+            rows = self._db.execute("SELECT name, value FROM run ORDER BY name")
+            return {row["name"]: json.loads(row["value"]) for row in rows}
 
     def write_rounds(self, records: Iterable[RoundRecord]) -> None:
         """Write the rounds of one match, replacing what an earlier run wrote for it."""
         rows = [row_of(RoundRow, record) for record in records]
-        with self._db:
+        with self._sound(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             if rows:
                 self._db.execute("DELETE FROM rounds WHERE match = ?", (rows[0].match,))
@@ -141,7 +159,7 @@ class Ledger:
 
     def write_innocents(self, owner: str, repeat: int, innocents: Innocents) -> None:
         """Write an owner's verdicts on the reporting innocents."""
-        with self._db:
+        with self._sound(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             where = (owner, repeat)
             self._db.execute("DELETE FROM innocents WHERE owner = ? AND repeat = ?", where)
@@ -161,16 +179,23 @@ class Ledger:
         )
 
     def rounds(self) -> list[RoundRow]:
-        """Return the rounds of the matches of the present scenario, in its order."""
-        rows = self._db.execute(
-            "SELECT rounds.* FROM rounds JOIN matches USING (match) ORDER BY position, round"
+        """Return the rounds of the matches of the present scenario, in its order.
+
+        Raises:
+            StoreError: a row is damaged.
+        """
+        return self._rows(
+            RoundRow,
+            "SELECT rounds.* FROM rounds JOIN matches USING (match) ORDER BY position, round",
         )
-        return [_read(RoundRow, row) for row in rows]
 
     def innocents(self) -> list[InnocentRow]:
-        """Return every verdict on an innocent."""
-        rows = self._db.execute("SELECT * FROM innocents ORDER BY owner, repeat, number")
-        return [_read(InnocentRow, row) for row in rows]
+        """Return every verdict on an innocent; raises like `rounds`."""
+        return self._rows(InnocentRow, "SELECT * FROM innocents ORDER BY owner, repeat, number")
+
+    def _rows(self, table: type[T], query: str) -> list[T]:
+        with self._sound():
+            return [_read(table, row) for row in self._db.execute(query)]
 
     def lasting(self) -> str:
         """Return every figure that lasts as text: equal for equal runs, bit for bit."""
@@ -182,19 +207,25 @@ class Ledger:
 
 
 def _read(table: type[T], stored: sqlite3.Row) -> T:
+    """Return a row as an object; raises ValueError or TypeError where it cannot be one."""
     return table(
         **{
-            name: _value(kind, stored[name])
+            name: _value(name, kind, stored[name])
             for name, (kind, _) in _types(table).items()
             if stored[name] is not None
         }
     )
 
 
-def _value(kind: type, stored: Any) -> Any:
+def _value(name: str, kind: type, stored: Any) -> Any:
+    wanted = _READ.get(kind, str)
+    if not isinstance(stored, wanted):
+        raise ValueError(f"{str(stored)[:40]!r} as {name}")
     if kind is bool:
         return bool(stored)
     if kind is not dict:
         return stored
-    found = json.loads(stored)
+    found = json.loads(str(stored))
+    if not isinstance(found, list | dict):
+        raise ValueError(f"{str(stored)[:40]!r} as {name}")
     return tuple(found) if isinstance(found, list) else found

@@ -5,33 +5,24 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from arena.errors import (
-    ArenaError,
-    DataError,
-    ModelError,
-    RegistryError,
-    ScenarioError,
-    did_you_mean,
-)
+from arena.errors import RegistryError, ScenarioError
 from arena.game.match.agents import Action
-from arena.game.match.play import MatchSpec, Pools, offered
+from arena.game.match.play import MatchSpec, Pools
 from arena.game.rules.threat import Budget, ThreatModel, preset
 from arena.game.sandbox.admit import admit
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.players_file import PlayersFile
-from arena.game.sides.attack import attacks
-from arena.game.sides.defense import StandardOfProof, defenses
-from arena.game.sides.needs import unmet
+from arena.game.sides.defense import StandardOfProof
 from arena.game.sides.player import PlayerSpec
 from arena.runs.experiment import Experiment
-from arena.runs.scenario_errors import place, sentences
+from arena.runs.scenario_errors import place, sentences, strange_values
+from arena.runs.scenario_problems import problems_of, unplayable
 from arena.world.json_values import Frozen, Json
-from arena.world.kinds.interface import Output, level
-from arena.world.models.registry import architectures
+from arena.world.kinds.interface import Output
 from arena.world.task import TaskSpec, TaskTable
 
 
@@ -58,11 +49,16 @@ class Limits(Frozen):
         )
 
 
+_PLAIN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"  # what may be the name of a file anywhere
+ThiefName = Annotated[str, Field(max_length=64, pattern=f"^{_PLAIN}$")]
+OwnerName = Annotated[str, Field(max_length=64, pattern=f"^({_PLAIN})?$")]
+
+
 class OwnerTable(Frozen):
     """An owner: `[[owner]]`."""
 
     scheme: str
-    name: str = ""
+    name: OwnerName = ""  # none: that of the scheme
     settings: dict[str, Json] = Field(default_factory=dict)
     protocol: StandardOfProof | None = None
     verification: Output = "weights"
@@ -112,7 +108,7 @@ class ThreatTable(Frozen):
 class ThiefTable(Frozen):
     """A thief: `[[thief]]`. `moves` are its rounds; `against` names owners, none means all."""
 
-    name: str
+    name: ThiefName
     moves: tuple[str | Move, ...] = Field(min_length=1)
     threat: str | ThreatTable = "whitebox_third"
     against: tuple[str, ...] = ()
@@ -131,10 +127,10 @@ class ThiefTable(Frozen):
 class Scenario(Frozen):
     """A tournament: every thief against every owner, a number of times."""
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     description: str = ""
-    seed: int = Field(0, ge=0)
-    repeats: int = Field(1, ge=1)
+    seed: int = Field(0, ge=0, lt=2**63)  # what SQLite holds
+    repeats: int = Field(1, ge=1, le=10_000)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     isolate: bool = False  # every move in a process of its own
     players: tuple[str, ...] = ()  # Python files with players, run in a sandbox unless trusted
@@ -234,13 +230,16 @@ def check_scenario(
             _set(raw, key, value)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ScenarioError([f"no key {key!r} can be set in this scenario"]) from error
+    strange = [place(text, where) + problem for where, problem in strange_values(raw)]
+    if strange:
+        raise ScenarioError(strange)
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
         raise ScenarioError(sentences(error, text, Scenario)) from error
     problems = list(_player_problems(scenario, text, folder, trusted))
-    problems += _problems(scenario, text)
-    problems = problems or list(_unplayable(scenario, text))
+    problems += problems_of(scenario, text)
+    problems = problems or list(unplayable(scenario, text))
     if problems:
         raise ScenarioError(problems)
     return scenario
@@ -290,113 +289,3 @@ def _player_problems(
         players_of(scenario, folder, trusted)
     except RegistryError as error:
         yield f"{place(text, ('players',))}{error}"
-
-
-def _problems(scenario: Scenario, text: str) -> Iterator[str]:
-    """Yield what is wrong with a scenario whose form is right."""
-    yield from _task_problems(scenario, text)
-    owners = [owner.title for owner in scenario.owner]
-    thieves = [thief.name for thief in scenario.thief]
-    for kind, names in (("owner", owners), ("thief", thieves)):
-        for i, name in enumerate(names):
-            if name in names[:i]:
-                yield f"{place(text, (kind, i))}two {kind}s are called {name!r}; give one a name"
-    for i, owner in enumerate(scenario.owner):
-        yield from _owner_problems(owner, place(text, ("owner", i)))
-    for i, thief in enumerate(scenario.thief):
-        yield from _thief_problems(thief, owners, place(text, ("thief", i)))
-    if scenario.experiment is not None:
-        yield from _experiment_problems(scenario.experiment, {*owners, *thieves}, text)
-
-
-def _unplayable(scenario: Scenario, text: str) -> Iterator[str]:
-    """Yield what players need that the task does not offer, of a scenario that is right so far."""
-    task = place(text, ("task",))
-    try:
-        offer = offered(scenario.task_spec("cpu", "float32"), scenario.innocents)
-        for i, owner in enumerate(scenario.owner):
-            for problem in unmet(defenses.make(owner.spec()), offer):
-                yield f"{place(text, ('owner', i))}{problem}"
-        for i, thief in enumerate(scenario.thief):
-            for move in {action.move.name: action.move for action in thief.script()}.values():
-                for problem in unmet(attacks.make(move), offer):
-                    yield f"{place(text, ('thief', i))}{problem}"
-    except (DataError, ModelError) as error:  # no such folder, or a model that takes other inputs
-        yield f"{task}{error}"
-
-
-def _experiment_problems(experiment: Experiment, players: set[str], text: str) -> Iterator[str]:
-    titles = [series.title for series in experiment.series]
-    for i, series in enumerate(experiment.series):
-        where = place(text, ("experiment", "series", i))
-        for name in series.members:
-            if name not in players:
-                yield f"{where}no player is called {name!r}{did_you_mean(name, players)}"
-        if series.degrees and len(series.degrees) != len(series.members):
-            yield (
-                f"{where}expected a degree for each of {len(series.members)} members, "
-                f"found {len(series.degrees)}"
-            )
-    for i, claim in enumerate(experiment.claim):
-        for title in claim.series:
-            if title not in titles:
-                where = place(text, ("experiment", "claim", i))
-                yield f"{where}no series is called {title!r}{did_you_mean(title, titles)}"
-
-
-def _task_problems(scenario: Scenario, text: str) -> Iterator[str]:
-    from arena.world.data import known
-
-    where = place(text, ("task",))
-    names = {info.name for info in known()}
-    data = scenario.task.data.partition("/")[0]
-    if data not in names and not data.startswith(("folder:", "archive:")):
-        yield f"{where}no data set is called {data!r}{did_you_mean(data, names)}"
-    model, known_models = scenario.task.model, architectures()
-    if model not in known_models and not model.startswith("torchvision:"):
-        yield f"{where}no model is called {model!r}{did_you_mean(model, known_models)}"
-        return
-    if model in known_models:
-        for argument in scenario.task.arguments:
-            if argument not in known_models[model].defaults:
-                hint = did_you_mean(argument, known_models[model].defaults)
-                yield f"{where}model {model!r} has no argument {argument!r}{hint}"
-
-
-def _owner_problems(owner: OwnerTable, where: str) -> Iterator[str]:
-    try:
-        scheme = defenses.make(owner.spec())
-    except RegistryError as error:
-        yield f"{where}{error}"
-        return
-    if level(scheme.reads) > level(owner.verification):
-        yield (
-            f"{where}{owner.scheme!r} verifies by {scheme.reads}, the scenario grants "
-            f'{owner.verification}; set verification = "{scheme.reads}"'
-        )
-
-
-def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterator[str]:
-    for name in thief.against:
-        if name not in owners:
-            yield f"{where}no owner is called {name!r}{did_you_mean(name, owners)}"
-    try:
-        grants = thief.grants()
-    except ValidationError as error:
-        root = Budget if error.title == "Budget" else ThreatModel
-        yield from (f"{where}{problem}" for problem in sentences(error, "", root))
-        return
-    except RegistryError as error:
-        yield f"{where}{error}"
-        return
-    if grants.pool == "*":
-        yield f"{where}the threat model leaves the pool open; name a data set in `grant`"
-    for action in thief.script():
-        try:
-            move = attacks.make(action.move)
-        except ArenaError as error:
-            yield f"{where}{error}"
-            continue
-        lacks = grants.missing(move.needs)
-        if lacks:
-            yield f"{where}{action.move.name!r} needs {'; '.join(lacks)}; grant it in `threat`"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from arena.errors import did_you_mean
+from arena.world.json_values import Json
 
 Location = tuple[str | int, ...]
 
@@ -56,6 +60,20 @@ def _head(line: str) -> str:
 def _ends(line: str, path: str) -> bool:
     head = _head(line)
     return bool(head) and not head.startswith(f"{path}.")
+
+
+def strange_values(raw: Json, where: Location = ()) -> Iterator[tuple[Location, str]]:
+    """Yield the place of every value that TOML knows and JSON does not, with what is wrong."""
+    if isinstance(raw, dict | list | tuple):
+        entries = raw.items() if isinstance(raw, dict) else enumerate(raw)
+        for key, value in entries:
+            yield from strange_values(value, (*where, key))
+        return
+    name = ".".join(str(part) for part in where)
+    if isinstance(raw, float) and not math.isfinite(raw):
+        yield where, f"{name!r}: expected a finite number, found {raw}"
+    elif isinstance(raw, datetime.date | datetime.time):
+        yield where, f"{name!r}: expected a number, a text or a truth value, found {raw}"
 
 
 def sentences(error: ValidationError, text: str, root: type[BaseModel]) -> list[str]:

@@ -12,6 +12,7 @@ import arena
 from arena.view.commands.failures import ending
 from arena.view.commands.find_scenario import DEFAULT
 from arena.view.commands.judge_cli import judge, serve
+from arena.view.plain_output import tolerate
 
 app = typer.Typer(
     name="arena",
@@ -153,6 +154,19 @@ def check(
 
 
 @app.command()
+def doctor(
+    folder: Annotated[
+        Path | None, typer.Argument(help="The folder of a tournament.", metavar="[DIR]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what this machine has, and whether a tournament's folder is whole."""
+    from arena.view.commands.doctor import show_doctor
+
+    raise typer.Exit(show_doctor(folder, as_json=as_json))
+
+
+@app.command()
 def tensorboard(folder: Folder) -> None:
     """Rebuild the TensorBoard files of a tournament from its ledger."""
     from arena.view.commands.show import rebuild_tensorboard
@@ -166,11 +180,11 @@ app.command()(serve)
 
 def main() -> None:
     """Run the command line; every error becomes a sentence on stderr and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        tolerate(stream)
     try:
         code = app(prog_name="arena", standalone_mode=False)
     except BaseException as error:
-        if isinstance(error, SystemExit | GeneratorExit):
-            raise
         end = ending(error)
         for sentence in end.sentences:
             typer.echo(f"arena: {sentence}", err=True)

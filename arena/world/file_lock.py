@@ -31,6 +31,7 @@ def hold(path: Path, *, wait: bool = True) -> Iterator[bool]:
             "play there, for example in WSL"
         )
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
         raise StoreError(

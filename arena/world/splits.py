@@ -16,6 +16,8 @@ from arena.world.json_values import Frozen, Json, Raw
 from arena.world.rng import Rng
 
 _ROUNDING = 1e-9  # 0.5 + 0.3 + 0.2 need not be 1 to the last bit
+LEAST = 1e-3
+"""The least share of a part that anybody may get: less holds nothing to learn from."""
 
 
 class Shares(Frozen):
@@ -27,10 +29,10 @@ class Shares(Frozen):
     utility.
     """
 
-    owner: float = Field(0.5, gt=0, lt=1)
-    thief: float = Field(0.3, gt=0, lt=1)
-    calibration: float = Field(0.2, gt=0, lt=1)
-    probe: float = Field(0.4, gt=0, lt=1)
+    owner: float = Field(0.5, ge=LEAST, lt=1)
+    thief: float = Field(0.3, ge=LEAST, lt=1)
+    calibration: float = Field(0.2, ge=LEAST, lt=1)
+    probe: float = Field(0.4, ge=LEAST, lt=1)
 
     @model_validator(mode="after")
     def _fits(self) -> Shares:

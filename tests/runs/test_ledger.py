@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +12,9 @@ import pytest
 
 from arena.errors import StoreError
 from arena.runs.ledger import Ledger
+from arena.runs.reading import reading
+
+from .conftest import Played
 
 
 def test_a_ledger_opens_again(tmp_path: Path) -> None:
@@ -31,6 +36,48 @@ def test_a_ledger_of_another_version_is_refused_and_left_as_it_is(
         Ledger(path)
     with closing(sqlite3.connect(path)) as again:
         assert again.execute("PRAGMA user_version").fetchone()[0] == form
+
+
+DAMAGE = {
+    "a text for a number": ("UPDATE rounds SET payoff = 'much'", "'much' as payoff"),
+    "a text for a count": ("UPDATE rounds SET repeat = 'twice'", "'twice' as repeat"),
+    "a number for a table": ("UPDATE rounds SET figures = '5'", "'5' as figures"),
+    "garbage for figures": ("UPDATE rounds SET figures = '{'", "found Expecting"),
+    "bytes for a number": ("UPDATE innocents SET p_value = x'00ff'", "as p_value"),
+    "garbage for facts": ("UPDATE run SET value = 'x'", "found Expecting value"),
+}
+
+
+def everything(ledger: Ledger) -> list[object]:
+    return [ledger.facts(), ledger.rounds(), ledger.innocents()]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_row_is_one_sentence(finished: Played, tmp_path: Path, damage: str) -> None:
+    sql, found = DAMAGE[damage]
+    path = tmp_path / "ledger.sqlite"
+    shutil.copy(finished.out / "ledger.sqlite", path)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(sql)
+        other.commit()
+    with closing(Ledger(path)) as ledger, pytest.raises(StoreError) as caught:
+        everything(ledger)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"expected a sound ledger at {path}, found ")
+    assert found in sentence
+    assert f"`arena doctor {tmp_path}` says what to do" in sentence
+
+
+def test_a_ledger_that_cannot_be_written_is_read_from_a_copy(
+    finished: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(finished.out / "ledger.sqlite", tmp_path / "ledger.sqlite")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    before = sorted(tmp_path.iterdir())
+    with reading(tmp_path / "ledger.sqlite") as ledger:
+        assert ledger.lasting() == finished.ledger.lasting()
+        assert ledger.path != tmp_path / "ledger.sqlite"
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_ledger_that_lacks_a_figure_gets_it(tmp_path: Path) -> None:

@@ -242,6 +242,89 @@ BAD = {
         edit("seed = 1", 'players = ["nobody.py"]'),
         f"line 2: expected a Python file with players at {HERE / 'nobody.py'}, found none",
     ),
+    "a rate without end": (
+        edit("{ epochs = 3 }", "{ epochs = 3, lr = inf }"),
+        "line 7: 'task.recipe.lr': expected a finite number, found inf",
+    ),
+    "a rate that is too high": (
+        edit("{ epochs = 3 }", "{ epochs = 3, lr = 1e6 }"),
+        "line 7: 'task.recipe.lr': expected less than or equal to 1000, found 1000000.0",
+    ),
+    "a setting that is no number": (
+        edit('scheme = "uchida"', 'scheme = "uchida"\nsettings = { strength = nan }'),
+        "line 14: 'owner.0.settings.strength': expected a finite number, found nan",
+    ),
+    "a date": (
+        edit('scheme = "uchida"', 'scheme = "uchida"\nsettings = { strength = 2020-01-01 }'),
+        "line 14: 'owner.0.settings.strength': expected a number, a text or a truth value, found "
+        "2020-01-01",
+    ),
+    "a seed beyond 64 bits": (
+        edit("seed = 1", "seed = 123456789012345678901234567890"),
+        "line 2: 'seed': expected less than 9223372036854775808, found "
+        "123456789012345678901234567890",
+    ),
+    "more innocents than anybody can train": (
+        edit("reporting_same = 2", "reporting_same = 1000000000"),
+        "line 10: 'innocents.reporting_same': expected less than or equal to 10000, found "
+        "1000000000",
+    ),
+    "shares of nothing": (
+        edit("{ epochs = 3 }", "{ epochs = 3 }\nshares = { owner = 1e-300 }"),
+        "line 8: 'task.shares.owner': expected greater than or equal to 0.001, found 1e-300",
+    ),
+    "a batch that fits no memory": (
+        edit("{ epochs = 3 }", "{ epochs = 3, batch = 1000000000000 }"),
+        "line 7: 'task.recipe.batch': expected less than or equal to 1000000, found 1000000000000",
+    ),
+    "an owner with too many bits": (
+        edit('scheme = "uchida"', 'scheme = "uchida"\nsettings = { n_bits = 1000000000 }'),
+        "line 12: defender 'uchida': setting 'n_bits': expected at most 10,000,000, found "
+        "1000000000",
+    ),
+    "an owner with less than no triggers": (
+        edit('scheme = "uchida"', 'scheme = "adi"\nsettings = { n_triggers = -5 }'),
+        "line 12: defender 'adi': setting 'n_triggers': expected at least 0, found -5",
+    ),
+    "a thief whose name leaves the folder": (
+        edit('name = "idle"', 'name = "../../../tmp/evil"'),
+        "line 25: 'thief.1.name': expected string should match pattern "
+        "'^[A-Za-z0-9][A-Za-z0-9._+-]*$', found '../../../tmp/evil'",
+    ),
+    "a thief without a name": (
+        edit('name = "idle"', 'name = ""'),
+        "line 25: 'thief.1.name': expected string should match pattern "
+        "'^[A-Za-z0-9][A-Za-z0-9._+-]*$', found ''",
+    ),
+    "a thief whose name is too long": (
+        edit('name = "idle"', f'name = "{"n" * 3000}"'),
+        "line 25: 'thief.1.name': expected string should have at most 64 characters, found "
+        f"'{'n' * 56}...",
+    ),
+    "an owner whose name leaves the folder": (
+        edit('name = "plain"', 'name = ".."'),
+        "line 16: 'owner.1.name': expected string should match pattern "
+        "'^([A-Za-z0-9][A-Za-z0-9._+-]*)?$', found '..'",
+    ),
+    "two matches of one name": (
+        edit('name = "plain"', 'name = "uchida-vs-idle"').replace('"idle"', '"none"')
+        + '\n[[thief]]\nname = "idle-vs-none"\nmoves = ["none"]\n',
+        "two matches would be called 'uchida-vs-idle-vs-none'; rename an owner or a thief",
+    ),
+    "a thief that knows what nobody can": (
+        edit('threat = "whitebox_third"', 'threat = { grant = { knows = ["everything"] } }'),
+        "line 19: 'knows.0': expected 'scheme', 'tests', 'passport' or 'base', found 'everything'",
+    ),
+    "queries without a budget for them": (
+        edit(
+            'moves = ["ft-ll", { move = "ft-al", strength = 0.5 }]', 'moves = ["knockoff"]'
+        ).replace(
+            '"whitebox_third"',
+            '{ preset = "surrogate_pool", grant = { pool = "shapes" }, '
+            "budget = { images_queried = 0 } }",
+        ),
+        "line 19: 'knockoff' needs a budget of images_queried above 0; grant it in `threat`",
+    ),
 }
 
 

@@ -36,7 +36,7 @@ reporting_odd = 0
 scheme = "none"
 
 [[owner]]
-name = "bits/32"
+name = "bits+32"
 scheme = "uchida"
 settings = { n_bits = 32, strength = 0.3 }
 
@@ -52,7 +52,7 @@ moves = [{ move = "ft-ll", strength = 0.5 }, { move = "ft-al", settings = { epoc
 name = "poor"
 moves = [{ move = "ft-al", settings = { epochs = 1 } }]
 threat = { budget = { steps = 1 } }
-against = ["bits/32"]
+against = ["bits+32"]
 """
 
 

@@ -40,6 +40,10 @@ Want = tuple[Step, str]
 """A step and the name of the part that is wanted."""
 
 
+MOST = 10_000
+"""Innocents of one kind at most: each is a model to train."""
+
+
 class Pools(Frozen):
     """How many innocents of each kind: for thresholds, and (others) for false positives.
 
@@ -47,14 +51,14 @@ class Pools(Frozen):
     Neg-3 are further ones, for every claim.
     """
 
-    calibration_same: int = Field(6, ge=0)  # Neg-1: the owner's data, another seed
-    calibration_other: int = Field(6, ge=0)  # Neg-2: the other half of the data
-    calibration_foreign: int = Field(0, ge=0)  # Neg-3: data of the same form, another source
-    reporting_same: int = Field(10, ge=0)
-    reporting_other: int = Field(10, ge=0)
-    reporting_foreign: int = Field(0, ge=0)
-    calibration_odd: int = Field(12, ge=0)  # of `VARIANTS` in their order, halves by turns
-    reporting_odd: int = Field(12, ge=0)
+    calibration_same: int = Field(6, ge=0, le=MOST)  # Neg-1: the owner's data, another seed
+    calibration_other: int = Field(6, ge=0, le=MOST)  # Neg-2: the other half of the data
+    calibration_foreign: int = Field(0, ge=0, le=MOST)  # Neg-3: other data of the same form
+    reporting_same: int = Field(10, ge=0, le=MOST)
+    reporting_other: int = Field(10, ge=0, le=MOST)
+    reporting_foreign: int = Field(0, ge=0, le=MOST)
+    calibration_odd: int = Field(12, ge=0, le=MOST)  # of `VARIANTS` in order, halves by turns
+    reporting_odd: int = Field(12, ge=0, le=MOST)
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
 

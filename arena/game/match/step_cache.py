@@ -30,6 +30,7 @@ from arena.game.sandbox.cell import Cell
 from arena.world.bundle import Bundle
 from arena.world.code_version import core_version
 from arena.world.json_values import Json, digest
+from arena.world.one_thread import one_thread
 
 Status = Literal["OK", "ERROR", "TIMEOUT", "MEMORY", "INVALID", "FORFEIT", "LIMIT", "SKIPPED"]
 Parts = Mapping[str, Bundle]
@@ -156,13 +157,14 @@ def resolve(step: Step, part: str, memo: Memo, setting: Setting) -> Bundle:
 
 
 def perform(step: Step, inputs: Inputs, setting: Setting) -> Parts:
-    """Do a step's work; a failure of the players becomes a part of its own, with its status.
+    """Do a step's work with one thread; a failure of the players becomes a part with its status.
 
     Raises:
         StepFailed: a parent has no result. StoreError, MemoryError: not the players' fault.
     """
     try:
-        return step.compute(inputs, setting)
+        with one_thread():
+            return step.compute(inputs, setting)
     except StepFailed as error:
         raise StepFailed("SKIPPED", str(error)) from error
     except (StoreError, MemoryError):

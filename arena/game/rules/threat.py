@@ -11,6 +11,11 @@ from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Interface, level
 
 Form = Literal["model", "api", "outputs", "claim"]
+Knowledge = Literal["scheme", "tests", "passport", "base"]
+"""What a thief may know: the scheme, the exposed test cases, the exposed passport, and the public
+model that the victim was made from.
+"""
+_QUERY_METERS = ("images_queried", "images_unique", "calls", "rounds", "bits_revealed")
 
 
 class Spent(Frozen):
@@ -71,8 +76,7 @@ class ThreatModel(Interface):
     transfer: str = ""  # name of a data set of another task, to move the model to
     architecture: bool = False  # the victim's architecture is known; whoever has weights knows it
     own_architecture: str = ""  # what the thief builds where it is not; "" is the kind's plain one
-    # "scheme"; "tests" (the exposed test cases); "passport"; "base" (what the victim was made from)
-    knows: frozenset[str] = frozenset()
+    knows: frozenset[Knowledge] = frozenset()
     precommit: bool = False  # may enter a commitment before the victim is published
     deliverables: frozenset[Form] = frozenset({"model"})
     budget: Budget = Budget()
@@ -87,6 +91,9 @@ class ThreatModel(Interface):
         lacks = []
         if level(needs.output) > level(self.output):
             lacks.append(f"output {needs.output!r} (granted: {self.output!r})")
+        if level("nothing") < level(needs.output) < level("weights"):
+            spent = [meter for meter in _QUERY_METERS if self.budget.of(meter) == 0]
+            lacks += [f"a budget of {meter} above 0" for meter in spent]
         if needs.data > 0 and self.data == 0:
             lacks.append("own data")
         flags = ("data_labels", "real_inputs", "double", "precommit")

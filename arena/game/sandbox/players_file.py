@@ -122,7 +122,10 @@ def read_players_file(path: Path, cell: Cell) -> PlayersFile:
     try:
         source = path.read_bytes()[: _MOST_BYTES + 1].decode()
     except (OSError, ValueError) as error:
-        raise RegistryError(f"expected a Python file with players at {path} ({error})") from error
+        found = "none" if isinstance(error, FileNotFoundError) else f"one that is not ({error})"
+        raise RegistryError(
+            f"expected a Python file with players at {path}, found {found}"
+        ) from error
     if len(source.encode()) > _MOST_BYTES:
         raise RegistryError(f"expected at most {_MOST_BYTES >> 20} MiB of source in {path.name}")
     if missing():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arena.errors import InvalidDeliverable, ModelError, RegistryError
+from arena.errors import InvalidDeliverable, ModelError, PlayerError, RegistryError
 from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import Wrapper, pack_wrappers, unpack_wrappers
 from arena.game.sides.outputs import Outputs
@@ -74,18 +74,28 @@ class Deliverable:
         Raises:
             InvalidDeliverable: it holds a model or wrappers that cannot be rebuilt.
         """
+        try:
+            return cls._read_parts(bundle)
+        except (ModelError, RegistryError, PlayerError) as error:
+            raise InvalidDeliverable(str(error)) from error
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            first = str(error).partition("\n")[0]
+            raise InvalidDeliverable(
+                f"expected a deliverable, found data that are none ({type(error).__name__}: "
+                f"{first}); build it with Deliverable(...)"
+            ) from error
+
+    @classmethod
+    def _read_parts(cls, bundle: Bundle) -> Deliverable:
         parts = {
-            name: Bundle(data, bundle.prefixed(name)) for name, data in bundle.data["parts"].items()
+            name: Bundle(dict(data), bundle.prefixed(name))
+            for name, data in bundle.data["parts"].items()
         }
         claim = None
-        try:
-            if "key" in parts:
-                earlier = unpack(parts["earlier"]) if "earlier" in parts else None
-                defense = PlayerSpec.model_validate(bundle.data["defense"])
-                claim = Claim(defense, Key.read(parts["key"]), earlier)
-            model = unpack(parts["model"]) if "model" in parts else None
-            serving = unpack_wrappers(parts["serving"])
-        except (ModelError, RegistryError) as error:
-            raise InvalidDeliverable(str(error)) from error
+        if "key" in parts:
+            earlier = unpack(parts["earlier"]) if "earlier" in parts else None
+            defense = PlayerSpec.model_validate(bundle.data["defense"])
+            claim = Claim(defense, Key.read(parts["key"]), earlier)
+        model = unpack(parts["model"]) if "model" in parts else None
         outputs = Outputs.of(parts["outputs"]) if "outputs" in parts else None
-        return cls(model, serving, claim, outputs)
+        return cls(model, unpack_wrappers(parts["serving"]), claim, outputs)

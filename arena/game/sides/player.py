@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, Generic, Literal, Self, TypeVar
+from typing import ClassVar, Generic, Literal, Self, TypeGuard, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -86,9 +87,12 @@ class Player:
                 )
         try:
             adapter: TypeAdapter[Self] = TypeAdapter(cls)
-            return adapter.validate_python(dict(settings))
+            made = adapter.validate_python(dict(settings))
         except (ValidationError, ValueError) as error:
             raise RegistryError(f"{title}: {_first(error)}") from error
+        for problem in out_of_range(made):
+            raise RegistryError(f"{title}: {problem}")
+        return made
 
     @classmethod
     def version(cls) -> str:
@@ -176,6 +180,33 @@ class Registry(Generic[P]):
             RegistryError: no such player, or settings that it does not take.
         """
         return self.find(spec.name).of(spec.settings, f"{self.kind} {spec.name!r}")
+
+
+MOST = 10_000_000
+"""The largest whole number that a hyper-parameter may be; more fits no memory and no life."""
+
+
+def out_of_range(player: Player) -> list[str]:
+    """Return what is wrong with a player's numbers, whatever they mean.
+
+    A number is finite, and not negative where its default is not; a whole number is at most `MOST`.
+    """
+    problems = []
+    for field in dataclasses.fields(player):
+        value, usual = getattr(player, field.name), field.default
+        if not _is_number(value) or not _is_number(usual):
+            continue
+        least = 0 if usual >= 0 else -math.inf
+        most = MOST if isinstance(value, int) else math.inf
+        if not (math.isfinite(value) and least <= value <= most):
+            wanted = f"at least {least:g}" if value < least else f"at most {MOST:,}"
+            wanted = wanted if math.isfinite(value) else "a finite number"
+            problems.append(f"setting {field.name!r}: expected {wanted}, found {value!r}")
+    return problems
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _first(error: Exception) -> str:

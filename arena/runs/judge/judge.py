@@ -38,6 +38,7 @@ from arena.world.bundle import Bundle
 from arena.world.code_version import class_version, core_version
 from arena.world.json_values import Json, digest
 from arena.world.models import Model, unpack
+from arena.world.one_thread import one_thread
 from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import Wanted
@@ -102,7 +103,8 @@ class Hearing:
                 says so too, beside all that was found before.
         """
         try:
-            self._hold()
+            with one_thread():
+                self._hold()
         except BaseException as error:
             self.findings.status = "stopped"
             self.findings.sentence = str(error).partition("\n")[0] or type(error).__name__

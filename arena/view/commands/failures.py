@@ -46,6 +46,9 @@ def ending(error: BaseException, folder: Path | None = None) -> Ended:
         return Ended(REFUSED, _usage(error))
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return Ended(STOPPED, "stopped")
+    if isinstance(error, SystemExit):  # whatever a player's code asked for, this is no success
+        asked = f"a player's code ended the program (sys.exit({error.code!r}))"
+        return Ended(REFUSED, f"expected players that return or raise, found that {asked}")
     path = _trace(error, folder or Path(tempfile.gettempdir()))
     first = str(error).partition("\n")[0]
     return Ended(CRASHED, f"unexpected {type(error).__name__} ({first}); the trace is in {path}")

@@ -51,7 +51,10 @@ class Listed:
 
 def players(side: PlayerSide) -> list[Listed]:
     """Return every player of a side by name, from memory where no source has changed."""
-    path = cache_folder() / "lists" / f"{side}-{_stamp(side)}.json"
+    cache = cache_folder()
+    if cache is None:
+        return gather(side)
+    path = cache / "lists" / f"{side}-{_stamp(side)}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
         return [Listed(**line) for line in json.loads(path.read_text(encoding="utf-8"))]
     found = gather(side)

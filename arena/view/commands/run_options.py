@@ -14,9 +14,11 @@ from arena.errors import ScenarioError
 from arena.game.match.step_cache import Setting
 from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import Executor, Heard, InProcess, Workers
+from arena.runs.preflight import preflight
 from arena.runs.scenario import Scenario, players_of, read_scenario
 from arena.runs.secret import read_secret
 from arena.runs.store import Store
+from arena.runs.tournament import task_of
 from arena.view.commands.find_scenario import find_scenario
 from arena.view.commands.overrides import parse_changes
 from arena.world.cache_folder import cache_folder
@@ -86,7 +88,19 @@ def prepare(order: Order) -> ReadyRun:
         changes["seed"] = order.seed
     scenario = read_scenario(path, changes, order.trusted)
     _check_trusted(order.trusted, [path.parent / player for player in scenario.players])
-    return game_of(scenario, path, order, order.out or Path("runs") / scenario.name)
+    game = game_of(scenario, path, order, order.out or Path("runs") / scenario.name)
+    check_playable(game, path)
+    return game
+
+
+def check_playable(game: ReadyRun, path: Path) -> None:
+    """Find out before anything trains whether a tournament, read from a path, can be played.
+
+    Raises:
+        ScenarioError: with one sentence for each problem.
+    """
+    task = task_of(game.scenario, game.compute)
+    preflight(game.scenario, task, path.read_text(encoding="utf-8"), cache_folder())
 
 
 def _check_trusted(trusted: tuple[Path, ...], players: list[Path]) -> None:

@@ -15,11 +15,12 @@ from arena.runs.store import Store
 from arena.view.commands.failures import CRASHED, resumable
 from arena.view.commands.overrides import parse_changes
 from arena.view.commands.run import made_folder, play_into
-from arena.view.commands.run_options import Order, ReadyRun, game_of
+from arena.view.commands.run_options import Order, ReadyRun, check_playable, game_of
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
 from arena.view.reproduce.plan import planned
-from arena.view.results.refresh import refresh_matches
+from arena.view.results.refresh import LOCK, refresh_matches
 from arena.view.results.report import LEDGER, Report, read_report
+from arena.world.file_lock import hold
 from arena.world.json_values import Json
 
 _STYLES = {"confirmed": "green", "held": "green", "refuted": "red", "undecided": "yellow"}
@@ -41,21 +42,24 @@ def reproduce(order: Order, data: str, *, quick: bool, victims: int | None = Non
         changes.setdefault("repeats", victims or 1)
     plans = planned(order.scenario, data, changes, quick=quick)
     out = order.out or Path("runs") / f"{order.scenario}-{data.replace(':', '-').replace('/', '-')}"
+    games = [game_of(plan.scenario, plan.path, order, out / plan.name) for plan in plans]
+    for plan, game in zip(plans, games, strict=True):
+        check_playable(game, plan.path)
     made_folder(out)
     progress = Console(stderr=True)
     said = Console(highlight=False, soft_wrap=True, markup=False)
     chapters: list[Chapter] = []
     pictures: dict[str, bytes] = {}
     with resumable(out):
-        for plan in plans:
-            game = game_of(plan.scenario, plan.path, order, out / plan.name)
+        for plan, game in zip(plans, games, strict=True):
             report = _played(game, Store(out / "artefacts"), progress)
             chapter = chapter_of(plan.name, plan.scenario, report)
             pictures[chapter.stem] = write_chapter(chapter, out)
             chapters.append(chapter)
             write_page(chapters, out, shlex.join(["arena", *sys.argv[1:]]))
             _say(said, chapter)
-        _write_board(chapters, pictures, out)
+        with hold(out / LOCK):
+            _write_board(chapters, pictures, out)
     said.print(f"\nThe report is {out / PAGE}")
     said.print("Next:", style="bold")
     said.print(f"  tensorboard --logdir {shlex.quote(str(out))}")

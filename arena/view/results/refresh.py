@@ -10,8 +10,10 @@ from arena.game.rules.figures import values
 from arena.view.progress.stamps import STAMP, is_current, renewed, safe_name, stamp_of
 from arena.view.results.report import Report
 from arena.world.atomic_write import write_whole
+from arena.world.file_lock import hold
 
 SUMMARY = "_summary"
+LOCK = ".views.lock"  # held by the one process that writes views of a folder
 
 
 def boards_folder(report: Report, out: Path) -> Path:
@@ -20,7 +22,16 @@ def boards_folder(report: Report, out: Path) -> Path:
 
 
 def refresh_matches(report: Report, out: Path) -> None:
-    """Write the event files of the matches whose rounds have changed."""
+    """Write the event files of the matches whose rounds have changed.
+
+    Where another process is writing there, they are left to it.
+    """
+    with hold(out / LOCK, wait=False) as held:
+        if held:
+            _write_matches(report, out)
+
+
+def _write_matches(report: Report, out: Path) -> None:
     root = boards_folder(report, out)
     for title, rows in report.matches.items():
         folder, stamp = root / safe_name(title), stamp_of([values(row) for row in rows])
@@ -34,8 +45,16 @@ def refresh_matches(report: Report, out: Path) -> None:
 
 
 def refresh_views(report: Report, out: Path) -> None:
-    """Write everything that is drawn from a ledger and is not up to date."""
-    refresh_matches(report, out)
+    """Write everything that is drawn from a ledger and is not up to date.
+
+    Where another process is writing there, it is waited for.
+    """
+    with hold(out / LOCK):
+        _write_views(report, out)
+
+
+def _write_views(report: Report, out: Path) -> None:
+    _write_matches(report, out)
     root = boards_folder(report, out)
     _forget_others(root, report.matches)
     _refresh_curves(report, root, out / "figures" / "matches")
@@ -59,8 +78,9 @@ def refresh_views(report: Report, out: Path) -> None:
 
 def rebuild(report: Report, out: Path) -> None:
     """Write everything that is drawn from a ledger, whether or not it looks up to date."""
-    shutil.rmtree(boards_folder(report, out), ignore_errors=True)
-    refresh_views(report, out)
+    with hold(out / LOCK):
+        shutil.rmtree(boards_folder(report, out), ignore_errors=True)
+        _write_views(report, out)
 
 
 def _refresh_curves(report: Report, root: Path, folder: Path) -> None:

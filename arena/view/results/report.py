@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,8 @@ from arena.game.court.reference import SAME
 from arena.game.court.statistics import proportion_interval, true_rate_at
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.runs.ledger import Ledger
+from arena.runs.reading import reading
+from arena.runs.scenario import Scenario
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
 from arena.world.json_values import Raw
 from arena.world.rng import Rng
@@ -269,11 +270,26 @@ def _word(value: float, found: Sequence[RoundRow]) -> str:
 
 def read_report(ledger: Ledger) -> Report:
     """Return what a ledger holds; rows of players that the scenario no longer has are left out."""
-    facts = ledger.facts()
+    facts = _checked(ledger)
     report = Report(facts, ledger.rounds(), ledger.innocents())
     n_repeats, owners = facts["scenario"]["repeats"], report.owners
     innocents = [row for row in report.innocents if row.owner in owners and row.repeat < n_repeats]
     return replace(report, innocents=innocents)
+
+
+def _checked(ledger: Ledger) -> dict[str, Raw]:
+    """Return a ledger's facts, which hold a scenario and the versions that played it."""
+    facts = ledger.facts()
+    try:
+        Scenario.model_validate(facts["scenario"])
+        dict(facts["versions"])
+    except (KeyError, TypeError, ValueError) as error:
+        first = str(error).partition("\n")[0]
+        raise StoreError(
+            f"expected the scenario and the versions of a run in {ledger.path}, found none that "
+            f"can be read ({first}); run the scenario into this folder again"
+        ) from error
+    return facts
 
 
 def results_in(folder: Path) -> Report:
@@ -283,7 +299,7 @@ def results_in(folder: Path) -> Report:
         StoreError: the folder holds none.
     """
     if (folder / LEDGER).is_file():
-        with closing(Ledger(folder / LEDGER)) as ledger:
+        with reading(folder / LEDGER) as ledger:
             if "scenario" in ledger.facts():
                 return read_report(ledger)
     beside = [path.parent.name for path in folder.parent.glob(f"*/{LEDGER}")]

@@ -23,8 +23,13 @@ SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 """The kinds of archive that are read."""
 
 _HERE = PurePosixPath()
-_HIDDEN = (".", "__MACOSX")  # the second is what a Mac adds to its zip files
+_LEFT_BEHIND = {  # by Windows, by a Mac in its zip files, by Synology's servers
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information",
+    "__macosx", "icon\r", "@eadir", "lost+found",
+}  # fmt: skip
 _DEEPEST = 4  # top/train/class/file: nothing below is ever of use, and links may run in circles
+_ENCRYPTED = 0x41  # flags of a zip: with a password, by the old or the strong method
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -96,7 +101,7 @@ def _folder(root: Path) -> Iterator[Member]:
 def _walk(root: Path, inside: PurePosixPath = _HERE) -> Iterator[PurePosixPath]:
     for entry in sorted((root / inside).iterdir()):
         place = inside / entry.name
-        if entry.name.startswith(_HIDDEN):
+        if _is_hidden(entry.name):
             continue
         yield place
         if entry.is_dir() and len(place.parts) < _DEEPEST:
@@ -136,7 +141,26 @@ def _zip(path: Path) -> Iterator[Member]:
             is_link = stat.S_ISLNK(header.external_attr >> 16)
             place = _inside(header.filename, path, is_link=is_link)
             if _is_visible(place):
+                _check_packing(header, path)
                 yield place, None if header.is_dir() else archive.read(header)
+
+
+def _check_packing(header: zipfile.ZipInfo, path: Path) -> None:
+    """Refuse what is whole and cannot be unpacked here.
+
+    Raises:
+        DataError: it has a password, or is packed by a method that Python does not know.
+    """
+    if header.flag_bits & _ENCRYPTED:
+        fault = "a password"
+    elif header.compress_type not in _METHODS:
+        fault = f"files packed by method {header.compress_type}, such as Windows' Deflate64"
+    else:
+        return
+    raise DataError(
+        f"expected an archive that can be unpacked, found {fault} in {path.name}; "
+        "pack it anew without a password, as .zip with deflate or as .tar.gz"
+    )
 
 
 def _inside(name: str, archive: Path, *, is_link: bool) -> PurePosixPath:
@@ -152,4 +176,9 @@ def _inside(name: str, archive: Path, *, is_link: bool) -> PurePosixPath:
 
 
 def _is_visible(place: PurePosixPath) -> bool:
-    return bool(place.parts) and not any(part.startswith(_HIDDEN) for part in place.parts)
+    return bool(place.parts) and not any(_is_hidden(part) for part in place.parts)
+
+
+def _is_hidden(name: str) -> bool:
+    """Say whether a file or folder is hidden, or was put there by a system and by no person."""
+    return name.startswith(".") or name.lower() in _LEFT_BEHIND

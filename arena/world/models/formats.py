@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 import zipfile
 from collections.abc import Mapping
 from itertools import pairwise
@@ -22,6 +23,9 @@ _N_BYTES: Mapping[str, int] = {
     "I32": 4, "U32": 4, "F32": 4,
     "I64": 8, "U64": 8, "F64": 8,
 }  # fmt: skip
+_DAMAGE = (  # what reading the directory of a stranger's zip can raise
+    zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OverflowError, struct.error,
+)  # fmt: skip
 
 TORCHSCRIPT = "a TorchScript archive"
 PT2 = "an exported program (.pt2)"
@@ -44,7 +48,7 @@ def foreign_format(path: Path) -> str | None:
             entries = archive.infolist()
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}); check the path") from error
-    except zipfile.BadZipFile as error:
+    except _DAMAGE as error:
         raise ModelError(f"{path} is a damaged zip archive ({error}); copy it again") from error
     if sum(entry.file_size for entry in entries) > MAX_BYTES:
         raise ModelError(f"{path} unpacks to more than {MAX_BYTES / 2**30:g} GiB; it is refused")

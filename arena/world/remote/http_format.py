@@ -44,12 +44,22 @@ def write_answers(answers: Tensor, form: Form) -> bytes:
 
 
 def read_images(blob: bytes, form: Form) -> Tensor:
-    """Return the batch that `write_images` wrote, as float32.
+    """Return the batch that `write_images` wrote, as float32 in [0, 1]; bytes are divided by 255.
 
     Raises:
-        EndpointError: the bytes are none.
+        EndpointError: the bytes are none, or a value is not in [0, 1].
     """
-    return _read(blob, form, ("images",)).float()
+    found = _read(blob, form, ("images",))
+    if found.dtype == torch.uint8:
+        return found.float() / 255
+    images = found.float()
+    if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):  # false for NaN, too
+        low, high = float(images.min()), float(images.max())
+        raise EndpointError(
+            f"expected values in [0, 1], found {low:g} to {high:g}; divide bytes by 255, and leave "
+            "normalisation to the model"
+        )
+    return images
 
 
 def read_answers(blob: bytes, form: Form) -> Tensor:

@@ -1,6 +1,6 @@
 """Training: one engine for victims, innocents, watermarks and attacks."""
 
-from arena.world.training.engine import History, Trainer
+from arena.world.training.engine import History, Trainer, trainable
 from arena.world.training.hooks import Free, Hook, Meter, Progress, StepView
 from arena.world.training.recipe import Augment, Examples, Recipe, soft
 
@@ -16,4 +16,5 @@ __all__ = [
     "StepView",
     "Trainer",
     "soft",
+    "trainable",
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, did_you_mean
 from arena.world import layers
 from arena.world.compute import Compute, captured
 from arena.world.kinds.kind import Objective
@@ -104,7 +104,7 @@ class _Run:
         self.compute.place(model)
         for i, hook in enumerate(hooks):
             hook.start(model, rng.child("hook", i), self.compute.device)
-        self.parameters = _trained(model, recipe)
+        self.parameters = trainable(model, recipe)
         self.objectives = model.kind.objectives(
             model, self.parameters, recipe, rng.child("objectives"), self.compute
         )
@@ -216,7 +216,12 @@ def _held_out(examples: Examples, recipe: Recipe, rng: Rng) -> tuple[Examples, E
     return examples.select(order[n_held:]), examples.select(order[:n_held])
 
 
-def _trained(model: Model, recipe: Recipe) -> list[nn.Parameter]:
+def trainable(model: Model, recipe: Recipe) -> list[nn.Parameter]:
+    """Return the parameters that a recipe trains.
+
+    Raises:
+        ArenaError: the recipe names a layer that the model has not, or nothing that can be trained.
+    """
     if recipe.train == "all":
         chosen = list(model.parameters())
     else:
@@ -224,7 +229,8 @@ def _trained(model: Model, recipe: Recipe) -> list[nn.Parameter]:
         modules = dict(model.named_modules())
         unknown = [name for name in names if name not in modules]
         if unknown:
-            raise ArenaError(f"expected names of layers to train, found {unknown[0]!r}")
+            hint = did_you_mean(unknown[0], [name for name in modules if name])
+            raise ArenaError(f"expected names of layers to train, found {unknown[0]!r}{hint}")
         chosen = [p for name in names for p in modules[name].parameters()]
     if not chosen:
         raise ArenaError("expected parameters to train, found none; name other layers")

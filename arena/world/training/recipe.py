@@ -32,16 +32,16 @@ class Recipe(Frozen):
     """
 
     optimiser: Literal["adam", "sgd", "rmsprop"] = "adam"
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(1e-3, gt=0, le=1000)
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, le=1000)
     schedule: Literal["constant", "cosine", "steps", "exponential"] = "constant"
     milestones: tuple[float, ...] = (0.5, 0.75)  # shares of the run, for "steps"
     gamma: float = Field(0.1, gt=0, le=1)  # factor at a milestone, or per epoch
-    epochs: int = Field(10, ge=0)
-    steps: int | None = Field(None, ge=0)  # replaces `epochs` when given
-    batch: int = Field(64, ge=1)
+    epochs: int = Field(10, ge=0, le=1_000_000)
+    steps: int | None = Field(None, ge=0, le=1_000_000_000)  # replaces `epochs` when given
+    batch: int = Field(64, ge=1, le=1_000_000)
     augment: Augment = Augment()
     loss: str = ""  # one of the model's kind; "" is the usual one
     temperature: float = Field(1.0, gt=0)  # of "distillation", whose targets are logits

@@ -32,7 +32,7 @@ def test_the_thiefs_own_key_reads_from_what_it_delivers(thief: Thief) -> None:
     verdict = defenses.make(STRONG).verify(delivered.claim.key, suspect, Rng(0))
     assert verdict.is_copy
     assert verdict.statistic < 0.1
-    assert world.accuracy(delivered.model) > world.accuracy(world.victim) - 0.05
+    assert world.accuracy(delivered.model) > world.accuracy(world.victim) - 0.1
 
 
 def test_the_base_is_the_stolen_model_and_the_labels_are_its_answers(thief: Thief) -> None:

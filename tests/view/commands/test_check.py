@@ -50,6 +50,18 @@ def test_a_player_without_problems_conforms(
     assert done.out == f"{name} conforms: it keeps every rule for {side}.\n"
 
 
+@pytest.mark.parametrize("code", ["0", "main()"])
+def test_a_file_that_ends_the_program_is_refused(arena: Command, tmp_path: Path, code: str) -> None:
+    path = tmp_path / "ends_the_program.py"
+    path.write_text(f"import sys\ndef main():\n    return 0\nsys.exit({code})\n")
+    done = arena("check", f"{path}:Mine")
+    assert done.code == 2
+    assert done.err == (
+        "arena: ends_the_program.py ended the program (sys.exit(0)) while it was imported; put "
+        'what is to run as a program under `if __name__ == "__main__":`\n'
+    )
+
+
 def test_every_problem_has_its_line(
     arena: Command, players: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

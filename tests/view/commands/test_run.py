@@ -67,7 +67,7 @@ def test_only_what_a_change_touches_is_made(
     assert done.code == 0
     assert done.err.splitlines()[0] == "small: 4 steps to make"  # two rounds, two judgements
     assert "none-vs-tuned-0: pay-off" in done.err
-    assert "bits/32-vs-tuned-0: pay-off" in done.err
+    assert "bits+32-vs-tuned-0: pay-off" in done.err
     boards = {path.name for path in (tmp_path / "out" / "tensorboard" / "small").iterdir()}
     assert "none-vs-tuned-0" in boards
     assert "none-vs-none-0" not in boards

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from arena.view.results.refresh import boards_folder, rebuild, refresh_matches, refresh_views
+from arena.errors import StoreError
+from arena.view.results.refresh import LOCK, boards_folder, rebuild, refresh_matches, refresh_views
 from arena.view.results.report import Report
+from arena.world.file_lock import hold
 from tests.view.conftest import Command, innocent, made_report, row
 
 
@@ -31,6 +34,29 @@ def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
     assert contents(tmp_path) == before
     heat_maps = {f"figures/{name}.png" for name in ("payoff", "rescaled", "utility")}
     assert heat_maps | {"figures/matches/a-vs-t-0.png"} < set(before)
+
+
+def test_what_another_process_writes_is_left_to_it(tmp_path: Path) -> None:
+    with hold(tmp_path / LOCK):
+        refresh_matches(small_report(), tmp_path)
+    assert set(contents(tmp_path)) == {LOCK}
+
+
+def test_at_the_end_another_process_is_waited_for(tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        with hold(tmp_path / LOCK):
+            waiting = pool.submit(refresh_views, small_report(), tmp_path)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.2)
+            assert set(contents(tmp_path)) == {LOCK}
+        waiting.result()
+    assert boards_folder(small_report(), tmp_path).is_dir()
+
+
+def test_views_that_cannot_be_written_get_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / LOCK).mkdir()
+    with pytest.raises(StoreError, match="expected a file that can be written at"):
+        refresh_views(small_report(), tmp_path)
 
 
 def test_only_what_changed_is_made_again(tmp_path: Path) -> None:

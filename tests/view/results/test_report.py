@@ -157,7 +157,7 @@ def test_a_mean_lies_between_what_is_known(values: list[float | None]) -> None:
 
 def test_a_played_tournament_is_read_back(report: Report) -> None:
     assert report.name == "small"
-    assert report.owners == ("none", "bits/32")
+    assert report.owners == ("none", "bits+32")
     assert report.thieves == ("none", "tune", "poor")
     assert report.n_matches == len(report.finals) == 5
     assert [len(rows) for rows in report.matches.values()] == [1, 2, 1, 2, 1]

@@ -98,7 +98,7 @@ def test_the_results_of_a_played_tournament(report: Report) -> None:
     for title in ("Owners: their own", "Thieves: their own", "Pay-off of each", "false alarms"):
         assert title in text
     assert "Rounds without a score" in text
-    assert "bits/32-vs-poor-0" in text
+    assert "bits+32-vs-poor-0" in text
 
 
 def test_there_is_no_table_of_failures_without_one() -> None:

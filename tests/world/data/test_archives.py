@@ -4,6 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from arena.errors import DataError
 from arena.world.data.archives import SUFFIXES, checksum, fingerprint, members
 
 FILES = {"b/2": b"two", "b/1": b"one", "a": None, "a/3": b"", "top": b"t"}
@@ -37,6 +38,42 @@ def test_an_empty_folder_is_seen(packed: Callable[..., Path]) -> None:
 def test_hidden_files_and_folders_are_passed_over(packed: Callable[..., Path]) -> None:
     files = {".DS_Store": b"x", "a/._1": b"x", ".git/a/1": b"x", "__MACOSX/a/1": b"x", "a/1": b"y"}
     assert [place for place, blob in paths(packed(files)).items() if blob] == ["a/1"]
+
+
+def test_what_systems_leave_behind_is_passed_over(packed: Callable[..., Path]) -> None:
+    names = ("Thumbs.db", "desktop.ini", "ehthumbs.db", "Icon\r", "@eaDir/1", "$RECYCLE.BIN/1")
+    files = {f"a/{name}": b"x" for name in names} | {"a/1": b"y"}
+    assert [place for place, blob in paths(packed(files)).items() if blob] == ["a/1"]
+
+
+@pytest.mark.parametrize(
+    ("local", "central", "value", "fault"),
+    [
+        (8, 10, lambda _: 9, "files packed by method 9, such as Windows' Deflate64"),
+        (6, 8, lambda flags: flags | 1, "a password"),
+        (6, 8, lambda flags: flags | 0x40, "a password"),
+    ],
+)
+def test_a_whole_zip_that_cannot_be_unpacked_is_not_called_damaged(
+    as_archive: Callable[..., Path],
+    local: int,
+    central: int,
+    value: Callable[[int], int],
+    fault: str,
+) -> None:
+    path = as_archive({"a/1": b"x", "b/1": b"y"}, ".zip")
+    blob = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", local), (b"PK\x01\x02", central)):
+        at = -1
+        while (at := blob.find(mark, at + 1)) >= 0:
+            blob[at + offset] = value(blob[at + offset])
+    path.write_bytes(blob)
+    with pytest.raises(DataError) as caught:
+        list(members(path))
+    assert str(caught.value) == (
+        f"expected an archive that can be unpacked, found {fault} in {path.name}; "
+        "pack it anew without a password, as .zip with deflate or as .tar.gz"
+    )
 
 
 def test_a_large_file_is_read_whole(packed: Callable[..., Path]) -> None:

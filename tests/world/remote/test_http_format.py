@@ -143,3 +143,22 @@ def test_a_model_of_many_classes_may_round_its_answers() -> None:
 def test_json_without_decimals_is_read_as_probabilities() -> None:
     blob = json.dumps({"probabilities": [[1, 0], [0, 1]]}).encode()
     assert read_answers(blob, "json").dtype == torch.float32
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("values", [[-1.0, 1.0], [0.0, 255.0], [0.5, 1.5], [-0.1, 0.5]])
+def test_images_of_another_range_are_refused(form: Form, values: list[float]) -> None:
+    with pytest.raises(EndpointError, match=r"expected values in \[0, 1\], found .* divide bytes"):
+        read_images(write_images(torch.tensor([values]), form), form)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_images_that_are_not_finite_are_refused(form: Form) -> None:
+    with pytest.raises(EndpointError, match=r"expected values in \[0, 1\], found nan to nan"):
+        read_images(write_images(torch.tensor([[0.5, float("nan")]]), form), form)
+
+
+def test_bytes_are_divided_by_255() -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([[0, 51, 255]], dtype=np.uint8))
+    assert read_images(buffer.getvalue(), "npy").tolist() == [pytest.approx([0, 0.2, 1])]
