@@ -173,8 +173,25 @@ def test_innocents_that_all_agree_say_why_nothing_applies(mark: Marking, suspect
     assert "too few innocents to compare with, or all at one distance" in verdict.reason
 
 
-def test_broken_answers_are_not_evidence(mark: Marking) -> None:
-    """NaN for an answer: JSD does not apply; what remains judges."""
+def test_one_broken_answer_is_a_finding_and_the_others_judge(mark: Marking) -> None:
+    protected = mark(SCHEME)
+
+    def answer(images: Tensor) -> Tensor:
+        rows = COMPUTE.probabilities(protected.model, images)
+        rows[0] = torch.nan
+        return rows
+
+    shown = Suspect(answer, "probabilities", protected.model.card, COMPUTE)
+    verdict = SCHEME.verify(protected.key, shown, Rng(0))
+    assert list(table(verdict.figures)) == list(BLACKBOX)
+    (finding,) = verdict.findings
+    assert finding.startswith("1 of ")
+    assert "not numbers" in finding
+    assert verdict.is_copy
+
+
+def test_a_suspect_that_answers_nothing_has_no_reference(mark: Marking) -> None:
+    """NaN for every answer: nobody innocent is so useless, and nothing is said."""
 
     def answer(images: Tensor) -> Tensor:
         return torch.full((len(images), 10), torch.nan)
@@ -182,8 +199,8 @@ def test_broken_answers_are_not_evidence(mark: Marking) -> None:
     protected = mark(SCHEME)
     shown = Suspect(answer, "probabilities", protected.model.card, COMPUTE)
     verdict = SCHEME.verify(protected.key, shown, Rng(0))
-    assert "not finite" in verdict.figures["evidence"]["all"]["not_applicable"]["JSD"]
-    assert list(table(verdict.figures)) == ["RobD"]
+    assert verdict.outcome == "no reference"
+    assert not verdict.is_copy
 
 
 def test_the_evidence_holds_value_tau_margin_and_vote_of_each_metric_and_part(
@@ -198,7 +215,8 @@ def test_the_evidence_holds_value_tau_margin_and_vote_of_each_metric_and_part(
             alpha = 0.9 if name in BLACKBOX else 0.6
             assert line["tau"] == pytest.approx(alpha * line["bound"])
             assert line["vote"] is (line["value"] <= line["tau"])
-            assert line["n_innocents"] == len(contents.nulls[part][name]) == 12
+            assert len(contents.nulls[part][name]) == 12
+            assert 8 <= line["n_innocents"] <= 12  # those that are as useful as the suspect
     assert set(verdict.figures["layers"]) == {f"body.relu{i}" for i in (1, 2, 3, 4)}
     assert 0 <= verdict.figures["evidence"]["all"]["radar"]["mean"] <= 0.3
 
