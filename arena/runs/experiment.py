@@ -12,7 +12,7 @@ from pydantic import Field
 
 from arena.world.json_values import Frozen, Json
 
-Figure = Literal["strips", "radars", "curves", "parts", "gaps"]
+Drawing = Literal["strips", "radars", "curves", "parts", "gaps"]
 Test = Literal[
     "voted",
     "separates",
@@ -77,7 +77,7 @@ class Experiment(Frozen):
 
     number: int = Field(ge=1)
     title: str
-    figure: Figure
+    figure: Drawing
     metrics: tuple[str, ...] = Field(min_length=1)
     high: tuple[str, ...] = ()
     claim: tuple[ExperimentClaim, ...] = ()

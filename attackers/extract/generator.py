@@ -17,7 +17,7 @@ _WIDTH = 64  # channels before the last layer
 _UPSAMPLING = 8  # from the first layer's output to the last one's, three doublings
 
 
-class Generator(nn.Module):
+class QueryGenerator(nn.Module):
     """Noise and a class in, an image out: four transposed convolutions, each but the last with BN.
 
     Rows of a table are images of one line.
@@ -53,11 +53,11 @@ class Teaching:
     spread: float
 
 
-def new_generator(lab: Lab, card: ModelCard, latent: int, rng: Rng) -> Generator:
+def new_generator(lab: Lab, card: ModelCard, latent: int, rng: Rng) -> QueryGenerator:
     """Return a generator with weights from the stream, on the lab's device; one more model."""
     lab.meter.charge({"models": 1})
     with lent(rng):
-        return Generator(card, latent).to(lab.compute.device)
+        return QueryGenerator(card, latent).to(lab.compute.device)
 
 
 def spread_term(noise: tuple[Tensor, Tensor], images: tuple[Tensor, Tensor]) -> Tensor:
@@ -70,7 +70,9 @@ def spread_term(noise: tuple[Tensor, Tensor], images: tuple[Tensor, Tensor]) -> 
     return (between_noise / between_images.clamp_min(1e-5)).mean()
 
 
-def train_generator(lab: Lab, generator: Generator, model: Model, how: Teaching, rng: Rng) -> None:
+def train_generator(
+    lab: Lab, generator: QueryGenerator, model: Model, how: Teaching, rng: Rng
+) -> None:
     """Train a generator in place until the copy recognises the class in what it makes."""
     critic, device = lab.frozen(model), lab.compute.device
     adam = torch.optim.Adam(generator.parameters(), lr=how.lr)
@@ -90,7 +92,7 @@ def train_generator(lab: Lab, generator: Generator, model: Model, how: Teaching,
 
 
 @torch.no_grad()
-def generated(lab: Lab, generator: Generator, n: int, rng: Rng) -> Tensor:
+def generated(lab: Lab, generator: QueryGenerator, n: int, rng: Rng) -> Tensor:
     """Return n images (n, *shape) in [0, 1] of random classes, on the CPU."""
     device = lab.compute.device
     draws = rng.torch(device)

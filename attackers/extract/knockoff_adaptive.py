@@ -16,7 +16,7 @@ from arena.world.data import Dataset
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 from attackers.extract.queries import ask, ask_more
-from attackers.extract.sampling_policy import Policy, Reward, Rewards, Stock
+from attackers.extract.sampling_policy import Reward, Rewards, SamplingPolicy, Stock
 
 
 @attack("knockoff-adaptive")
@@ -66,7 +66,7 @@ class KnockoffAdaptive(Attack):
         Raises:
             BudgetExceeded: not even one image can be answered.
         """
-        stock, policy = Stock(pool, rng.child("stock")), Policy(pool.n_classes)
+        stock, policy = Stock(pool, rng.child("stock")), SamplingPolicy(pool.n_classes)
         rewards = Rewards(self.rewards, access.n_classes)
         substitute = access.lab.build(access.card, rng.child("substitute"))
         wanted = len(pool) if self.n_queries is None else min(self.n_queries, len(pool))

@@ -61,7 +61,7 @@ class Rewards:
         return ((raw - self._low) / (self._high - self._low).clamp_min(1e-12)).mean(1)
 
 
-class Policy:
+class SamplingPolicy:
     """A gradient bandit over the classes of a pool. Source: Orekondy et al. 2019.
 
     Attributes:
@@ -109,7 +109,7 @@ class Stock:
         """Return how many images of each class are left (Z,)."""
         return torch.tensor([len(pile) for pile in self._piles])
 
-    def draw(self, policy: Policy) -> Draw:
+    def draw(self, policy: SamplingPolicy) -> Draw:
         """Hand out one image of a class that the policy draws; one at least must be left."""
         chances = policy.chances(self.left())
         label = int(torch.multinomial(chances, 1, generator=self._generator))

@@ -16,10 +16,10 @@ from arena.world.compute import Compute
 from arena.world.models import ModelCard, build
 from arena.world.rng import Rng
 from benchmarks.common import alternate_s, bar, heading, say
-from defenders.deepjudge.growth.blackbox_tests import Generator, adversarial
+from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe, adversarial
 
 N_IMAGES, N_RUNS = 1000, 3
-HOW = Generator(method="cw")
+HOW = ExampleRecipe(method="cw")
 
 
 def passes(view: nn.Module, images: Tensor, labels: Tensor) -> None:

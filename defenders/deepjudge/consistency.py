@@ -17,7 +17,7 @@ from arena.world.graph import align
 from arena.world.json_values import Json
 from arena.world.models import Model
 
-Kind = Literal["exact", "equivalent", "same function", "different"]
+Sameness = Literal["exact", "equivalent", "same function", "different"]
 _ROUNDING = 1e-3  # relative: a rewriting multiplies and divides float32 weights
 
 
@@ -32,7 +32,7 @@ class Consistency:
         difference: the largest difference of two logits on the probes, as a share of the largest.
     """
 
-    kind: Kind
+    kind: Sameness
     difference: float
 
     def plain(self) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from arena.world.bundle import Bundle
 from arena.world.training import Examples
 from defenders.deepjudge.calibration import Calibration
 from defenders.deepjudge.case import Case, Measurement, Part, Tests
-from defenders.deepjudge.growth.generate import Plan
+from defenders.deepjudge.growth.generate import GrowthPlan
 from defenders.deepjudge.metrics import BLACKBOX
 from defenders.fingerprints.points import origin, origin_of
 
@@ -29,7 +29,7 @@ class Contents:
     lies in it for the same reason.
     """
 
-    plan: Plan
+    plan: GrowthPlan
     case: Case
     pool: Examples
     nulls: NullDistances
@@ -90,7 +90,7 @@ class Contents:
             ModelError: the victim in it cannot be built.
         """
         bundle, settings = Bundle({}, key.tensors), key.settings
-        plan = Plan.model_validate(settings["plan"])
+        plan = GrowthPlan.model_validate(settings["plan"])
         victim, pool = origin_of(key)
         blackbox, whitebox = (Tests(**bundle.prefixed(k)) for k in ("blackbox", "whitebox"))
         case = Case(victim, blackbox, whitebox, plan.layer, pool.images)

@@ -24,8 +24,14 @@ from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
 from defenders.deepjudge.case import Part
-from defenders.deepjudge.growth.blackbox_tests import Generator, Method, Steps, grid
-from defenders.deepjudge.growth.generate import Plan, default_layer, derives, make_case, seed_images
+from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe, Method, Steps, grid
+from defenders.deepjudge.growth.generate import (
+    GrowthPlan,
+    default_layer,
+    derives,
+    make_case,
+    seed_images,
+)
 from defenders.deepjudge.growth.tuning import Zoo, gaps, widest
 from defenders.deepjudge.growth.whitebox_tests import Growth
 from defenders.deepjudge.judge import Evidence, Needed, judge
@@ -119,15 +125,15 @@ class DeepJudge(Defense):
         contents = Contents(plan, case, pool, nulls_of(measured), found, reference)
         return Protected(victim.copy(), contents.key("" if self.protocol == "none" else seed))
 
-    def _candidates(self) -> list[Generator]:
+    def _candidates(self) -> list[ExampleRecipe]:
         """Return the generators that the gap rule may choose; one if the settings name it."""
-        like = Generator(n_steps=self.n_steps, steps=self.steps)
+        like = ExampleRecipe(n_steps=self.n_steps, steps=self.steps)
         if self.eps and self.method != "any":
             return [like.of_strength(self.method, self.eps)]
         return grid(self.method, (self.eps,) if self.eps else self.strengths, like)
 
-    def _plan(self, victim: Model, generator: Generator) -> Plan:
-        return Plan(
+    def _plan(self, victim: Model, generator: ExampleRecipe) -> GrowthPlan:
+        return GrowthPlan(
             generator=generator,
             growth=Growth(factor=self.factor, n_steps=self.growth_steps),
             layer=self.layer or default_layer(victim),

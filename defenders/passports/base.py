@@ -30,7 +30,7 @@ from defenders.passports.branch import (
 )
 from defenders.passports.layers import (
     N_SHUFFLED,
-    Kind,
+    PassportKind,
     PassportLayer,
     image_passports,
     passport_layers,
@@ -87,7 +87,7 @@ class Passport(WhiteBox):
     squeezes: ClassVar[bool] = False
 
     n_layers: int = 2
-    passports: Kind = "random"
+    passports: PassportKind = "random"
     strength: float = 0.1
     tolerance: float = 0.2
     n_images: int = 256

@@ -17,7 +17,7 @@ from arena.world.json_values import Json, Raw
 from arena.world.models import Model
 from arena.world.rng import Rng
 
-Kind = Literal["random", "image", "shuffle"]
+PassportKind = Literal["random", "image", "shuffle"]
 
 N_SHUFFLED = 20
 """Images whose maps a shuffled passport is put together from."""

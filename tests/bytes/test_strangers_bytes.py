@@ -19,7 +19,7 @@ from arena.runs.store import unsealed
 from arena.world.bundle import Bundle
 from arena.world.models import ModelCard, build, load_model, load_state_dict_file, pack
 from arena.world.models.formats import foreign_format
-from arena.world.remote.http_format import Form, read_answers, read_images
+from arena.world.remote.http_format import BatchForm, read_answers, read_images
 from arena.world.rng import Rng
 
 HERE = Path(__file__).parent
@@ -119,8 +119,8 @@ def test_any_bytes_as_a_list_of_parts_are_no_list(blob: bytes) -> None:
 
 
 @given(blob=st.binary(max_size=200) | mutants(st.just(b'{"images": [[0.5, 0.25]]}')))
-@pytest.mark.parametrize("form", get_args(Form))
-def test_any_bytes_over_the_wire_are_read_or_refused(form: Form, blob: bytes) -> None:
+@pytest.mark.parametrize("form", get_args(BatchForm))
+def test_any_bytes_over_the_wire_are_read_or_refused(form: BatchForm, blob: bytes) -> None:
     for read in (read_images, read_answers):
         with contextlib.suppress(ArenaError):
             read(blob, form)

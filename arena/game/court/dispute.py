@@ -26,8 +26,8 @@ from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.rng import Rng
 
-Check = Literal["timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage"]
-CHECKS: dict[StandardOfProof, frozenset[Check]] = {
+ProofCheck = Literal["timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage"]
+CHECKS: dict[StandardOfProof, frozenset[ProofCheck]] = {
     "none": frozenset(),
     "timestamp": frozenset({"timestamp"}),
     "prf-labels": frozenset({"prf-labels"}),
@@ -67,7 +67,7 @@ class Court:
     register: Register
     nulls: Sequence[Suspect]
     rng: Rng
-    checks: frozenset[Check]
+    checks: frozenset[ProofCheck]
     utility: float | None = None  # of the suspect; with `utilities`, what nulls are matched by
     utilities: Sequence[float] = ()
     failed: list[str] = field(default_factory=list)
@@ -114,8 +114,8 @@ class Court:
         self.failed.append(check)
         self.reasons.append(reason)
 
-    def _check(self, check: Check, party: Party, verdict: Verdict) -> None:
-        checks: dict[Check, Callable[[Party, Verdict], str]] = {
+    def _check(self, check: ProofCheck, party: Party, verdict: Verdict) -> None:
+        checks: dict[ProofCheck, Callable[[Party, Verdict], str]] = {
             "timestamp": self._timestamp,
             "seeded": _seeded,
             "prf-labels": _prf_labels,

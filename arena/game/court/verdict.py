@@ -8,7 +8,7 @@ from typing import Literal
 
 from arena.world.json_values import Json, Raw
 
-Outcome = Literal["copy", "not shown", "no reference", "unreadable"]
+VerdictOutcome = Literal["copy", "not shown", "no reference", "unreadable"]
 """A copy; not shown to be one; nothing to compare it with; nothing that the key could read."""
 
 
@@ -54,7 +54,7 @@ class Verdict:
     withheld: Literal["", "no reference", "unreadable"] = ""
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> VerdictOutcome:
         """Return the outcome as one of four."""
         if self.withheld:
             return self.withheld

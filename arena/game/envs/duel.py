@@ -14,7 +14,7 @@ from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
 from arena.game.envs.observations import START, OwnerSight, ThiefSight, Vector
-from arena.game.envs.render import RENDERING, Episode, Picture, Turn
+from arena.game.envs.render import RENDERING, Episode, Frame, Turn
 from arena.game.envs.replay import Failure, MovePath, Replay
 from arena.game.match.play import MatchSpec
 from arena.game.match.step_cache import Memo, MemoryMemo, Setting
@@ -213,7 +213,7 @@ class DuelEnv(AECEnv[str, Vector, Pick | None]):  # type: ignore[misc]  # it shi
         left = self._thief_sight.budgets(self._seen) if agent == THIEF else {}
         self._board.turns.append(Turn(agent, name, strength, "OK", utility, self._payoff, left))
 
-    def render(self) -> str | Picture | None:
+    def render(self) -> str | Frame | None:
         """Return the episode so far as `render_mode` has it."""
         return self._board.render(self.render_mode)
 

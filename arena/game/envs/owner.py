@@ -12,7 +12,7 @@ from arena.errors import ScenarioError
 from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
 from arena.game.envs.observations import OwnerSight, Vector
-from arena.game.envs.render import RENDERING, Episode, Picture, Turn
+from arena.game.envs.render import RENDERING, Episode, Frame, Turn
 from arena.game.envs.replay import Failure, Replay, RoundResult
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec, move_of
@@ -161,7 +161,7 @@ class OwnerEnv(gymnasium.Env[Vector, Pick]):
             self._tables[game, index] = table
         return self._tables[game, index]
 
-    def render(self) -> str | Picture | None:
+    def render(self) -> str | Frame | None:
         """Return the episode so far as `render_mode` has it."""
         return self._board.render(self.render_mode)
 

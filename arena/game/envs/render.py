@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
+Frame = npt.NDArray[np.uint8]
 """(H, W, 3)."""
 
 RENDERING = {"render_modes": ["ansi", "rgb_array"], "render_fps": 1}
@@ -55,7 +55,7 @@ class Episode:
         )
         return "\n".join((self.title, *rows))
 
-    def picture(self) -> Picture:
+    def picture(self) -> Frame:
         """Return pay-off, utility and what is left of the budgets over the turns, (320, 480, 3)."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes a second
         from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ class Episode:
             axes.legend(loc="best", fontsize="small")
         canvas.draw()  # type: ignore[no-untyped-call]
         drawn = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
-        pixels: Picture = np.asarray(drawn)[..., :3].copy()  # (320, 480, 3)
+        pixels: Frame = np.asarray(drawn)[..., :3].copy()  # (320, 480, 3)
         return pixels
 
     def _series(self) -> dict[str, tuple[list[int], list[float]]]:
@@ -85,7 +85,7 @@ class Episode:
                 points.append(value)
         return curves
 
-    def render(self, mode: str | None) -> str | Picture | None:
+    def render(self, mode: str | None) -> str | Frame | None:
         """Return what `mode` asks for: "ansi" the table, "rgb_array" the picture, None nothing."""
         if mode is None:
             return None

@@ -13,7 +13,7 @@ from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, default_match
 from arena.game.envs.learned_agent import Learned, Policy
 from arena.game.envs.observations import START, ThiefSight, Vector
-from arena.game.envs.render import RENDERING, Episode, Picture, Turn
+from arena.game.envs.render import RENDERING, Episode, Frame, Turn
 from arena.game.envs.replay import Failure, MovePath, Replay, RoundResult
 from arena.game.match.play import MatchSpec
 from arena.game.match.step_cache import Memo, MemoryMemo, Setting
@@ -164,7 +164,7 @@ class ThiefEnv(gymnasium.Env[Vector, Pick]):
         """Return a policy that was trained here as an agent for matches and tournaments."""
         return Learned(policy, self.menu, self._sight, self.n_rounds)
 
-    def render(self) -> str | Picture | None:
+    def render(self) -> str | Frame | None:
         """Return the episode so far as `render_mode` has it."""
         return self._board.render(self.render_mode)
 

@@ -16,6 +16,7 @@ from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import pack_wrappers
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
+from arena.game.sides.outputs import Outputs
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
@@ -63,6 +64,7 @@ def protect(given: Bundle, channel: Channel) -> Bundle:
         train_rng=_rng(data["train_rng"]),
         unprotected=unpack(part(given, "base")),
         null_models=nulls,
+        null_halves=tuple(data["null_halves"]),
         marks_base=data["marks_base"],
     )
     protected = scheme.protect(task, _rng(data["rng"]))
@@ -151,6 +153,7 @@ def _suspect(given: Bundle, channel: Channel) -> Suspect:
         grants=data["grants"],
         card=ModelCard.model_validate(data["card"]),
         compute=Compute(*data["compute"]),
+        delivered=Outputs.of(part(given, "outputs")) if "outputs" in data else None,
         _model=unpack(part(given, "model")) if "model" in data else None,
     )
 

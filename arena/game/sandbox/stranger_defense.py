@@ -88,6 +88,7 @@ class StrangerDefense(Defense):
             "rng": [rng.alone().seed, []],
             "train_rng": [task.train_rng.seed, list(task.train_rng.path)],
             "marks_base": task.marks_base,
+            "null_halves": list(task.null_halves),
             "data": [task.data.name, list(task.data.classes)],
             "probe": [task.probe.name, list(task.probe.classes)],
         }
@@ -178,7 +179,10 @@ class StrangerDefense(Defense):
         except PlayerError:
             raise
         except Exception as error:  # a stranger's data can break a reader in any way
-            raise PlayerError(f"{self.name} serves no wrapper: {spoken(str(error))}") from error
+            raise PlayerError(
+                f"{self.name} serves no wrapper of the arena's ({spoken(str(error))}); one of its "
+                "own answers in the referee's process, so its file must be trusted (--trust FILE)"
+            ) from error
 
     def _key(self, bundle: Bundle) -> Key:
         try:
@@ -202,6 +206,9 @@ class StrangerDefense(Defense):
             "compute": self._compute(suspect.compute),
         }
         try:
+            if suspect.delivered is not None:
+                made = suspect.delivered.bundle()
+                return {**data, "outputs": dict(made.data)}, prefixed("outputs", made)
             model = pack(suspect.model())
         except (NotComparable, RuleViolation):
             return data, {}

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from arena.game.rules.innocents import Accused
 from arena.game.rules.threat import ThreatModel
 from arena.game.sandbox.messages import spoken
 from arena.game.sides.attack import Attack
@@ -38,6 +39,7 @@ class Traits(Frozen):
     task_needs: frozenset[str] = frozenset()
     invasive: bool = True
     exposes: Secret = "tests"
+    accuses: Accused = "model"
     statistic: tuple[str, Literal["low", "high"]] = ("", "high")
     has: frozenset[str] = frozenset()  # those of `OPTIONAL` that it defines
 

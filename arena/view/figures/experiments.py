@@ -13,8 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.projections.polar import PolarAxes
 
-from arena.runs.experiment import Figure as Kind
-from arena.runs.experiment import Part, Series
+from arena.runs.experiment import Drawing, Part, Series
 from arena.view.figures.plots import short
 from arena.view.reproduce.samples import Measured, MetricReading, Sample
 
@@ -311,7 +310,7 @@ def _level(axes: Axes, found: Measured, metric: str, degree: float) -> None:
         axes.plot(degree, line, marker="_", ms=16, color=_LINE)
 
 
-_KINDS: Mapping[Kind, Callable[[Measured], Figure]] = {
+_KINDS: Mapping[Drawing, Callable[[Measured], Figure]] = {
     "strips": strips,
     "radars": radars,
     "curves": curves,

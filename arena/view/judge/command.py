@@ -26,7 +26,7 @@ from arena.view.progress.judge_progress import choose_stages
 from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
 from arena.world.remote.endpoint import Endpoint
-from arena.world.remote.http_format import Form
+from arena.world.remote.http_format import BatchForm
 from arena.world.training import Recipe
 
 _SEED_BITS = 62
@@ -144,7 +144,7 @@ def _suspect(question: Question) -> ModelFile | Endpoint:
     asking = question.asking
     return Endpoint(
         url=question.suspect,
-        form=cast(Form, asking.form),  # which the endpoint checks
+        form=cast(BatchForm, asking.form),  # which the endpoint checks
         timeout_s=asking.timeout_s,
         retries=asking.retries,
         per_second=asking.per_second,

@@ -21,7 +21,7 @@ from arena.runs.experiment import ExperimentClaim, Series, Test
 from arena.view.reproduce.samples import Measured, Sample
 from arena.world.rng import Rng
 
-Outcome = Literal["confirmed", "held", "refuted", "undecided"]
+ClaimOutcome = Literal["confirmed", "held", "refuted", "undecided"]
 
 _ENOUGH = 5  # cases on each side, below which nothing that always holds is called confirmed
 _LEVEL = 0.05
@@ -33,7 +33,7 @@ _DRAWS = 2000
 class Result:
     """What a test found: the outcome, and the numbers behind it in words."""
 
-    outcome: Outcome
+    outcome: ClaimOutcome
     because: str
 
 
@@ -89,7 +89,7 @@ def separates(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     return Result(_universal(holds, fewest), "; ".join(says))
 
 
-def _universal(holds: bool, n: int) -> Outcome:
+def _universal(holds: bool, n: int) -> ClaimOutcome:
     if not holds:
         return "refuted"
     return "confirmed" if n >= _ENOUGH else "undecided"
@@ -184,7 +184,7 @@ def no_worse(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     return _compared(claim, found, rng, separation, _no_worse)
 
 
-def _no_worse(low: float, high: float) -> Outcome:
+def _no_worse(low: float, high: float) -> ClaimOutcome:
     if low >= -_SLACK:
         return "confirmed"
     return "refuted" if high < -_SLACK else "undecided"
@@ -195,7 +195,7 @@ def wider(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     return _compared(claim, found, rng, gap, _wider)
 
 
-def _wider(low: float, high: float) -> Outcome:
+def _wider(low: float, high: float) -> ClaimOutcome:
     return "confirmed" if low > 0 else "refuted" if high < 0 else "undecided"
 
 
@@ -204,7 +204,7 @@ def _compared(
     found: Measured,
     rng: Rng,
     of: Compared,
-    rule: Callable[[float, float], Outcome],
+    rule: Callable[[float, float], ClaimOutcome],
 ) -> Result:
     names = metrics_of(claim, found)
     pairs = [(found.values(name, copies=True), found.values(name, copies=False)) for name in names]
@@ -219,7 +219,7 @@ def _compared(
     return Result(_together(outcomes), "; ".join([*says, n]))
 
 
-def _together(outcomes: Sequence[Outcome]) -> Outcome:
+def _together(outcomes: Sequence[ClaimOutcome]) -> ClaimOutcome:
     """Return what holds of all: refuted if one is, confirmed if all are."""
     if "refuted" in outcomes:
         return "refuted"
@@ -275,7 +275,7 @@ def _ordered(claim: ExperimentClaim, found: Measured, sign: float) -> Result:
     return Result(_together(outcomes), "; ".join(says))
 
 
-def _by_p(p: float, against: float) -> Outcome:
+def _by_p(p: float, against: float) -> ClaimOutcome:
     return "confirmed" if p <= _LEVEL else "refuted" if against <= _LEVEL else "undecided"
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from arena.game.court.statistics import proportion_interval
 from arena.runs.experiment import ExperimentClaim, Test
 from arena.view.reproduce.claims import (
-    Outcome,
+    ClaimOutcome,
     Result,
     gap,
     judged,
@@ -41,7 +41,7 @@ def over_victims(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     results = [judged(claim, each, rng.child("victim", i)) for i, each in enumerate(victims)]
     if len(results) == 1:
         (only,) = results
-        outcome: Outcome = "held" if only.outcome == "confirmed" else only.outcome
+        outcome: ClaimOutcome = "held" if only.outcome == "confirmed" else only.outcome
         return Result(outcome, f"{only.because}; one victim")
     if claim.test in _UNIVERSAL:
         return _counted(results)
@@ -58,7 +58,7 @@ def _counted(results: Sequence[Result]) -> Result:
         return Result("refuted", f"{says}; for one that it does not: {refuted[0].because}")
     if known < n:
         return Result("undecided", f"{says}, undecided for {n - known}")
-    outcome: Outcome = "confirmed" if low >= _MOST else "held"
+    outcome: ClaimOutcome = "confirmed" if low >= _MOST else "held"
     return Result(outcome, f"{says}; the first one: {results[0].because}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Activation = Literal["none", "homogeneous", "odd", "other"]
-Side = Literal["out", "in", "norm", "value"]
+ChannelSide = Literal["out", "in", "norm", "value"]
 """Axis 0 or 1 of a layer's weight, axis 0 of a normalisation, axis 1 of a traced node's output."""
 
 NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
@@ -25,7 +25,7 @@ class Slot:
     """
 
     layer: str
-    side: Side
+    side: ChannelSide
     start: int = 0
     block: int = 1
 

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from arena.world.graph.groups import Side
+from arena.world.graph.groups import ChannelSide
 from arena.world.graph.operations import Role, role_of
 from arena.world.graph.union_find import Mark, Ties
 
-Axis = tuple[str, Side]
+Axis = tuple[str, ChannelSide]
 """A layer, and which of its channel axes."""
 
 _MARKS = {

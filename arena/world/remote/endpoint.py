@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from arena.errors import EndpointError
 from arena.world.json_values import Json
-from arena.world.remote.http_format import TYPES, Form
+from arena.world.remote.http_format import TYPES, BatchForm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Endpoint:
     """
 
     url: str
-    form: Form = "json"
+    form: BatchForm = "json"
     timeout_s: float = 10.0
     retries: int = 3
     backoff_s: float = 0.5

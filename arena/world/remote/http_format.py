@@ -21,29 +21,29 @@ from torch import Tensor
 
 from arena.errors import EndpointError
 
-Form = Literal["json", "npy"]
+BatchForm = Literal["json", "npy"]
 Wanted = Literal["labels", "probabilities"]
 
-TYPES: Mapping[Form, str] = MappingProxyType(
+TYPES: Mapping[BatchForm, str] = MappingProxyType(
     {"json": "application/json", "npy": "application/octet-stream"}
 )
 MAX_BYTES = 64 * 2**20  # of one request or answer
 _ROUNDED = 0.005  # what rounding to two decimals moves a probability
 
 
-def write_images(images: Tensor, form: Form) -> bytes:
+def write_images(images: Tensor, form: BatchForm) -> bytes:
     """Return a batch of images (N, *input_shape), uint8 or floats in [0, 1], as bytes."""
     floats = images.float() / 255 if images.dtype == torch.uint8 else images.float()
     return _written(floats.cpu().numpy(), "images", form)
 
 
-def write_answers(answers: Tensor, form: Form) -> bytes:
+def write_answers(answers: Tensor, form: BatchForm) -> bytes:
     """Return probabilities (N, C), or labels (N,) as integers, as bytes."""
     name = "probabilities" if answers.is_floating_point() else "labels"
     return _written(answers.cpu().numpy(), name, form)
 
 
-def read_images(blob: bytes, form: Form) -> Tensor:
+def read_images(blob: bytes, form: BatchForm) -> Tensor:
     """Return the batch that `write_images` wrote, as float32 in [0, 1]; bytes are divided by 255.
 
     Raises:
@@ -62,7 +62,7 @@ def read_images(blob: bytes, form: Form) -> Tensor:
     return images
 
 
-def read_answers(blob: bytes, form: Form) -> Tensor:
+def read_answers(blob: bytes, form: BatchForm) -> Tensor:
     """Return probabilities (N, C) as float32, or labels (N,) as int64.
 
     Raises:
@@ -72,7 +72,7 @@ def read_answers(blob: bytes, form: Form) -> Tensor:
     return found.float() if found.is_floating_point() else found.long()
 
 
-def _written(values: NDArray[np.generic], name: str, form: Form) -> bytes:
+def _written(values: NDArray[np.generic], name: str, form: BatchForm) -> bytes:
     if form == "json":
         return json.dumps({name: values.tolist()}).encode()
     buffer = io.BytesIO()
@@ -80,7 +80,7 @@ def _written(values: NDArray[np.generic], name: str, form: Form) -> bytes:
     return buffer.getvalue()
 
 
-def _read(blob: bytes, form: Form, names: tuple[str, ...]) -> Tensor:
+def _read(blob: bytes, form: BatchForm, names: tuple[str, ...]) -> Tensor:
     parse: Callable[[bytes, tuple[str, ...]], Tensor] = _of_json if form == "json" else _of_npy
     try:
         return parse(blob, names)

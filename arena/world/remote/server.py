@@ -13,7 +13,7 @@ from arena.world.models import Model
 from arena.world.remote.http_format import (
     MAX_BYTES,
     TYPES,
-    Form,
+    BatchForm,
     Wanted,
     read_images,
     write_answers,
@@ -57,7 +57,7 @@ class ModelServer(ThreadingHTTPServer):
         """Return where it answers."""
         return f"http://127.0.0.1:{self.server_address[1]}/"
 
-    def answer(self, blob: bytes, form: Form) -> bytes:
+    def answer(self, blob: bytes, form: BatchForm) -> bytes:
         """Return the answers to a batch, in the same format.
 
         Raises:
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: ModelServer
     timeout = _PATIENCE_S
-    _forms: ClassVar[dict[str, Form]] = {kind: form for form, kind in TYPES.items()}
+    _forms: ClassVar[dict[str, BatchForm]] = {kind: form for form, kind in TYPES.items()}
 
     def do_POST(self) -> None:
         """Answer a batch, or say why not."""
@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._reply(self.rfile.read(int(length)), self._forms[kind])
 
-    def _reply(self, blob: bytes, form: Form) -> None:
+    def _reply(self, blob: bytes, form: BatchForm) -> None:
         try:
             self._send(200, TYPES[form], self.server.answer(blob, form))
         except EndpointError as error:

@@ -182,7 +182,7 @@ class Kernels:
 
 
 @dataclass(frozen=True)
-class Stage:
+class PipelineStage:
     """A convolution of stride 1, perhaps with a 2x2 maximum pool and a ReLU behind it."""
 
     weight: Tensor  # (O, I, k, k)

@@ -23,7 +23,7 @@ _CONFIDENCES = (0.5, 5.0)
 _INSIDE = 1e-3  # CW's change of variable has no finite value for a pixel of exactly 0 or 1
 
 
-class Generator(Frozen):
+class ExampleRecipe(Frozen):
     """How adversarial examples are made; pixels are in [0, 1].
 
     `steps` says how PGD moves: "scaled" by eps / n_steps a step, at most 2 eps in all with its
@@ -41,7 +41,7 @@ class Generator(Frozen):
     lr: float = 0.05  # of CW: slower, n_cw_steps are too few to be wrong by the confidence
     n_cw_steps: int = 100
 
-    def of_strength(self, method: Method, strength: float) -> Generator:
+    def of_strength(self, method: Method, strength: float) -> ExampleRecipe:
         """Return the same settings with another method: `strength` is eps, of CW the confidence."""
         name = "confidence" if method == "cw" else "eps"
         return self.model_copy(update={"method": method, name: strength})
@@ -54,7 +54,7 @@ class Generator(Frozen):
 
 
 def adversarial(
-    view: nn.Module, images: Tensor, labels: Tensor, how: Generator, rng: Rng
+    view: nn.Module, images: Tensor, labels: Tensor, how: ExampleRecipe, rng: Rng
 ) -> Tensor:
     """Return images (N, *shape), moved for a model to misclassify, in [0, 1], on the CPU.
 
@@ -72,7 +72,7 @@ def adversarial(
     return moved.detach().to("cpu", torch.float32)
 
 
-def _begin(images: Tensor, how: Generator) -> tuple[Tensor]:
+def _begin(images: Tensor, how: ExampleRecipe) -> tuple[Tensor]:
     """Return what the attack starts from: PGD's random start, where nothing is projected."""
     if how.method == "cw":
         return (images.clamp(_INSIDE, 1 - _INSIDE),)
@@ -82,7 +82,7 @@ def _begin(images: Tensor, how: Generator) -> tuple[Tensor]:
     return (images,)
 
 
-def _attack(view: nn.Module, labels: Tensor, how: Generator) -> torchattacks.attack.Attack:
+def _attack(view: nn.Module, labels: Tensor, how: ExampleRecipe) -> torchattacks.attack.Attack:
     """Return the toolbox's attack. A ball that n steps cannot leave is a PGD without projection."""
     import torchattacks  # seconds, for the statistics that some of its attacks draw from
 
@@ -132,8 +132,8 @@ def _own_randomness(rng: Rng, device: torch.device) -> Iterator[None]:
 
 
 def grid(
-    method: Method | Literal["any"], strengths: Sequence[float], like: Generator
-) -> list[Generator]:
+    method: Method | Literal["any"], strengths: Sequence[float], like: ExampleRecipe
+) -> list[ExampleRecipe]:
     """Return the generators among which the gap rule chooses.
 
     Args:

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from arena.world.frozen_conv import is_plain
 from arena.world.models import Model
-from defenders.deepjudge.growth.batch_last_conv import Stage
+from defenders.deepjudge.growth.batch_last_conv import PipelineStage
 
 
-def stages_to(model: Model, layer: str) -> list[Stage]:
+def stages_to(model: Model, layer: str) -> list[PipelineStage]:
     """Return the convolutions up to a layer, which is a ReLU; none if there is anything else."""
     modules = _chain(model, layer)
     if not modules or not isinstance(modules[-1], nn.ReLU):
         return []
-    stages: list[Stage] = []
+    stages: list[PipelineStage] = []
     for previous, module in pairwise([nn.Identity(), *modules]):
         if not _extend(stages, previous, module):
             return []
@@ -34,7 +34,7 @@ def _chain(model: Model, layer: str) -> Sequence[nn.Module]:
     return [module for _, module in named[: names.index(layer) + 1]] if layer in names else []
 
 
-def _extend(stages: list[Stage], previous: nn.Module, module: nn.Module) -> bool:
+def _extend(stages: list[PipelineStage], previous: nn.Module, module: nn.Module) -> bool:
     """Add a module to the last stage, or begin a new one; False if it fits neither way."""
     if isinstance(module, nn.Conv2d) and _is_square(module):
         stages.append(_stage_of(module))
@@ -63,13 +63,13 @@ def _halves(pool: nn.MaxPool2d) -> bool:
     return plain and pool.kernel_size in (2, (2, 2)) and pool.stride in (2, (2, 2))
 
 
-def _stage_of(conv: nn.Conv2d) -> Stage:
+def _stage_of(conv: nn.Conv2d) -> PipelineStage:
     weight = conv.weight.detach().contiguous()
     bias = weight.new_zeros(len(weight)) if conv.bias is None else conv.bias.detach().clone()
-    return Stage(weight, bias, int(conv.padding[0]))
+    return PipelineStage(weight, bias, int(conv.padding[0]))
 
 
-def _folded(stage: Stage, norm: nn.BatchNorm2d) -> Stage:
+def _folded(stage: PipelineStage, norm: nn.BatchNorm2d) -> PipelineStage:
     """Return the stage with a normalisation in eval mode folded into its weights."""
     mean, variance = norm.running_mean, norm.running_var
     assert isinstance(mean, Tensor)  # noqa: S101 - the zoo's normalisations keep statistics

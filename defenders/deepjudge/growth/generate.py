@@ -11,24 +11,24 @@ from arena.world.json_values import Frozen
 from arena.world.models import Model
 from arena.world.training import Examples
 from defenders.deepjudge.case import Case, Tests
-from defenders.deepjudge.growth.blackbox_tests import Generator, adversarial
+from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe, adversarial
 from defenders.deepjudge.growth.neuron_function import path_to
 from defenders.deepjudge.growth.seeds import most_certain
 from defenders.deepjudge.growth.whitebox_tests import Growth, grow, reference_bounds
 from defenders.fingerprints.points import alike, drawn, floats
 
 
-class Plan(Frozen):
+class GrowthPlan(Frozen):
     """Everything but the seed, the victim and the pool that test cases follow from."""
 
-    generator: Generator
+    generator: ExampleRecipe
     growth: Growth
     layer: str
     n_seeds: int
     n_whitebox: int
     share: float
 
-    def but(self, **changes: object) -> Plan:
+    def but(self, **changes: object) -> GrowthPlan:
         """Return the same plan with some fields replaced."""
         return self.model_copy(update=changes)
 
@@ -39,7 +39,7 @@ def default_layer(victim: Model) -> str:
     return hidden[min(1, len(hidden) - 1)] if hidden else ""
 
 
-def seed_images(seed: str, victim: Model, pool: Examples, plan: Plan, lab: Lab) -> Examples:
+def seed_images(seed: str, victim: Model, pool: Examples, plan: GrowthPlan, lab: Lab) -> Examples:
     """Return the seeds: of a share of the pool that the committed seed draws, the most certain.
 
     Args:
@@ -56,7 +56,9 @@ def seed_images(seed: str, victim: Model, pool: Examples, plan: Plan, lab: Lab) 
     return Examples(floats(chosen.images), chosen.targets)
 
 
-def blackbox_tests(seed: str, victim: Model, seeds: Examples, how: Generator, lab: Lab) -> Tests:
+def blackbox_tests(
+    seed: str, victim: Model, seeds: Examples, how: ExampleRecipe, lab: Lab
+) -> Tests:
     """Return the adversarial examples that the victim misclassifies: Rob of the victim is 0."""
     rng = expand(seed, f"deepjudge {how.title}")
     images = adversarial(lab.frozen(victim), seeds.images, seeds.targets, how, rng)
@@ -65,7 +67,9 @@ def blackbox_tests(seed: str, victim: Model, seeds: Examples, how: Generator, la
     return Tests(images, seeds.targets, number, number[:0]).select(fooled)
 
 
-def whitebox_tests(victim: Model, seeds: Examples, pool: Examples, plan: Plan, lab: Lab) -> Tests:
+def whitebox_tests(
+    victim: Model, seeds: Examples, pool: Examples, plan: GrowthPlan, lab: Lab
+) -> Tests:
     """Return the tests grown from the seeds for every neuron of the layer."""
     none = torch.zeros(0, dtype=torch.int64)
     if not plan.layer:
@@ -79,7 +83,7 @@ def whitebox_tests(victim: Model, seeds: Examples, pool: Examples, plan: Plan, l
     return Tests(grown.images, seeds.targets[grown.seed], grown.seed, grown.neuron)
 
 
-def make_case(seed: str, victim: Model, pool: Examples, plan: Plan, lab: Lab) -> Case:
+def make_case(seed: str, victim: Model, pool: Examples, plan: GrowthPlan, lab: Lab) -> Case:
     """Return the case that a seed expands to."""
     seeds = seed_images(seed, victim, pool, plan, lab)
     few = Examples(seeds.images[: plan.n_whitebox], seeds.targets[: plan.n_whitebox])

@@ -15,7 +15,7 @@ from arena.errors import NotComparable
 from arena.world.compute import Compute
 from arena.world.kinds.classifier import normalisation
 from arena.world.models import Model
-from defenders.deepjudge.growth.batch_last_conv import Stage
+from defenders.deepjudge.growth.batch_last_conv import PipelineStage
 from defenders.deepjudge.growth.fusible import stages_to
 from defenders.deepjudge.metrics import neurons
 
@@ -51,7 +51,7 @@ class ChainPath:
 
     mean: Tensor  # (C, 1, 1)
     std: Tensor
-    stages: tuple[Stage, ...]
+    stages: tuple[PipelineStage, ...]
 
     def __call__(self, images: Tensor, wanted: Tensor) -> Tensor:
         """Return the outputs (B,) of the wanted channels (B,)."""

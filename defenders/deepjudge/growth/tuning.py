@@ -10,7 +10,7 @@ from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.training import Examples
 from defenders.deepjudge.case import Tests
-from defenders.deepjudge.growth.blackbox_tests import Generator
+from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe
 from defenders.deepjudge.growth.generate import blackbox_tests
 from defenders.deepjudge.metrics import robustness
 
@@ -26,7 +26,7 @@ class Zoo:
 
 
 def gaps(
-    candidates: Sequence[Generator],
+    candidates: Sequence[ExampleRecipe],
     seed: str,
     victim: Model,
     seeds: Examples,
@@ -55,6 +55,6 @@ def _mean_rob(suspects: Sequence[Suspect], tests: Tests) -> float:
     return sum(found) / len(found)
 
 
-def widest(candidates: Sequence[Generator], found: Mapping[str, float]) -> Generator:
+def widest(candidates: Sequence[ExampleRecipe], found: Mapping[str, float]) -> ExampleRecipe:
     """Return the generator with the widest gap, the first of equals."""
     return max((how for how in candidates if how.title in found), key=lambda how: found[how.title])

@@ -13,7 +13,14 @@ from arena.game.rules.threat import Budget, ThreatModel
 from arena.world.data import Dataset
 from arena.world.rng import Rng
 from attackers.extract.knockoff_adaptive import KnockoffAdaptive
-from attackers.extract.sampling_policy import Policy, Reward, Rewards, Stock, certainty, diversity
+from attackers.extract.sampling_policy import (
+    Reward,
+    Rewards,
+    SamplingPolicy,
+    Stock,
+    certainty,
+    diversity,
+)
 from tests.attackers.conftest import Thief, World
 
 POOL = ThreatModel(output="probabilities", pool="*")
@@ -71,7 +78,7 @@ def test_a_single_answer_earns_nothing_yet() -> None:
 
 
 def test_the_bandit_learns_which_class_pays() -> None:
-    policy, generator = Policy(3), Rng(0).torch()
+    policy, generator = SamplingPolicy(3), Rng(0).torch()
     plenty = torch.full((3,), 10**6)
     for _ in range(300):
         chances = policy.chances(plenty)
@@ -83,7 +90,7 @@ def test_the_bandit_learns_which_class_pays() -> None:
 
 def test_one_update_by_hand() -> None:
     """H_z += (r - mean)(1 - pi_z) / N_z; H_other -= (r - mean) pi_other / N_z."""
-    policy = Policy(2)
+    policy = SamplingPolicy(2)
     even = torch.tensor([0.5, 0.5])
     policy.learn(0, even, 1.0)  # the mean is the reward: nothing moves
     assert policy.preferences.tolist() == [0.0, 0.0]
@@ -93,14 +100,14 @@ def test_one_update_by_hand() -> None:
 
 
 def test_a_class_without_images_is_never_drawn() -> None:
-    chances = Policy(3).chances(torch.tensor([4, 0, 1]))
+    chances = SamplingPolicy(3).chances(torch.tensor([4, 0, 1]))
     assert chances.tolist() == pytest.approx([0.5, 0.0, 0.5])
 
 
 def test_the_stock_hands_out_every_image_once() -> None:
     labels = torch.tensor([0, 1, 1, 2, 1])
     pool = Dataset("p", torch.zeros(5, 3, dtype=torch.uint8), labels, ("a", "b", "c", "d"))
-    stock, policy = Stock(pool, Rng(0)), Policy(4)
+    stock, policy = Stock(pool, Rng(0)), SamplingPolicy(4)
     draws = [stock.draw(policy) for _ in range(5)]
     assert sorted(draw.index for draw in draws) == list(range(5))
     assert all(int(labels[draw.index]) == draw.label for draw in draws)

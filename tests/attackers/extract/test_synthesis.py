@@ -21,7 +21,7 @@ from arena.world.rng import Rng
 from arena.world.training import Examples
 from attackers.extract import generator as generator_module
 from attackers.extract.generator import (
-    Generator,
+    QueryGenerator,
     Teaching,
     generated,
     new_generator,
@@ -184,7 +184,7 @@ def test_a_generator_starts_from_its_stream_and_leaves_the_global_one_alone() ->
     assert not torch.equal(first[0], first[2])
 
 
-def recognised(model: Model, generator: Generator) -> float:
+def recognised(model: Model, generator: QueryGenerator) -> float:
     labels = torch.arange(10).repeat(20)
     noise = torch.randn(200, generator.latent, generator=Rng(5).torch())
     with torch.no_grad():

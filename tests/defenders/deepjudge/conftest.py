@@ -13,14 +13,14 @@ from arena.world.models import Model
 from arena.world.task import Task
 from arena.world.training import Examples
 from defenders.deepjudge.case import Case
-from defenders.deepjudge.growth.blackbox_tests import Generator
-from defenders.deepjudge.growth.generate import Plan, make_case, seed_images
+from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe
+from defenders.deepjudge.growth.generate import GrowthPlan, make_case, seed_images
 from defenders.deepjudge.growth.whitebox_tests import Growth
 from tests.defenders.conftest import LAB
 
 SEED = "5e" * 32
-PLAN = Plan(
-    generator=Generator(eps=0.15),
+PLAN = GrowthPlan(
+    generator=ExampleRecipe(eps=0.15),
     growth=Growth(n_steps=200),
     layer="body.relu2",
     n_seeds=60,

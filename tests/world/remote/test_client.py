@@ -17,7 +17,7 @@ from arena.world.compute import Compute
 from arena.world.models import Model
 from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
-from arena.world.remote.http_format import Form, write_answers
+from arena.world.remote.http_format import BatchForm, write_answers
 from arena.world.remote.server import ModelServer
 from tests.world.endpoints import Reply, running, scripted
 
@@ -61,7 +61,9 @@ class Time:
 
 
 @pytest.mark.parametrize("form", ["json", "npy"])
-def test_it_answers_what_the_model_answers(server: ModelServer, tiny: Model, form: Form) -> None:
+def test_it_answers_what_the_model_answers(
+    server: ModelServer, tiny: Model, form: BatchForm
+) -> None:
     remote = RemoteModel(Endpoint(url=server.url, form=form, batch=4), 3)
     assert torch.allclose(remote(IMAGES), Compute().probabilities(tiny, IMAGES), atol=1e-6)
     assert (remote.meter.images, remote.meter.requests, remote.meter.retries) == (10, 3, 0)

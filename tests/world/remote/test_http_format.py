@@ -15,7 +15,7 @@ from torch import Tensor
 
 from arena.errors import EndpointError
 from arena.world.remote.http_format import (
-    Form,
+    BatchForm,
     Wanted,
     read_answers,
     read_images,
@@ -24,18 +24,18 @@ from arena.world.remote.http_format import (
     write_images,
 )
 
-FORMS: tuple[Form, ...] = ("json", "npy")
+FORMS: tuple[BatchForm, ...] = ("json", "npy")
 
 
 @pytest.mark.parametrize("form", FORMS)
 @given(n=st.integers(1, 4), sides=st.lists(st.integers(1, 3), min_size=1, max_size=3))
-def test_images_arrive_as_they_were_sent(form: Form, n: int, sides: list[int]) -> None:
+def test_images_arrive_as_they_were_sent(form: BatchForm, n: int, sides: list[int]) -> None:
     images = torch.rand(n, *sides, generator=torch.Generator().manual_seed(n))
     assert torch.equal(read_images(write_images(images, form), form), images)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_bytes_travel_as_floats(form: Form) -> None:
+def test_bytes_travel_as_floats(form: BatchForm) -> None:
     images = torch.tensor([[0, 51, 255]], dtype=torch.uint8)
     assert read_images(write_images(images, form), form).tolist() == [pytest.approx([0, 0.2, 1])]
 
@@ -44,7 +44,7 @@ def test_bytes_travel_as_floats(form: Form) -> None:
 @pytest.mark.parametrize(
     "answers", [torch.tensor([[0.25, 0.75], [1.0, 0.0]]), torch.tensor([3, 0, 9])], ids=str
 )
-def test_answers_arrive_as_they_were_sent(form: Form, answers: Tensor) -> None:
+def test_answers_arrive_as_they_were_sent(form: BatchForm, answers: Tensor) -> None:
     found = read_answers(write_answers(answers, form), form)
     assert found.dtype == answers.dtype
     assert torch.equal(found, answers)
@@ -84,7 +84,7 @@ def npy(array: object) -> bytes:
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_other_bytes_are_one_sentence(form: Form, blob: bytes) -> None:
+def test_other_bytes_are_one_sentence(form: BatchForm, blob: bytes) -> None:
     with pytest.raises(EndpointError, match="expected probabilities or labels as") as caught:
         read_answers(blob, form)
     assert "\n" not in str(caught.value)
@@ -147,13 +147,13 @@ def test_json_without_decimals_is_read_as_probabilities() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("values", [[-1.0, 1.0], [0.0, 255.0], [0.5, 1.5], [-0.1, 0.5]])
-def test_images_of_another_range_are_refused(form: Form, values: list[float]) -> None:
+def test_images_of_another_range_are_refused(form: BatchForm, values: list[float]) -> None:
     with pytest.raises(EndpointError, match=r"expected values in \[0, 1\], found .* divide bytes"):
         read_images(write_images(torch.tensor([values]), form), form)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_images_that_are_not_finite_are_refused(form: Form) -> None:
+def test_images_that_are_not_finite_are_refused(form: BatchForm) -> None:
     with pytest.raises(EndpointError, match=r"expected values in \[0, 1\], found nan to nan"):
         read_images(write_images(torch.tensor([[0.5, float("nan")]]), form), form)
 

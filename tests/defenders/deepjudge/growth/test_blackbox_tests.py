@@ -13,7 +13,7 @@ from arena.world.rng import Rng
 from arena.world.training import Examples
 from defenders.deepjudge.growth.blackbox_tests import (
     Ahead,
-    Generator,
+    ExampleRecipe,
     Method,
     Steps,
     adversarial,
@@ -53,7 +53,7 @@ def test_examples_are_images_of_the_same_shape_and_nothing_else_changes(
     victim: Model, seeds: Examples, method: Method, steps: Steps
 ) -> None:
     before, state, digest = seeds.images.clone(), torch.get_rng_state(), victim.digest()
-    how = Generator(method=method, eps=0.1, steps=steps, n_cw_steps=5)
+    how = ExampleRecipe(method=method, eps=0.1, steps=steps, n_cw_steps=5)
     moved = adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(0))
     assert moved.shape == seeds.images.shape
     assert moved.dtype == torch.float32
@@ -69,7 +69,7 @@ def test_fgsm_is_one_step_of_eps_uphill(victim: Model, seeds: Examples) -> None:
         return nn.functional.cross_entropy(logits, seeds.targets[index], reduction="none")
 
     slope = COMPUTE.input_gradients(victim, seeds.images, loss)
-    how = Generator(method="fgsm", eps=0.1)
+    how = ExampleRecipe(method="fgsm", eps=0.1)
     moved = adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(0))
     clear = slope.abs() > 1e-6
     expected = (seeds.images + 0.1 * slope.sign()).clamp(0, 1)
@@ -84,7 +84,7 @@ def test_unprojected_pgd_starts_at_random_and_takes_all_its_steps(
     steps: Steps, step: float, start: float
 ) -> None:
     """Ten steps of eps / 10, or of 0.03 whatever eps is, behind a start in the eps-ball."""
-    how = Generator(eps=0.1, n_steps=10, steps=steps)
+    how = ExampleRecipe(eps=0.1, n_steps=10, steps=steps)
     images, labels = grey()
     moved = adversarial(linear(), images, labels, how, Rng(1)) - images
     noise = moved - 10 * step * GAP.sign().view(1, 1, 2, 2)
@@ -94,13 +94,13 @@ def test_unprojected_pgd_starts_at_random_and_takes_all_its_steps(
 
 
 def test_scaled_pgd_moves_by_at_most_twice_eps(victim: Model, seeds: Examples) -> None:
-    how = Generator(eps=0.1, steps="scaled")
+    how = ExampleRecipe(eps=0.1, steps="scaled")
     moved = adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(0))
     assert 0.15 < float((moved - seeds.images).abs().max()) <= 0.2 + 1e-6
 
 
 def test_projected_pgd_stays_in_the_ball_at_every_step() -> None:
-    how = Generator(eps=0.1, n_steps=10, steps="projected")
+    how = ExampleRecipe(eps=0.1, n_steps=10, steps="projected")
     images, labels = grey()
     moved = adversarial(linear(), images, labels, how, Rng(1)) - images
     toward = moved * GAP.sign().view(1, 1, 2, 2)
@@ -110,7 +110,7 @@ def test_projected_pgd_stays_in_the_ball_at_every_step() -> None:
 
 
 def test_the_repositorys_steps_do_not_heed_eps(victim: Model, seeds: Examples) -> None:
-    how = Generator(eps=0.03, steps="repository")
+    how = ExampleRecipe(eps=0.03, steps="repository")
     moved = adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(0))
     assert 0.3 < float((moved - seeds.images).abs().max()) <= 0.03 + 10 * 0.03 + 1e-6
 
@@ -119,7 +119,7 @@ def test_the_repositorys_steps_do_not_heed_eps(victim: Model, seeds: Examples) -
 def test_what_cw_gets_wrong_is_wrong_by_the_confidence(
     victim: Model, seeds: Examples, confidence: float
 ) -> None:
-    how = Generator(method="cw", confidence=confidence)
+    how = ExampleRecipe(method="cw", confidence=confidence)
     moved = adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(0))
     logits = LAB.logits(victim, moved)
     wrong = logits.argmax(1) != seeds.targets
@@ -130,7 +130,7 @@ def test_what_cw_gets_wrong_is_wrong_by_the_confidence(
 @pytest.mark.parametrize("shift", [0.0, -50.0])
 def test_cw_finds_the_nearest_such_image(shift: float) -> None:
     """Of a linear model it is the way to a plane; adding to all logits does not move the plane."""
-    how = Generator(method="cw", confidence=0.5, n_cw_steps=1000, lr=0.005, weight=0.2)
+    how = ExampleRecipe(method="cw", confidence=0.5, n_cw_steps=1000, lr=0.005, weight=0.2)
     images, labels = grey()
     model = linear(shift)
     moved = adversarial(model, images[:1], labels[:1], how, Rng(0))
@@ -154,7 +154,7 @@ def test_a_lead_keeps_the_order_of_the_wrong_logits() -> None:
 def test_the_same_stream_makes_the_same_examples(
     victim: Model, seeds: Examples, method: Method
 ) -> None:
-    how = Generator(method=method, n_cw_steps=20)
+    how = ExampleRecipe(method=method, n_cw_steps=20)
     one, again, other = (
         adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(seed))
         for seed in (1, 1, 2)
@@ -165,7 +165,7 @@ def test_the_same_stream_makes_the_same_examples(
 
 @given(st.sampled_from(METHODS), st.floats(0.01, 1))
 def test_strength_is_eps_and_of_cw_the_confidence(method: Method, strength: float) -> None:
-    like = Generator(n_steps=7, steps="projected")
+    like = ExampleRecipe(n_steps=7, steps="projected")
     how = like.of_strength(method, strength)
     assert (how.confidence if method == "cw" else how.eps) == strength
     assert (how.n_steps, how.steps, how.method) == (7, "projected", method)
@@ -173,7 +173,7 @@ def test_strength_is_eps_and_of_cw_the_confidence(method: Method, strength: floa
 
 
 def test_the_grid_holds_every_strength_of_a_method() -> None:
-    like = Generator(n_steps=3)
+    like = ExampleRecipe(n_steps=3)
     assert [how.title for how in grid("pgd", (0.1, 0.2), like)] == ["pgd 0.1", "pgd 0.2"]
     assert [how.title for how in grid("cw", (0.1, 0.2), like)] == ["cw 0.5", "cw 5"]
     mixed = grid("any", (0.1,), like)

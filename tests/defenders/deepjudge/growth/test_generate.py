@@ -19,7 +19,7 @@ from arena.world.training import Examples, Free
 from defenders.deepjudge.case import Case
 from defenders.deepjudge.case import Tests as Cases
 from defenders.deepjudge.growth import tuning
-from defenders.deepjudge.growth.blackbox_tests import Generator
+from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe
 from defenders.deepjudge.growth.generate import (
     blackbox_tests,
     default_layer,
@@ -37,11 +37,11 @@ from tests.defenders.deepjudge.conftest import PLAN, SEED
 
 OTHER = "0f" * 32
 METHODS = [
-    Generator(method="fgsm", eps=0.2),
-    Generator(eps=0.15),
-    Generator(eps=0.2, steps="projected"),
-    Generator(eps=0.03, steps="repository"),
-    Generator(method="cw", confidence=0.5),
+    ExampleRecipe(method="fgsm", eps=0.2),
+    ExampleRecipe(eps=0.15),
+    ExampleRecipe(eps=0.2, steps="projected"),
+    ExampleRecipe(eps=0.03, steps="repository"),
+    ExampleRecipe(method="cw", confidence=0.5),
 ]
 
 
@@ -74,7 +74,7 @@ def test_nobody_who_knows_pool_and_victim_knows_the_seeds(victim: Model, pool: E
 
 @pytest.mark.parametrize("how", METHODS, ids=lambda how: f"{how.title} {how.steps}")
 def test_only_successful_examples_are_kept_so_rob_of_the_victim_is_0(
-    victim: Model, seeds: Examples, how: Generator
+    victim: Model, seeds: Examples, how: ExampleRecipe
 ) -> None:
     """A test of Chen et al., S&P 2022, fools the model by construction."""
     tests = blackbox_tests(SEED, victim, seeds, how, LAB)
@@ -87,7 +87,7 @@ def test_only_successful_examples_are_kept_so_rob_of_the_victim_is_0(
 def test_a_generator_too_weak_to_turn_anything_makes_no_tests(
     victim: Model, seeds: Examples
 ) -> None:
-    assert len(blackbox_tests(SEED, victim, seeds, Generator(eps=1e-6), LAB)) == 0
+    assert len(blackbox_tests(SEED, victim, seeds, ExampleRecipe(eps=1e-6), LAB)) == 0
 
 
 def test_whitebox_tests_exceed_the_bound_of_their_neuron_on_the_victim(
@@ -202,7 +202,7 @@ def test_the_gap_is_the_innocents_mean_robd_minus_the_copies(
     victim: Model, seeds: Examples
 ) -> None:
     """RobD by definition, against the victim; suspects whose Rob is known beforehand."""
-    how = Generator(eps=0.2)
+    how = ExampleRecipe(eps=0.2)
     tests = blackbox_tests(SEED, victim, seeds, how, LAB)
     zoo = Zoo(
         [Answers(victim, share).suspect(tests) for share in (0.5, 1.0)],
@@ -215,7 +215,7 @@ def test_the_gap_is_the_innocents_mean_robd_minus_the_copies(
 
 
 def test_the_widest_gap_wins_the_first_of_equals() -> None:
-    candidates = [Generator(eps=eps) for eps in (0.1, 0.2, 0.3)]
+    candidates = [ExampleRecipe(eps=eps) for eps in (0.1, 0.2, 0.3)]
     found = {"pgd 0.1": 0.4, "pgd 0.2": 0.6, "pgd 0.3": 0.6}
     assert widest(candidates, found).eps == 0.2
     assert widest(candidates, {"pgd 0.1": -0.5}).eps == 0.1
@@ -225,7 +225,7 @@ def test_a_generator_that_turns_few_seeds_is_left_out_unless_all_do(
     victim: Model, seeds: Examples, nulls: list[Model]
 ) -> None:
     zoo = Zoo([Suspect.bare(nulls[0], COMPUTE)], [Suspect.bare(victim, COMPUTE)])
-    weak, strong = Generator(eps=0.03), Generator(eps=0.2)
+    weak, strong = ExampleRecipe(eps=0.03), ExampleRecipe(eps=0.2)
     assert len(blackbox_tests(SEED, victim, seeds, weak, LAB)) < tuning._ENOUGH * len(seeds)
     assert set(gaps([weak, strong], SEED, victim, seeds, zoo, LAB)) == {strong.title}
     assert set(gaps([weak], SEED, victim, seeds, zoo, LAB)) == {weak.title}
@@ -236,7 +236,7 @@ def test_no_generator_that_makes_no_tests_is_chosen_over_one_that_does(
 ) -> None:
     """Without a test there is no gap: the empty set must not beat a small or negative one."""
     copies = [Suspect.bare(victim, COMPUTE)]
-    none, some = Generator(eps=1e-6), Generator(eps=0.1)
+    none, some = ExampleRecipe(eps=1e-6), ExampleRecipe(eps=0.1)
     surest = seeds.select(torch.arange(30))
     assert 0 < len(blackbox_tests(SEED, victim, surest, some, LAB)) < tuning._ENOUGH * 30
     zoo = Zoo(copies, copies)
