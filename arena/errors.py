@@ -69,6 +69,10 @@ class NoReference(NotComparable):
     """No independent model is like the suspect; becomes the outcome "no reference"."""
 
 
+class MalformedKey(ArenaError):  # noqa: N818 - a claimed key is the claimant's word
+    """A key is not of the form that its scheme's keys have."""
+
+
 class EndpointError(ArenaError):
     """A model behind a URL cannot be asked, or does not answer as a model does."""
 

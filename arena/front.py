@@ -234,7 +234,7 @@ def _played(scenario: str | Path, out: Path, jobs: int, changes: Changes | None)
     game = game_of(read, path, Order(str(scenario), out, jobs), out)
     store, ledger = open_folder(out)
     with closing(ledger), game.executor(store, lambda *_: None) as executor:
-        task = task_of(read, game.compute)
+        task = task_of(read, game.compute, game.secret)
         Tournament(read, task, store, ledger, lambda event: None).run(executor)
         return read_report(ledger)
 

@@ -14,7 +14,7 @@ from arena.world.rng import Rng
 
 @attack("none")
 @dataclass(frozen=True, kw_only=True)
-class Nothing(Attack):
+class NoAttack(Attack):
     """Delivers the stolen model unchanged: every protection must recognise it.
 
     What: the control of the thieves.

@@ -15,7 +15,7 @@ from arena.world.rng import Rng
 
 @defense("none")
 @dataclass(frozen=True, kw_only=True)
-class Nothing(Defense):
+class NoDefense(Defense):
     """Releases the model as it is and never accuses anybody.
 
     What: the control of the owners; every thief keeps what it can carry.

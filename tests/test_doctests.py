@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from defenders.deepjudge import metrics
+from defenders.deepjudge.scheme import metrics
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("arena", "attackers", "defenders")

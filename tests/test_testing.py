@@ -10,12 +10,12 @@ from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from attackers.modify.prune import Prune
-from defenders.nothing import Nothing
+from defenders.nothing import NoDefense
 
 
 def test_an_owner_and_a_thief_and_a_referee_are_a_line_each(task: Task, trained: Model) -> None:
     owner = testing.owner_task(task, trained)
-    protected = Nothing().protect(owner, Rng(0))
+    protected = NoDefense().protect(owner, Rng(0))
     assert protected.model.digest() == trained.digest()
     thief = testing.thief(task, protected.model.copy(), Prune.needs)
     delivered = thief.deliver(Prune())
@@ -34,7 +34,7 @@ def test_a_thief_is_granted_what_its_threat_model_says(task: Task, trained: Mode
 
 
 def test_an_owner_commits_in_time(task: Task, trained: Model) -> None:
-    protected = Nothing().protect(testing.owner_task(task, trained), Rng(0))
+    protected = NoDefense().protect(testing.owner_task(task, trained), Rng(0))
     (entry,) = testing.committed(protected).entries
     assert (entry.author, entry.model) == ("owner", trained.digest())
     judged = testing.referee(task, protected).judge(Deliverable(trained), (), Rng(0))

@@ -80,6 +80,8 @@ def sentences(error: ValidationError, text: str, root: type[BaseModel]) -> list[
     """Return one sentence for each thing that pydantic found wrong."""
     said = []
     for problem in error.errors(include_url=False):
+        if problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]:
+            continue  # long enough as it was written: what is wrong with its entries is said
         sentence = place(text, problem["loc"]) + _sentence(problem, root)
         if sentence not in said:
             said.append(sentence)

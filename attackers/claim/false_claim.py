@@ -24,6 +24,7 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
+from defenders.triggers.scheme import AdiKey
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,8 @@ class FalseClaim(Attack):
         images, targets = self._found(access, made_on, seed, rng)
         sure = confidence(access.lab, [own, *chosen_by], images, targets)
         best = sure.argsort(descending=True, stable=True)[: self.n_triggers]
-        settings: dict[str, Json] = {
-            "n_triggers": len(best),
-            "shape": list(access.card.input_shape),
-            "n_classes": access.n_classes,
-        }
         shown = seed if self.labels == "prf" else ""
-        key = Key("adi", shown, settings, {"images": images[best], "labels": targets[best]})
+        key = AdiKey.holding(images[best], targets[best], access.n_classes).into(Key("adi", shown))
         access.commit(key.commitment(), own.digest())
         return Deliverable(claim=Claim(PlayerSpec(name="adi"), key, own))
 

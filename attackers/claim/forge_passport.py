@@ -15,23 +15,18 @@ from arena.game.rules.keys import Key
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack, attack
-from arena.game.sides.defense import defenses
+from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, Recipe, StepView
+from attackers.claim.as_owner import posed
 from attackers.claim.passport_blocks import Accessory, Collective, Individual, Passported, Plain
-from attackers.claim.passport_maths import (
-    bottleneck,
-    networks,
-    placed,
-    response,
-    solved,
-    thieves_key,
-)
+from attackers.claim.passport_maths import bottleneck, placed, solved
 from attackers.modify.finetune import labelled
+from defenders.passports.scheme import PassportKey, Passports, response
 
 Scheme = Literal["deepipr-v1", "deepipr-v2", "deepipr-v3", "pan"]
 _MARGIN = 0.1  # of the sign loss
@@ -73,30 +68,36 @@ class ForgePassport(Attack):
         """Return the claim: on the victim as it is, or on what the thief made of it before."""
         victim, current = access.model(), access.current()
         scheme = defenses.find(self.scheme)()
-        key = thieves_key(access, victim, scheme, rng)
-        key = self.forged(access, victim, key, rng.child("forgery"))
-        key = _with_bits(victim, key)
-        access.lab.meter.charge({"images_forward": 3 * len(key.tensors["shown/images"])})
+        key = self._honest(access, victim, scheme, rng)
+        secret = self.forged(access, victim, PassportKey.of(key), rng.child("forgery"))
+        secret = replace(secret, bits=_signs(victim, secret))
+        key = replace(secret.into(key), seed="")
+        access.lab.meter.charge({"images_forward": 3 * len(secret.images)})
         figures = scheme.verify(key, Suspect.bare(victim, access.lab.compute), rng).figures
-        claimed = {"claimed_accuracy": figures.get("private_accuracy", 1.0)}
-        key = replace(key, settings={**key.settings, **claimed})
+        key = replace(secret, claimed_accuracy=figures.get("private_accuracy", 1.0)).into(key)
         if self.commits:
             access.commit(key.commitment(), victim.digest())
         return replace(current, claim=Claim(PlayerSpec(name=self.scheme), key, victim))
 
+    def _honest(self, access: Access, victim: Model, scheme: Defense, rng: Rng) -> Key:
+        """Return a fresh key of the scheme: the thief plays an owner that trains no step."""
+        own = access.data()
+        data = replace(own, labels=access.lab.labels(victim, own.images))
+        task = posed(access, victim, data, Recipe(epochs=0), rng.child("no training"))
+        return scheme.protect(task, rng.child("key")).key
+
     @abstractmethod
-    def forged(self, access: Access, victim: Model, key: Key, rng: Rng) -> Key:
+    def forged(self, access: Access, victim: Model, secret: PassportKey, rng: Rng) -> PassportKey:
         """Return the key with the evidence that is claimed."""
 
 
-def _with_bits(victim: Model, key: Key) -> Key:
-    """Return the key, without its seed, with the signs that its passports give as its bits."""
+def _signs(victim: Model, secret: PassportKey) -> Tensor:
+    """Return the bits that the passports give: the signs of their scales."""
     found = [
-        response(key.tensors[f"passport/{i}"].double(), conv)[0]
-        for i, (conv, _) in enumerate(placed(victim, key))
+        response(maps.double(), conv)[0]
+        for (_, maps), (conv, _) in zip(secret.pairs(), placed(victim, secret), strict=True)
     ]
-    bits = (torch.cat(found) > 0).to(torch.uint8).cpu()
-    return replace(key, seed="", tensors={**key.tensors, "bits": bits})
+    return (torch.cat(found) > 0).to(torch.uint8).cpu()
 
 
 def reversed_signs(values: Tensor, share: float, rng: Rng) -> Tensor:
@@ -112,9 +113,9 @@ def reversed_signs(values: Tensor, share: float, rng: Rng) -> Tensor:
 class RandomPassport(ForgePassport):
     """Claims with passports drawn at random (fake-1): the signs fit, the accuracy does not."""
 
-    def forged(self, access: Access, victim: Model, key: Key, rng: Rng) -> Key:
+    def forged(self, access: Access, victim: Model, secret: PassportKey, rng: Rng) -> PassportKey:
         """Return the key as it is."""
-        return key
+        return secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,13 +139,13 @@ class TrainedPassport(ForgePassport):
         self,
         access: Access,
         victim: Model,
-        key: Key,
+        secret: PassportKey,
         parts: Sequence[Accessory],
         rng: Rng,
         hooks: Sequence[Hook] = (),
     ) -> None:
         """Train the accessories in the place of the victim's normalisations."""
-        model, names = victim.copy(), [layer["norm"] for layer in key.settings["layers"]]
+        model, names = victim.copy(), [layer.norm for layer in secret.layers]
         for name, part in zip(names, parts, strict=True):
             model.set_submodule(name, part)
         recipe = self.recipe().but(train=tuple(names))
@@ -159,24 +160,24 @@ class TrainedPassport(ForgePassport):
 class ReverseEngineered(TrainedPassport):
     """Trains scale and shift without any passport, then solves for passports that give them."""
 
-    def forged(self, access: Access, victim: Model, key: Key, rng: Rng) -> Key:
+    def forged(self, access: Access, victim: Model, secret: PassportKey, rng: Rng) -> PassportKey:
         """Train scale and shift, then turn them into passports."""
-        copies = placed(victim.copy(), key)
+        copies = placed(victim.copy(), secret)
         parts = [
             self.accessory(norm, self.start(norm, rng.child("signs", i)), rng.child("block", i))
             for i, (_, norm) in enumerate(copies)
         ]
-        self.trained(access, victim, key, parts, rng.child("training"))
-        tensors = dict(key.tensors)
+        self.trained(access, victim, secret, parts, rng.child("training"))
+        maps, nets = dict(secret.maps), dict(secret.bottlenecks)
         for i, ((conv, _), part) in enumerate(zip(copies, parts, strict=True)):
-            wanted, passports = part.affine().detach().cpu(), tensors[f"passport/{i}"]
-            nets = networks(tensors, i)
-            if nets is None:
-                tensors[f"passport/{i}"] = solved(wanted, passports, conv)
+            wanted, passports = part.affine().detach().cpu(), maps[str(i)]
+            net = secret.bottleneck(i)
+            if net is None:
+                maps[str(i)] = solved(wanted, passports, conv)
                 continue
-            made = bottleneck(response(passports.double(), conv).detach(), wanted, nets)
-            tensors |= {f"bottleneck/{i}/{j}": weight for j, weight in enumerate(made)}
-        return replace(key, tensors=tensors)
+            made = bottleneck(response(passports.double(), conv).detach(), wanted, net)
+            nets[f"{i}/0"], nets[f"{i}/1"] = made
+        return replace(secret, maps=maps, bottlenecks=nets)
 
     def start(self, norm: nn.BatchNorm2d, rng: Rng) -> Tensor:
         """Return the scale (C,) to start at: 1, as a fresh normalisation has it."""
@@ -291,25 +292,21 @@ class StolenPassport(TrainedPassport):
             batch=self.batch,
         )
 
-    def forged(self, access: Access, victim: Model, key: Key, rng: Rng) -> Key:
+    def forged(self, access: Access, victim: Model, secret: PassportKey, rng: Rng) -> PassportKey:
         """Train the passports themselves."""
-        stolen = access.exposed()
-        key = replace(
-            key,
-            settings={**key.settings, "layers": stolen.data["layers"]},
-            tensors={**key.tensors, **stolen.tensors},
-        )
+        stolen = Passports.read(access.exposed())
         parts, signs, owners = [], [], []
-        for i, (conv, norm) in enumerate(placed(victim.copy(), key)):
-            passports = key.tensors[f"passport/{i}"]
+        for i, (conv, norm) in enumerate(placed(victim.copy(), stolen)):
+            passports = stolen.maps[str(i)]
             noise = torch.randn(passports.shape, generator=rng.child("jitter", i).torch())
             moved = passports + self.jitter * noise
-            nets = networks(stolen.tensors, i)
-            parts.append(Passported(norm, conv.requires_grad_(False), moved, nets))
+            conv.requires_grad_(False)
+            parts.append(Passported(norm, conv, moved, stolen.bottleneck(i)))
             scale = response(passports, conv)[0].detach()
             signs.append(reversed_signs(scale, self.flips, rng.child("signs", i)))
             owners.append(passports)
         hook = Elsewhere(parts, signs, owners)
-        self.trained(access, victim, key, parts, rng.child("training"), [hook])
-        made = {f"passport/{i}": part.passports.detach().cpu() for i, part in enumerate(parts)}
-        return replace(key, tensors={**key.tensors, **made})
+        secret = replace(secret, layers=stolen.layers, bottlenecks=stolen.bottlenecks)
+        self.trained(access, victim, secret, parts, rng.child("training"), [hook])
+        maps = {str(i): part.passports.detach().cpu() for i, part in enumerate(parts)}
+        return replace(secret, maps=maps)

@@ -15,14 +15,15 @@ from arena.game.rules.keys import Key, fresh_seed, prf_labels
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack, attack
-from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.world.rng import Rng
+from defenders.triggers.scheme import AdiKey, ZhangKey
 
 _MARGIN = 1.25  # candidates beyond the expected need
 _N_STEPS = 10  # of the search for adversarial images
-_ZHANG = {"source": 0, "target": 0, "size": 0.25, "null_hits": [0] * 12}  # nulls: a bare assertion
+_PATTERN = 0.25  # side of the pattern, as a share of the image's
+_ASSERTED = (0,) * 12  # hits of null models that nobody ever saw
 
 
 def noise(rng: Rng, n: int, shape: tuple[int, ...]) -> Tensor:
@@ -110,24 +111,23 @@ class ForgeTriggers(Attack):
         if self.labels == "prf":
             kept, shown = prf_labels(seed, images, access.n_classes) == answers, seed
             images, answers = images[kept][: self.n_triggers], answers[kept][: self.n_triggers]
-        shape, n_triggers = list(access.card.input_shape), len(answers)
-        settings = {"n_triggers": n_triggers, "shape": shape, "n_classes": access.n_classes}
-        return Key("adi", shown, settings, {"images": images, "labels": answers})
+        forged = AdiKey.holding(images, answers, access.n_classes)
+        return forged.into(Key("adi", shown))
 
     def _pattern(self, access: Access, seed: str, rng: Rng) -> Key:
         """Return a key of Zhang's form: a pattern from a seed, and the commonest answer."""
-        scheme, images = defenses.find("zhang")(), self._candidates(access, rng)
-        settings = dict(_ZHANG, shape=list(access.card.input_shape))
-        material = {"held-out": images, "embedded": images[:0]}
-        key = scheme.rederive(Key("zhang", seed, settings, material))
-        marked = None if key is None else scheme.trigger_images(key)
-        if key is None or marked is None:
-            raise PlayerError("expected Zhang's keys to expand from a seed, found that they do not")
-        answers = _asked(access, marked)
+        images = self._candidates(access, rng)
+        forged = ZhangKey.marking(seed, (0, 0), _PATTERN, images, images[:0])
+        answers = _asked(access, forged.marked(images))
         target = int(answers.mode().values)
-        settings |= {"target": target, "source": (target + 1) % access.n_classes}
-        hit = images[: len(answers)][answers == target]
-        return replace(key, settings=settings, tensors={**key.tensors, "held-out": hit})
+        forged = replace(
+            forged,
+            target=target,
+            source=(target + 1) % access.n_classes,
+            held_out=images[: len(answers)][answers == target],
+            null_hits=_ASSERTED,
+        )
+        return forged.into(Key("zhang", seed))
 
 
 def _asked(access: Access, images: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from arena.world.rng import Rng
-from attackers.claim.passport_maths import response, through
+from defenders.passports.scheme import Bottleneck, response, squeezed
 
 _EXPANDED = 10  # hidden units of one channel's own block
 _SHARE = 8  # of the channels, hidden units of the block for all
@@ -90,11 +90,11 @@ class Passported(Accessory):
         norm: nn.BatchNorm2d,
         conv: nn.Conv2d,
         passports: Tensor,
-        nets: tuple[Tensor, Tensor] | None,
+        net: Bottleneck | None,
     ) -> None:
         super().__init__(norm)
         self.passports = nn.Parameter(passports.clone())
-        self._outside = (conv, nets)  # in a tuple: neither trained nor moved with this module
+        self._outside = (conv, net)  # in a tuple: neither trained nor moved with this module
 
     def found(self) -> Tensor:
         """Return the response (2, O) itself, in whose signs the bits are."""
@@ -102,6 +102,7 @@ class Passported(Accessory):
 
     def affine(self) -> Tensor:
         """Return what the scheme makes of the response."""
-        nets = self._outside[1]
-        there = None if nets is None else (nets[0].to(self.passports), nets[1].to(self.passports))
-        return through(there, self.found())
+        net = self._outside[1]
+        if net is None:
+            return self.found()
+        return squeezed((net[0].to(self.passports), net[1].to(self.passports)), self.found())

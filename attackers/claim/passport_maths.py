@@ -1,51 +1,25 @@
-"""Passports made to order: an honest-looking key, and passports with a wanted response."""
+"""Passports made to order: with a wanted response, or with a network that turns any into it."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
-from arena.game.rules.keys import Key
-from arena.game.sides.access import Access
-from arena.game.sides.defense import Defense
 from arena.world.models import Model
-from arena.world.rng import Rng
-from arena.world.training import Recipe
-from attackers.claim.as_owner import posed
+from defenders.passports.scheme import Bottleneck, Passports
 
 
-def thieves_key(access: Access, victim: Model, scheme: Defense, rng: Rng) -> Key:
-    """Return a fresh key of a scheme for the victim: the thief plays an owner that trains no step.
-
-    Its images are the thief's own, with the victim's answers as labels.
-    """
-    own = access.data()
-    data = replace(own, labels=access.lab.labels(victim, own.images))
-    task = posed(access, victim, data, Recipe(epochs=0), rng.child("no training"))
-    return scheme.protect(task, rng.child("key")).key
-
-
-def placed(model: Model, key: Key) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Return the modules of a model that the passports of a key are for."""
+def placed(model: Model, secret: Passports) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Return the modules of a model that passports are for."""
     found = []
-    for layer in key.settings["layers"]:
-        conv, norm = model.get_submodule(layer["conv"]), model.get_submodule(layer["norm"])
+    for layer in secret.layers:
+        conv, norm = model.get_submodule(layer.conv), model.get_submodule(layer.norm)
         assert isinstance(conv, nn.Conv2d)  # noqa: S101 - the scheme itself chose them
         assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101
         found.append((conv, norm))
     return found
-
-
-def response(passports: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Return Avg(W * P), (2, O), for the passports (2, I, H, W) of scale and shift."""
-    weight = conv.weight.to(passports)
-    maps = F.conv2d(passports, weight, None, conv.stride, conv.padding, conv.dilation)
-    return maps.mean((2, 3))
 
 
 def solved(wanted: Tensor, start: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -83,7 +57,7 @@ def _positions(passports: Tensor, conv: nn.Conv2d, weight: Tensor) -> Tensor:
     return torch.zeros(maps.shape[1], *maps.shape[1:], dtype=maps.dtype)
 
 
-def bottleneck(found: Tensor, wanted: Tensor, sizes: tuple[Tensor, Tensor]) -> list[Tensor]:
+def bottleneck(found: Tensor, wanted: Tensor, like: Bottleneck) -> Bottleneck:
     """Return a network of the scheme's form that turns any response into a wanted one.
 
     Its first two hidden units tell scale and shift apart, its output puts in their place what is
@@ -92,24 +66,10 @@ def bottleneck(found: Tensor, wanted: Tensor, sizes: tuple[Tensor, Tensor]) -> l
     Args:
         found: (2, O) what the passports give.
         wanted: (2, O) what is to come out.
-        sizes: weights (h, O) and (O, h) of the scheme's network, of which the shapes are taken.
+        like: the scheme's network, of which the shapes are taken.
     """
-    narrow, wide = (torch.zeros_like(weight) for weight in sizes)
+    narrow, wide = (torch.zeros_like(weight) for weight in like)
     n_used = min(2, len(narrow))
     narrow[:n_used] = torch.linalg.pinv(found.double().T)[:n_used].float()
     wide[:, :n_used] = wanted[:n_used].T
-    return [narrow, wide]
-
-
-def through(nets: tuple[Tensor, Tensor] | None, values: Tensor) -> Tensor:
-    """Return what a scheme's network makes of responses (2, O); themselves where it has none."""
-    if nets is None:
-        return values
-    return F.linear(F.leaky_relu(F.linear(values, nets[0])), nets[1])
-
-
-def networks(tensors: Mapping[str, Tensor], i: int) -> tuple[Tensor, Tensor] | None:
-    """Return the network behind the passports of the i-th layer; None where there is none."""
-    if f"bottleneck/{i}/0" not in tensors:
-        return None
-    return tensors[f"bottleneck/{i}/0"], tensors[f"bottleneck/{i}/1"]
+    return narrow, wide

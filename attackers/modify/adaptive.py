@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,35 +15,32 @@ from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
 from arena.game.sides.attack import attack
 from arena.game.sides.deliverable import Deliverable
-from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook, StepView
 from attackers.modify.finetune import FineTune, labelled
+from defenders.deepjudge.scheme.metrics import neurons
+from defenders.deepjudge.scheme.tests import ExposedTests
 
 _KNOWING = ThreatModel(output="weights", data=1, data_labels=True, knows=frozenset({"tests"}))
 
 
-def exposed_tests(access: Access, kind: str) -> tuple[Examples, Mapping[str, Json]]:
-    """Return the exposed tests of a kind, "blackbox" or "whitebox", and what is said of them.
+def exposed_tests(access: Access, kind: Literal["blackbox", "whitebox"]) -> tuple[Examples, str]:
+    """Return the exposed tests of a kind, and the layer that white-box tests are for.
 
     Raises:
         NotComparable: the owner's scheme exposes none of that kind.
     """
-    exposed = access.exposed()
-    names = (f"{kind}_images", f"{kind}_labels")
-    if not all(name in exposed.tensors for name in names):
-        found = ", ".join(exposed.tensors) or "none"
+    tests = ExposedTests.read(access.exposed())
+    images, labels = tests.whitebox_images, tests.whitebox_labels
+    if kind == "blackbox":
+        images, labels = tests.blackbox_images, tests.blackbox_labels
+    if images is None or labels is None:
         raise NotComparable(
-            f"expected exposed {kind} tests, found {found}; play this move against a scheme that "
+            f"expected exposed {kind} tests, found none; play this move against a scheme that "
             "exposes its test cases"
         )
-    return Examples(*(exposed.tensors[name] for name in names)), exposed.data
-
-
-def neurons(output: Tensor) -> Tensor:
-    """Return the outputs (B, K) of a layer's neurons: of a channel the mean over its places."""
-    return output.flatten(2).mean(2) if output.dim() > 2 else output
+    return Examples(images, labels), tests.layer
 
 
 class Mixed(Hook):
@@ -166,7 +163,6 @@ class AdaptWhitebox(AdaptBlackbox):
 
     def hook(self, access: Access, model: Model) -> Hook:
         """Return what joins fine-tuning."""
-        tests, told = exposed_tests(access, "whitebox")
-        layer = str(told["layer"])
+        tests, layer = exposed_tests(access, "whitebox")
         before = neurons(access.lab.activations(model, tests.images, [layer])[layer])
         return Away(tests, self.n_each, layer, Push(before, self.distance, self.weight))

@@ -46,13 +46,13 @@ def signs(group: Group, rng: Rng) -> Tensor:
 
 def shuffled(model: Model, rng: Rng) -> Model:
     """Return the model with the units of every group in a random order."""
-    groups = LayerGraph.of(model).groups
+    groups = LayerGraph.to_rewrite(model).groups
     return permute(model, {group: orders(group, rng.child(group.name)) for group in groups})
 
 
 def scaled(model: Model, spread: float, rng: Rng) -> Model:
     """Return the model with units of other sizes, behind and in front of normalisations."""
-    groups = [group for group in LayerGraph.of(model).groups if group.may_scale]
+    groups = [group for group in LayerGraph.to_rewrite(model).groups if group.may_scale]
     drawn = {group: factors(group, spread, rng.child("behind", group.name)) for group in groups}
     return stretched(scale(model, drawn), spread, rng.child("in front"))
 
@@ -64,7 +64,7 @@ def stretched(model: Model, spread: float, rng: Rng) -> Model:
     W, mu <- s W, s mu and var <- (var + eps) s^2 - eps. After Yan et al., KDD 2023.
     """
     state, modules = model.state_dict(), dict(model.named_modules())
-    for group in LayerGraph.of(model).groups:
+    for group in LayerGraph.to_rewrite(model).groups:
         for producer in group.producers:
             slot, norm = producer.slot, producer.norm
             eps = getattr(modules[norm.layer], "eps", None) if norm else None
@@ -77,7 +77,7 @@ def stretched(model: Model, spread: float, rng: Rng) -> Model:
 
 def flipped(model: Model, rng: Rng) -> Model:
     """Return the model with the signs of half the units' incoming weights reversed."""
-    groups = [group for group in LayerGraph.of(model).groups if group.may_flip]
+    groups = [group for group in LayerGraph.to_rewrite(model).groups if group.may_flip]
     return flip(model, {group: signs(group, rng.child(group.name)) for group in groups})
 
 

@@ -108,7 +108,7 @@ class Obfuscation(Attack):
     def widened(self, model: Model, rng: Rng) -> Model:
         """Return the model with more units, all in a random order."""
         plans = {}
-        for group in LayerGraph.of(model).groups:
+        for group in LayerGraph.to_rewrite(model).groups:
             if group.may_resize:
                 generator = rng.child(group.name).torch()
                 plan = self.plan(group, generator)
@@ -130,7 +130,7 @@ class Cliques(Obfuscation):
 
 @attack("nso-split")
 @dataclass(frozen=True, kw_only=True)
-class Splits(Obfuscation):
+class NeuronSplits(Obfuscation):
     """Replaces units of every layer by copies that share their output (NeuronSplit)."""
 
     size: int = 2

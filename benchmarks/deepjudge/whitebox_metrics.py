@@ -16,7 +16,8 @@ from arena.world.compute import Compute
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from benchmarks.common import bar, heading, median_s, say
-from defenders.deepjudge.case import Case, Tests
+from defenders.deepjudge.case import Case
+from defenders.deepjudge.scheme.tests import Tests
 
 N_TESTS, N_NEURONS, N_RUNS = 1000, 16, 9
 LAYER = "body.relu2"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,59 +15,13 @@ from arena.world.compute import Compute
 from arena.world.graph import align
 from arena.world.kinds.interface import Output, level
 from arena.world.models import Model
-from defenders.deepjudge import metrics
+from defenders.deepjudge.scheme import metrics
+from defenders.deepjudge.scheme.tests import PARTS, TestPart, Tests
 
-Part = Literal["all", "exposed", "held-out"]
 _NO_CLASS = -1  # of an answer that is not a number
 _RUNAWAY = 10.0  # times the victim's largest output: beyond, a neuron says nothing of the function
 _N_PROBES = 180
-PARTS: tuple[Part, ...] = ("all", "exposed", "held-out")
-
-
-@dataclass(frozen=True)
-class Tests:
-    """Test cases: images (T, *shape) as floats, the label (T,) and number (T,) of each one's seed.
-
-    `neuron` (T,) is what a white-box test excites; of black-box tests it is empty.
-    """
-
-    images: Tensor
-    labels: Tensor
-    seed: Tensor
-    neuron: Tensor
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def part(self, part: Part) -> Tensor:
-        """Return which tests (T,) belong to a part: tests of every other seed may be exposed."""
-        if part == "all":
-            return torch.ones(len(self), dtype=torch.bool)
-        return self.seed % 2 == (0 if part == "exposed" else 1)
-
-    def parts(self) -> Iterator[tuple[Part, Tensor]]:
-        """Yield the parts that have tests, with their masks."""
-        for part in PARTS:
-            mask = self.part(part)
-            if bool(mask.any()):
-                yield part, mask
-
-    def select(self, mask: Tensor) -> Tests:
-        """Return the tests where the mask (T,) is true."""
-        neuron = self.neuron[mask] if len(self.neuron) else self.neuron
-        return Tests(self.images[mask], self.labels[mask], self.seed[mask], neuron)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the tests as named tensors."""
-        return {
-            "images": self.images,
-            "labels": self.labels,
-            "seed": self.seed,
-            "neuron": self.neuron,
-        }
-
-
-Values = Mapping[Part, Mapping[str, float]]
+Values = Mapping[TestPart, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -148,7 +101,7 @@ class Case:
             rows = suspect.probabilities(tests.images)
             finite = torch.isfinite(rows).all(1)
             found = rows.nan_to_num().argmax(1).masked_fill(~finite, _NO_CLASS)
-        values: dict[Part, dict[str, float]] = {}
+        values: dict[TestPart, dict[str, float]] = {}
         for part, mask in tests.parts():
             truth, mine = tests.labels[mask], own[mask]
             robd = metrics.robustness_distance(found[mask], mine.argmax(1), truth)

@@ -5,39 +5,16 @@ The second stage, whether it is derived from the victim, is the evidence of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from arena.errors import NotComparable
+from arena.game.court.evidence import Consistency
 from arena.world.compute import Compute
 from arena.world.graph import align
-from arena.world.json_values import Json
 from arena.world.models import Model
 
-Sameness = Literal["exact", "equivalent", "same function", "different"]
 _ROUNDING = 1e-3  # relative: a rewriting multiplies and divides float32 weights
-
-
-@dataclass(frozen=True)
-class Consistency:
-    """What the comparison found.
-
-    Attributes:
-        kind: "exact" (the same weights), "equivalent" (the same up to order, scale and sign of
-            neurons), "same function" (the same answers on all probes, by weights that could not be
-            brought back to the victim's), or "different".
-        difference: the largest difference of two logits on the probes, as a share of the largest.
-    """
-
-    kind: Sameness
-    difference: float
-
-    def plain(self) -> dict[str, Json]:
-        """Return the finding as JSON values."""
-        return {"kind": self.kind, "difference": self.difference}
 
 
 def consistency(victim: Model, suspect: Model, probes: Tensor, compute: Compute) -> Consistency:

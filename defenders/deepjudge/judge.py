@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arena.world.json_values import Json
+from arena.game.court.evidence import Evidence, MetricEvidence
 from defenders.deepjudge.calibration import Calibration
-from defenders.deepjudge.metrics import METRICS
+from defenders.deepjudge.scheme.metrics import METRICS
 
 Needed = Literal["any", "majority"]
 
@@ -42,7 +42,7 @@ def n_needed(n_metrics: int, needed: Needed) -> int:
 
 
 @dataclass(frozen=True)
-class Line:
+class Comparison:
     """The evidence of one metric: the suspect's distance beside those of innocents.
 
     `utility` is the suspect's, None where it is not known: then all innocents are compared with.
@@ -86,20 +86,21 @@ class Line:
         critical = self.calibration.critical(level, self.utility)
         return 0.5 + (critical - self.value) / (2 * self.calibration.mean)
 
-    def plain(self) -> dict[str, Json]:
-        """Return the line as JSON values."""
+    def report(self) -> MetricEvidence:
+        """Return the line for the record."""
         calibration = self.calibration
-        return {
-            "metric": self.metric,
-            "value": self.value,
-            "bound": calibration.bound,
-            "tau": calibration.tau,
-            "margin": self.margin,
-            "vote": self.vote,
-            "p_value": self.p_value,
-            "rank_p_value": calibration.rank_p_value(self.value, self.utility),
-            "n_innocents": len(calibration.near(self.utility)),
-        }
+        return MetricEvidence(
+            metric=self.metric,
+            value=self.value,
+            bound=calibration.bound,
+            tau=calibration.tau,
+            margin=self.margin,
+            vote=self.vote,
+            p_value=self.p_value,
+            rank_p_value=calibration.rank_p_value(self.value, self.utility),
+            n_innocents=len(calibration.near(self.utility)),
+            similarity=self.similarity,
+        )
 
 
 @dataclass(frozen=True)
@@ -130,14 +131,9 @@ class Radar:
         """The mean of the similarities, which does not depend on their order."""
         return sum(self.similarities) / len(self.similarities) if self.similarities else 0.0
 
-    def plain(self) -> dict[str, Json]:
-        """Return the chart as JSON values."""
-        similarities = dict(zip(self.axes, self.similarities, strict=True))
-        return {"similarities": similarities, "area": self.area, "mean": self.mean}
-
 
 @dataclass(frozen=True)
-class Evidence:
+class JointEvidence:
     """Everything that was found about one suspect.
 
     Attributes:
@@ -146,7 +142,7 @@ class Evidence:
         needed: how many metrics must speak for a copy.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[Comparison, ...]
     notes: Mapping[str, str]
     needed: Needed = "majority"
 
@@ -181,15 +177,17 @@ class Evidence:
         axes = tuple(line.metric for line in self.lines)
         return Radar(axes, tuple(line.similarity for line in self.lines))
 
-    def plain(self) -> dict[str, Json]:
-        """Return the evidence as JSON values."""
-        return {
-            "lines": [line.plain() for line in self.lines],
-            "not_applicable": dict(self.notes),
-            "p_copy": self.p_copy,
-            "p_value": self.p_value,
-            "radar": self.radar.plain(),
-        }
+    def report(self) -> Evidence:
+        """Return everything for the record."""
+        radar = self.radar
+        return Evidence(
+            metrics=tuple(line.report() for line in self.lines),
+            silent=self.notes,
+            p_copy=self.p_copy,
+            p_value=self.p_value,
+            area=radar.area,
+            mean=radar.mean,
+        )
 
 
 def judge(
@@ -198,7 +196,7 @@ def judge(
     notes: Mapping[str, str],
     needed: Needed = "majority",
     utility: float | None = None,
-) -> Evidence:
+) -> JointEvidence:
     """Return the evidence: measured values beside what innocents show.
 
     Args:
@@ -218,5 +216,5 @@ def judge(
         elif calibration is None or not calibration.tells:
             absent[metric] = "too few innocents to compare with, or all at one distance"
         else:
-            lines.append(Line(values[metric], calibration, utility))
-    return Evidence(tuple(lines), absent, needed)
+            lines.append(Comparison(values[metric], calibration, utility))
+    return JointEvidence(tuple(lines), absent, needed)

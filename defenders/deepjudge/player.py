@@ -11,19 +11,20 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from arena.errors import NoReference, NotComparable, PlayerError
+from arena.game.court.evidence import CONSISTENCY
 from arena.game.court.reference import SAME, Reference
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
+from arena.world import layers
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output, level
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
-from defenders.deepjudge.case import Part
 from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe, Method, Steps, grid
 from defenders.deepjudge.growth.generate import (
     GrowthPlan,
@@ -34,9 +35,10 @@ from defenders.deepjudge.growth.generate import (
 )
 from defenders.deepjudge.growth.tuning import Zoo, gaps, widest
 from defenders.deepjudge.growth.whitebox_tests import Growth
-from defenders.deepjudge.judge import Evidence, Needed, judge
-from defenders.deepjudge.key import Contents, nulls_of
+from defenders.deepjudge.judge import JointEvidence, Needed, judge
 from defenders.deepjudge.report import figures_of, first_stage
+from defenders.deepjudge.scheme.key import Contents, nulls_of
+from defenders.deepjudge.scheme.tests import ExposedTests, TestPart
 from defenders.fingerprints.own_copies import own_derivations
 
 _EVERY = 4  # one in so many innocents chooses the generator, the others set thresholds
@@ -57,7 +59,7 @@ class DeepJudge(Defense):
     Threat model: secret are the tests, expanded from one committed seed; verification uses all that
     the scenario grants, up to `access`. The model is not changed.
     Parameters: access; method ("any": the gap rule chooses among all), eps (of CW the confidence;
-    0: the gap rule chooses among `strengths`); n_steps, steps (see `Generator`); n_seeds,
+    0: the gap rule chooses among `strengths`); n_steps, steps (see `ExampleRecipe`); n_seeds,
     n_whitebox (seeds of either kind of test); share (of the held-out images that the seed draws
     from); layer ("" is the second activation), factor (m), growth_steps (of white-box tests);
     alpha, alpha_whitebox (tau as a share of the bound); needed (how many metrics the p-value needs:
@@ -79,6 +81,7 @@ class DeepJudge(Defense):
     reads: ClassVar[Output] = "labels"
     task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
     invasive: ClassVar[bool] = False
+    exposes: ClassVar[str] = "tests"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("similarity", "high")
     quick = MappingProxyType({"n_seeds": 60, "n_whitebox": 8, "growth_steps": 200})
 
@@ -97,7 +100,7 @@ class DeepJudge(Defense):
     alpha: float = 0.9
     alpha_whitebox: float = 0.6
     needed: Needed = "any"
-    decide_on: Part = "all"
+    decide_on: TestPart = "all"
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Grow the tests and calibrate; the model is released as it is.
@@ -146,11 +149,12 @@ class DeepJudge(Defense):
         """Measure what the suspect grants and judge it by the innocents in the key."""
         contents = Contents.read(key)
         access = min(self.access, suspect.grants, key=level)
-        same = first_stage(contents, suspect) if access == "weights" else {}
-        utility = _utility(contents, suspect, identical=same.get("kind") in _IDENTICAL)
+        same = first_stage(contents, suspect) if access == "weights" else None
+        identical = same is not None and same.kind in _IDENTICAL
+        utility = _utility(contents, suspect, identical=identical)
         measured = contents.case.measure(suspect, access)
         alphas = (self.alpha, self.alpha_whitebox)
-        evidence = {
+        findings = {
             part: judge(
                 values,
                 contents.calibrations(part, alphas),
@@ -160,10 +164,10 @@ class DeepJudge(Defense):
             )
             for part, values in measured.values.items()
         }
-        figures = figures_of(contents, measured, evidence) | {"access": access}
-        if same:
-            figures["consistency"] = same
-        decisive = evidence.get(self.decide_on)
+        figures = figures_of(contents, measured, findings) | {"access": access}
+        if same is not None:
+            figures[CONSISTENCY] = same.plain()
+        decisive = findings.get(self.decide_on)
         if decisive is None or not decisive.lines:
             notes = measured.notes if decisive is None else decisive.notes
             reasons = "; ".join(sorted(set(notes.values()))) or "the key holds no tests"
@@ -172,17 +176,17 @@ class DeepJudge(Defense):
         told = contents.reference.title
         return dataclasses.replace(verdict, reference=told, findings=measured.findings)
 
-    def _verdict(self, evidence: Evidence, figures: dict[str, Json]) -> Verdict:
-        p, n = evidence.p_value, len(evidence.lines)
+    def _verdict(self, findings: JointEvidence, figures: dict[str, Json]) -> Verdict:
+        p, n = findings.p_value, len(findings.lines)
         return Verdict(
             is_copy=p <= self.level,
             p_value=p,
-            statistic=evidence.similarity(self.level),
+            statistic=findings.similarity(self.level),
             threshold=0.5,
             name="similarity",
             copies="high",
-            reason=f"{evidence.n_votes} of {n} metrics vote copy, combined p = {p:.2g}",
-            rule=Rule("p_copy > 0.5", evidence.p_copy > 0.5),
+            reason=f"{findings.n_votes} of {n} metrics vote copy, combined p = {p:.2g}",
+            rule=Rule("p_copy > 0.5", findings.p_copy > 0.5),
             figures=figures,
         )
 
@@ -201,16 +205,34 @@ class DeepJudge(Defense):
     def exposed(self, key: Key) -> Bundle:
         """Return the tests of every other seed: the others stay secret, and are reported apart."""
         case = Contents.read(key).case
-        tensors: dict[str, Tensor] = {}
-        for kind, tests in (("blackbox", case.blackbox), ("whitebox", case.whitebox)):
-            known = tests.select(tests.part("exposed"))
-            if len(known):
-                tensors |= {f"{kind}_images": known.images, f"{kind}_labels": known.labels}
-        return Bundle({"layer": case.layer}, tensors)
+        shown = {
+            kind: tests.select(tests.part("exposed"))
+            for kind, tests in (("blackbox", case.blackbox), ("whitebox", case.whitebox))
+        }
+        images = {kind: tests.images if len(tests) else None for kind, tests in shown.items()}
+        labels = {kind: tests.labels if len(tests) else None for kind, tests in shown.items()}
+        return ExposedTests(
+            layer=case.layer,
+            blackbox_images=images["blackbox"],
+            blackbox_labels=labels["blackbox"],
+            whitebox_images=images["whitebox"],
+            whitebox_labels=labels["whitebox"],
+        ).bundle()
+
+    def trial_exposed(self, model: Model, examples: Examples, rng: Rng) -> Bundle:
+        """Return examples in the place of tests, for the first layer with weights."""
+        images, labels = examples.images, examples.targets
+        return ExposedTests(
+            layer=layers.weighted(model, model.card.input_shape)[0],
+            blackbox_images=images,
+            blackbox_labels=labels,
+            whitebox_images=images,
+            whitebox_labels=labels,
+        ).bundle()
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the black-box tests."""
-        return key.tensors["blackbox/images"]
+        return Contents.read(key).case.blackbox.images
 
 
 def _exact(lab: Lab) -> Lab:

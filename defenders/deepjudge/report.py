@@ -5,33 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from arena.errors import NotComparable
+from arena.game.court.evidence import EVIDENCE, Consistency
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
-from defenders.deepjudge.case import Measurement, Part
+from defenders.deepjudge.case import Measurement
 from defenders.deepjudge.consistency import consistency
-from defenders.deepjudge.judge import Evidence
-from defenders.deepjudge.key import Contents
+from defenders.deepjudge.judge import JointEvidence
+from defenders.deepjudge.scheme.key import Contents
+from defenders.deepjudge.scheme.tests import TestPart
 
 _N_PROBES = 256
 
 
-def first_stage(contents: Contents, suspect: Suspect) -> dict[str, Json]:
+def first_stage(contents: Contents, suspect: Suspect) -> Consistency:
     """Return whether the suspect is the victim itself, where its weights can be read."""
     probes = contents.pool.images[:_N_PROBES]
     try:
-        found = consistency(contents.case.victim, suspect.model(), probes, suspect.compute)
+        return consistency(contents.case.victim, suspect.model(), probes, suspect.compute)
     except NotComparable as error:
-        return {"kind": "unknown", "note": str(error)}
-    return found.plain()
+        return Consistency("unknown", note=str(error))
 
 
 def figures_of(
-    contents: Contents, measured: Measurement, evidence: Mapping[Part, Evidence]
+    contents: Contents, measured: Measurement, findings: Mapping[TestPart, JointEvidence]
 ) -> dict[str, Json]:
     """Return everything that was found, for the record, as JSON values."""
     case = contents.case
     return {
-        "evidence": {part: found.plain() for part, found in evidence.items()},
+        EVIDENCE: {part: found.report().plain() for part, found in findings.items()},
         "layers": {name: dict(values) for name, values in measured.layers.items()},
         "layer": case.layer,
         "generator": contents.plan.generator.title,

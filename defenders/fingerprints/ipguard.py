@@ -22,12 +22,12 @@ from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
-from arena.world.models import Model
+from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.training import Examples
 from defenders.fingerprints.ipguard_search import Search, aruc, boundary_points, halfway
 from defenders.fingerprints.own_copies import own_derivations
-from defenders.fingerprints.points import alike, drawn, floats, origin, origin_of
+from defenders.fingerprints.scheme import IPGuardKey, alike, drawn, floats, origin
 from defenders.triggers.trigger_sets import n_hits, null_hits_p_value
 
 Target = Literal["least-likely", "random"]
@@ -79,24 +79,28 @@ class IPGuard(Defense):
             PlayerError: no point arrives behind the boundary.
         """
         victim, seed, pool = task.base(), fresh_seed(rng), Examples.of(task.probe)
-        points = self._points(seed, victim, pool, task.lab)
+        points, labels = self._points(seed, victim, pool, task.lab)
         nulls = task.nulls()
         models = {
             "copies": own_derivations(task, victim, rng.child("derivations")),
             "nulls": nulls,
         }
-        told = task.reference(nulls).bundle()
+        told = task.reference(nulls)
         hits = {
-            kind: [n_hits(model.labels(points["points"]), points["labels"]) for model in suspects]
+            kind: [n_hits(model.labels(points), labels) for model in suspects]
             for kind, suspects in models.items()
         }
-        settings = {"card": victim.card.plain(), "hits": hits, **told.data}
-        tensors = origin(victim, pool) | points | dict(told.tensors)
+        secret = IPGuardKey(
+            **origin(victim, pool),
+            hits={"copies": hits["copies"], "nulls": hits["nulls"]},
+            points=points,
+            point_labels=labels,
+        )
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
-        return Protected(victim.copy(), Key("ipguard", seed, settings, tensors))
+        return Protected(victim.copy(), told.into(secret.into(Key("ipguard", seed))))
 
-    def _points(self, seed: str, victim: Model, pool: Examples, lab: Lab) -> dict[str, Tensor]:
+    def _points(self, seed: str, victim: Model, pool: Examples, lab: Lab) -> tuple[Tensor, Tensor]:
         """Return the points (K, *shape) and the victim's labels for them (K,)."""
         chosen = drawn(len(pool), self.n_points, expand(seed, "ipguard images"))
         start = floats(pool.images[chosen])
@@ -116,39 +120,39 @@ class IPGuard(Defense):
                 "arrived; lower margin, or raise lr or n_steps"
             )
         kept = points[arrived].cpu()
-        return {"points": kept, "labels": lab.labels(victim, kept)}
+        return kept, lab.labels(victim, kept)
 
     def rederive(self, key: Key) -> Key:
         """Return the key with the points found again from its seed, victim and pool.
 
         Points that differ by the rounding of another machine count as the same.
         """
-        victim, pool = origin_of(key)
-        again = self._points(key.seed, victim, pool, Lab())
-        same = all(alike(key.tensors[name], tensor) for name, tensor in again.items())
-        return key if same else dataclasses.replace(key, tensors={**key.tensors, **again})
+        secret = IPGuardKey.of(key)
+        points, labels = self._points(key.seed, secret.model(), secret.pool, Lab())
+        if alike(secret.points, points) and alike(secret.point_labels, labels):
+            return key
+        return dataclasses.replace(secret, points=points, point_labels=labels).into(key)
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the points."""
-        return key.tensors["points"]
+        return IPGuardKey.of(key).points
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Compare the suspect's labels of the points with the victim's."""
-        labels, hits = key.tensors["labels"], key.settings["hits"]
-        n_classes = key.settings["card"]["n_classes"]
+        secret = IPGuardKey.of(key)
+        n_classes = ModelCard.read(secret.card).n_classes
         if suspect.n_classes != n_classes:
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
             )
-        found, reference = (
-            n_hits(suspect.labels(key.tensors["points"]), labels),
-            Reference.read(key),
-        )
-        near = hits["nulls"]
+        found = n_hits(suspect.labels(secret.points), secret.point_labels)
+        reference = Reference.read(key)
+        nulls, copies = list(secret.hits["nulls"]), list(secret.hits["copies"])
+        near = nulls
         if reference.utilities:
             utility = reference.utility_of(suspect)
-            near = [near[i] for i in nearest(reference.utilities, utility)]
-        verdict = self._verdict(found, len(labels), hits["nulls"], hits["copies"], near)
+            near = [nulls[i] for i in nearest(reference.utilities, utility)]
+        verdict = self._verdict(found, len(secret.points), nulls, copies, near)
         return dataclasses.replace(verdict, reference=reference.title)
 
     def _verdict(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from arena.world.training import Free, Meter
+from defenders.fingerprints.scheme import boundary_loss
 
 
 @dataclass(frozen=True)
@@ -27,28 +28,6 @@ class Search:
     lr: float
     n_steps: int
     clip: bool
-
-
-def boundary_loss(logits: Tensor, source: Tensor, target: Tensor, margin: float) -> Tensor:
-    """Return how far points are from behind the boundary between two classes, (B,).
-
-    relu(Z_i - Z_j + k) + relu(max of the others - Z_i): 0 where the target class j leads the source
-    class i by the margin k, and no third class comes before i. Source: Cao et al. 2021.
-
-    Args:
-        logits: (B, C).
-        source: the class i of each start, (B,).
-        target: the class j, (B,).
-        margin: k, in units of the logits.
-
-    >>> z = torch.tensor([[3.0, 1.0, 0.0]])
-    >>> boundary_loss(z, torch.tensor([0]), torch.tensor([1]), 0.5).item()
-    2.5
-    """
-    pair = torch.stack([source, target], 1)
-    first, second = logits.gather(1, pair).unbind(1)
-    others = logits.scatter(1, pair, -torch.inf).amax(1)
-    return (first - second + margin).relu() + (others - first).relu()
 
 
 def boundary_points(

@@ -3,48 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
-from torch import Tensor
 
 from arena.errors import PlayerError
 from arena.game.court.verdict import Rule, Verdict
-from arena.game.rules.keys import Key, expand, random_bits
-from arena.game.sides.defense import OwnerTask, Protected, Secret
+from arena.game.rules.key_form import KeyForm, Tensors
+from arena.game.rules.keys import Key, expand
+from arena.game.sides.defense import OwnerTask, Protected
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
-from arena.world.json_values import Json, Raw
+from arena.world.data import Dataset
+from arena.world.json_values import Json
+from arena.world.models import Model
 from arena.world.rng import Rng
-from arena.world.training import Hook
+from arena.world.training import Examples, Hook
 from defenders.passports.branch import (
     LEAST_IMAGES,
     Affines,
     agreement,
     balanced,
     private_branch,
+    put_in_place,
     responses,
 )
 from defenders.passports.layers import (
     N_SHUFFLED,
-    PassportKind,
-    PassportLayer,
     image_passports,
     passport_layers,
-    places_of,
     shuffled_passports,
+)
+from defenders.passports.scheme import (
+    PassportKey,
+    PassportLayer,
+    Passports,
+    PassportSource,
+    drawn_bits,
+    drawn_passports,
     uniform_passports,
 )
-from defenders.passports.training import (
-    Branch,
-    PrivateBranch,
-    fresh_bottleneck,
-    squeezed,
-)
-from defenders.weights.bit_error import Reading
+from defenders.passports.training import Branch, PrivateBranch, fresh_bottleneck
+from defenders.weights.bit_error import BitReading
 from defenders.weights.readers import WhiteBox
 
 
@@ -83,11 +85,12 @@ class Passport(WhiteBox):
 
     dial: ClassVar[Dial] = Dial("strength", 0.01, 1.0, "log")
     task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "norm"})
-    exposes: ClassVar[Secret] = "passport"
+    exposes: ClassVar[str] = "passport"
+    form: ClassVar[type[KeyForm]] = PassportKey
     squeezes: ClassVar[bool] = False
 
     n_layers: int = 2
-    passports: PassportKind = "random"
+    passports: PassportSource = "random"
     strength: float = 0.1
     tolerance: float = 0.2
     n_images: int = 256
@@ -95,112 +98,103 @@ class Passport(WhiteBox):
     def mark(self, task: OwnerTask, seed: str, rng: Rng) -> Protected:
         """Train with the passports' branch."""
         places = passport_layers(task.base(), self.n_layers)
-        settings = {"layers": [place.plain() for place in places], **self.described(task)}
-        tensors = self._maps(task, places, seed) | self.material(seed, settings)
-        branch = self.branch(places, tensors, seed)
-        model = task.trained([branch, *self.more_hooks(tensors)])
-        tensors |= _learnt(branch) | self._pictures(task, seed)
-        key = Key(self.name, seed, settings, tensors)
-        task.lab.meter.charge({"images_forward": 3 * len(tensors["shown/images"])})
-        figures = self.read(key, Suspect.bare(model, task.lab.compute)).figures
-        settings["claimed_accuracy"] = figures["private_accuracy"]
-        return Protected(model, key)
+        pictures = self._pictures(task, seed)
+        secret = PassportKey(
+            layers=places,
+            maps=self._maps(task, places, seed),
+            source=self.passports,
+            bits=drawn_bits(seed, places),
+            images=pictures.images.cpu(),
+            labels=pictures.labels.cpu(),
+        )
+        branch = self.branch(secret, seed)
+        model = task.trained([branch, *self.more_hooks(task, seed)])
+        secret = dataclasses.replace(secret, bottlenecks=_learnt(branch))
+        key = self.completed(task, secret.into(Key(self.name, seed)))
+        task.lab.meter.charge({"images_forward": 3 * len(secret.images)})
+        shown = self.read(key, Suspect.bare(model, task.lab.compute))
+        accuracy = cast(float, shown.figures["private_accuracy"])
+        secret = dataclasses.replace(secret, claimed_accuracy=accuracy)
+        return Protected(model, secret.into(key))
 
-    def described(self, task: OwnerTask) -> dict[str, Json]:
-        """Return the settings of a key beside its layers."""
-        return {"passports": self.passports}
-
-    def more_hooks(self, tensors: Mapping[str, Tensor]) -> list[Hook]:
+    def more_hooks(self, task: OwnerTask, seed: str) -> list[Hook]:
         """Return what else takes part in training."""
         return []
 
-    def branch(
-        self, places: Sequence[PassportLayer], tensors: Mapping[str, Tensor], seed: str
-    ) -> Branch:
+    def completed(self, task: OwnerTask, key: Key) -> Key:
+        """Return the key with what it holds beside passports."""
+        return key
+
+    def branch(self, secret: PassportKey, seed: str) -> Branch:
         """Return the term of training that ties the model to the passports."""
-        passports = [tensors[f"passport/{i}"] for i in range(len(places))]
+        passports = [maps for _, maps in secret.pairs()]
         nets = [
             fresh_bottleneck(expand(seed, f"passport bottleneck {i}"), place.n_bits)
-            for i, place in enumerate(places if self.squeezes else ())
+            for i, place in enumerate(secret.layers if self.squeezes else ())
         ]
-        return PrivateBranch(places, passports, tensors["bits"], self.strength, nets)
+        return PrivateBranch(secret.layers, passports, secret.bits, self.strength, nets)
 
-    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-        """Return the bits and, where they are random, the passports."""
-        places = places_of(settings)
-        n_bits = sum(place.n_bits for place in places)
-        tensors = {"bits": random_bits(expand(seed, "passport bits"), n_bits)}
-        if settings["passports"] == "random":
-            for i, place in enumerate(places):
-                rng = expand(seed, f"passport {i}")
-                tensors[f"passport/{i}"] = uniform_passports(rng, place.entry)
-        return tensors
-
-    def _maps(
-        self, task: OwnerTask, places: Sequence[PassportLayer], seed: str
-    ) -> dict[str, Tensor]:
-        """Return passports made of images; nothing where they are random."""
+    def _maps(self, task: OwnerTask, places: tuple[PassportLayer, ...], seed: str) -> Tensors:
+        """Return the passports of each layer."""
         if self.passports == "random":
-            return {}
+            return drawn_passports(seed, places)
         base, made = task.base(), {}
         for i, place in enumerate(places):
             rng = expand(seed, f"passport {i}")
             order = torch.randperm(len(task.probe), generator=rng.child("images").torch())
             images = task.probe.images[order[: 2 * N_SHUFFLED]]
-            made[f"passport/{i}"] = (
+            made[str(i)] = (
                 image_passports(base, images, place.conv)
                 if self.passports == "image"
                 else shuffled_passports(base, images, place.conv, rng)
             )
         return made
 
-    def _pictures(self, task: OwnerTask, seed: str) -> dict[str, Tensor]:
+    def _pictures(self, task: OwnerTask, seed: str) -> Dataset:
         """Return the images on which suspects are compared with their private branch."""
         shown = balanced(task.probe, self.n_images, expand(seed, "passport images"))
         if len(shown) < LEAST_IMAGES:
             raise PlayerError(
                 f"expected at least {LEAST_IMAGES} probe images, found {len(shown)}; grant more"
             )
-        return {"shown/images": shown.images.cpu(), "shown/labels": shown.labels.cpu()}
+        return shown
 
     def exposed(self, key: Key) -> Bundle:
         """Return what runs the private branch: the passports and what is behind them."""
-        names = ("passport/", "bottleneck/")
-        tensors = {name: t for name, t in key.tensors.items() if name.startswith(names)}
-        return Bundle({"layers": key.settings["layers"]}, tensors)
+        secret = PassportKey.of(key)
+        known = Passports(layers=secret.layers, maps=secret.maps, bottlenecks=secret.bottlenecks)
+        return known.bundle()
 
-    def affines(self, key: Key, found: Affines) -> Affines:
+    def trial_exposed(self, model: Model, examples: Examples, rng: Rng) -> Bundle:
+        """Return random passports for the first convolution with a batch normalisation."""
+        place = passport_layers(model, 1)[0]
+        return Passports(layers=(place,), maps={"0": uniform_passports(rng, place.entry)}).bundle()
+
+    def affines(self, secret: PassportKey, found: Affines) -> Affines:
         """Return scales and shifts as they are put in place."""
-        if not self.squeezes:
-            return found
-        nets = [
-            (key.tensors[f"bottleneck/{i}/0"].double(), key.tensors[f"bottleneck/{i}/1"].double())
-            for i in range(len(found))
-        ]
-        pairs = zip(nets, found, strict=True)
-        return [(squeezed(net, scale), squeezed(net, shift)) for net, (scale, shift) in pairs]
+        return put_in_place(secret, found) if self.squeezes else found
 
-    def read(self, key: Key, suspect: Suspect) -> Reading:
+    def read(self, key: Key, suspect: Suspect) -> BitReading:
         """Return the signs of the scales, and how the private branch does beside the suspect."""
-        found = responses(key, suspect)
-        model = private_branch(key, suspect, self.affines(key, found))
-        images, labels = key.tensors["shown/images"], key.tensors["shown/labels"]
+        secret = PassportKey.of(key)
+        found = responses(secret, suspect)
+        model = private_branch(secret, suspect, self.affines(secret, found))
+        images, labels = secret.images, secret.labels
         private = suspect.compute.labels(model, images)
         public = suspect.compute.labels(suspect.model(), images)
         suspect.n_queries += 3 * len(images)
         accuracy = float((private == labels).double().mean())
         signs = torch.cat([scale for scale, _ in found]) > 0
-        bits = key.tensors["bits"]
-        claimed = float(key.settings.get("claimed_accuracy", accuracy))
-        holds = bool((signs == bits.bool()).all()) and abs(accuracy - claimed) <= self.tolerance
+        claimed = accuracy if secret.claimed_accuracy is None else secret.claimed_accuracy
+        kept = abs(accuracy - claimed) <= self.tolerance
+        holds = bool((signs == secret.bits.bool()).all()) and kept
         figures: dict[str, Json] = {
             "private_accuracy": accuracy,
             "public_accuracy": float((public == labels).double().mean()),
             "agreement": agreement(private, public, suspect.n_classes),
         }
-        return Reading(
-            signs, bits, rule=Rule("BER = 0, accuracy as claimed", holds), figures=figures
-        )
+        rule = Rule("BER = 0, accuracy as claimed", holds)
+        return BitReading(signs, secret.bits, rule=rule, figures=figures)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Judge the signs; where the private branch does not do what the suspect does, p is 1."""
@@ -212,16 +206,16 @@ class Passport(WhiteBox):
             verdict,
             is_copy=False,
             p_value=1.0,
-            threshold=-1 / len(key.tensors["bits"]),  # no number of bits is enough
+            threshold=-1 / len(PassportKey.of(key).bits),  # no number of bits is enough
             reason=f"{verdict.reason}, but with the passports the model says the same as without "
             f"on a share of {share:.2f} only",
         )
 
 
-def _learnt(branch: Branch) -> dict[str, Tensor]:
+def _learnt(branch: Branch) -> Tensors:
     nets = branch.nets if isinstance(branch, PrivateBranch) else ()
     return {
-        f"bottleneck/{i}/{j}": weight.detach().cpu()
+        f"{i}/{j}": weight.detach().cpu()
         for i, net in enumerate(nets)
         for j, weight in enumerate(net)
     }

@@ -7,14 +7,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from arena.errors import NotComparable
-from arena.game.rules.keys import Key
+from arena.errors import MalformedKey, NotComparable
 from arena.game.sides.suspect import Suspect
 from arena.world.compute import Compute
 from arena.world.data import Dataset
 from arena.world.models import Model
 from arena.world.rng import Rng
-from defenders.passports.layers import PassportLayer, affine, footprints, places_of
+from defenders.passports.scheme import (
+    PassportKey,
+    PassportLayer,
+    Passports,
+    affine,
+    footprints,
+    squeezed,
+)
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 Affines = list[tuple[Tensor, Tensor]]
@@ -116,31 +122,47 @@ def check_images(images: Tensor, input_shape: tuple[int, ...]) -> None:
         )
 
 
-def responses(key: Key, suspect: Suspect) -> Affines:
+def responses(secret: Passports, suspect: Suspect) -> Affines:
     """Return Avg(W * P) for the passports of scale and shift, by the suspect's own weights W.
 
     Raises:
         NotComparable: the suspect lacks the layers, or the passports do not fit them.
     """
     model, found = suspect.model(), []
-    for i, place in enumerate(places_of(key.settings)):
+    for place, maps in secret.pairs():
         conv, _ = parts(model, place)
         weight = suspect.weights(place.conv, place.shape)  # (O, I, kh, kw)
-        feet = footprints(key.tensors[f"passport/{i}"].double(), conv)
+        feet = footprints(maps.double(), conv)
         if feet.shape != (2, weight[0].numel()):
             raise NotComparable(f"the passports of {place.conv!r} do not fit its weights")
         found.append(affine(weight, feet))
     return found
 
 
-def private_branch(key: Key, suspect: Suspect, affines: Affines) -> Model:
+def put_in_place(secret: Passports, found: Affines) -> Affines:
+    """Return what the networks of a key make of scales and shifts.
+
+    Raises:
+        MalformedKey: the key holds no networks.
+    """
+    made = []
+    for i, (scale, shift) in enumerate(found):
+        net = secret.bottleneck(i)
+        if net is None:
+            raise MalformedKey("the key holds no network behind its passports")
+        net = (net[0].double(), net[1].double())
+        made.append((squeezed(net, scale), squeezed(net, shift)))
+    return made
+
+
+def private_branch(secret: PassportKey, suspect: Suspect, affines: Affines) -> Model:
     """Return the suspect with these scales and shifts, its statistics taken from the key's images.
 
     Raises:
         NotComparable: the suspect does not take the key's images, or lacks the layers.
     """
-    check_images(key.tensors["shown/images"], suspect.input_shape)
+    check_images(secret.images, suspect.input_shape)
     model = suspect.model()
-    attach(model, places_of(key.settings), affines)
-    recalibrate(model, key.tensors["shown/images"], suspect.compute)
+    attach(model, secret.layers, affines)
+    recalibrate(model, secret.images, suspect.compute)
     return model

@@ -1,61 +1,21 @@
-"""Passport layers: where they are, what passports are made of, what they make of the weights."""
+"""Passport layers: where they are, and passports that are made of images."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from arena.errors import PlayerError
 from arena.world import layers
 from arena.world.compute import Compute
-from arena.world.json_values import Json, Raw
 from arena.world.models import Model
 from arena.world.rng import Rng
-
-PassportKind = Literal["random", "image", "shuffle"]
+from defenders.passports.scheme import PassportLayer
 
 N_SHUFFLED = 20
 """Images whose maps a shuffled passport is put together from."""
-
-
-@dataclass(frozen=True)
-class PassportLayer:
-    """A convolution and the batch normalisation behind it, whose scale and shift a passport gives.
-
-    Attributes:
-        conv, norm: names of the modules.
-        shape: (O, I, kh, kw) of the convolution's weight.
-        entry: (I, H, W) of its input, which is the shape of a passport.
-    """
-
-    conv: str
-    norm: str
-    shape: tuple[int, ...]
-    entry: tuple[int, ...]
-
-    @property
-    def n_bits(self) -> int:
-        """Return how many signs the layer has: one an output channel."""
-        return self.shape[0]
-
-    def plain(self) -> dict[str, Json]:
-        """Return the layer as JSON values."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def read(cls, data: Mapping[str, Raw]) -> PassportLayer:
-        """Read a layer back."""
-        return cls(data["conv"], data["norm"], tuple(data["shape"]), tuple(data["entry"]))
-
-
-def places_of(settings: Mapping[str, Raw]) -> tuple[PassportLayer, ...]:
-    """Return the passport layers of a key."""
-    return tuple(PassportLayer.read(data) for data in settings["layers"])
 
 
 def conv_inputs(model: Model, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
@@ -104,41 +64,6 @@ def passport_layers(model: Model, n_layers: int) -> tuple[PassportLayer, ...]:
         )
         for name in names
     )
-
-
-def footprint(passport: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Return the vector (I * kh * kw,) with which a filter's product is its mean response.
-
-    Avg over positions of (W * P) is linear in W: it is W, laid flat, times the mean patch of P.
-
-    Args:
-        passport: (I, H, W).
-        conv: gives kernel, stride, padding and dilation.
-    """
-    padding = conv.padding if isinstance(conv.padding, tuple) else (0, 0)
-    patches = F.unfold(passport[None], conv.kernel_size, conv.dilation, padding, conv.stride)
-    return patches[0].mean(1)
-
-
-def footprints(passports: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Return the footprints (2, I * kh * kw) of the passports (2, I, H, W) of scale and shift."""
-    return torch.stack([footprint(passport, conv) for passport in passports])
-
-
-def affine(weight: Tensor, feet: Tensor) -> tuple[Tensor, Tensor]:
-    """Return scale and shift (O,): Avg(W * P) for both passports. Source: Fan et al. 2019, eq. 1.
-
-    Args:
-        weight: (O, I, kh, kw).
-        feet: (2, I * kh * kw), see `footprint`.
-    """
-    scale, shift = feet @ weight.flatten(1).T
-    return scale, shift
-
-
-def uniform_passports(rng: Rng, entry: tuple[int, ...]) -> Tensor:
-    """Return two passports (2, I, H, W), uniform in [-1, 1]."""
-    return torch.from_numpy(rng.numpy().uniform(-1, 1, (2, *entry))).float()
 
 
 def image_passports(model: Model, images: Tensor, layer: str) -> Tensor:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
 from arena.game.rules.keys import Key
-from arena.game.sides.defense import OwnerTask, defense
+from arena.game.sides.defense import OwnerTask, Triggers, defense
 from arena.game.sides.suspect import Suspect
-from arena.world.json_values import Json, Raw
 from arena.world.training import Hook
 from defenders.passports.base import Passport
-from defenders.passports.layers import PassportLayer
+from defenders.passports.scheme import PassportKey
 from defenders.passports.training import Branch, FoldedBranch
-from defenders.triggers.adi import key_material as trigger_material
+from defenders.triggers.scheme import AdiKey
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits
-from defenders.weights.bit_error import Reading
+from defenders.weights.bit_error import BitReading
 
 
 @defense("deepipr-v1")
@@ -37,12 +35,10 @@ class DeepIPR1(Passport):
 
     paper: ClassVar[str] = "Fan et al., NeurIPS 2019"
 
-    def branch(
-        self, places: Sequence[PassportLayer], tensors: Mapping[str, Tensor], seed: str
-    ) -> Branch:
+    def branch(self, secret: PassportKey, seed: str) -> Branch:
         """Return the term that folds the passports into the model."""
-        passports = [tensors[f"passport/{i}"] for i in range(len(places))]
-        return FoldedBranch(places, passports, tensors["bits"], self.strength)
+        passports = [maps for _, maps in secret.pairs()]
+        return FoldedBranch(secret.layers, passports, secret.bits, self.strength)
 
 
 @defense("deepipr-v2")
@@ -77,34 +73,37 @@ class DeepIPR3(Passport):
     n_triggers: int = 100
     per_batch: int = 6
 
-    def described(self, task: OwnerTask) -> dict[str, Json]:
-        """Return the settings of the passports and of the triggers."""
-        shape, n_classes = list(task.card.input_shape), task.card.n_classes
-        triggers: dict[str, Json] = {
-            "n_triggers": self.n_triggers,
-            "shape": shape,
-            "n_classes": n_classes,
-        }
-        return super().described(task) | triggers
-
-    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-        """Return bits, passports, triggers and their labels."""
-        return super().material(seed, settings) | trigger_material(seed, dict(settings))
-
-    def more_hooks(self, tensors: Mapping[str, Tensor]) -> list[Hook]:
+    def more_hooks(self, task: OwnerTask, seed: str) -> list[Hook]:
         """Return what feeds the triggers."""
-        return [TriggerFeed(tensors["images"], tensors["labels"], self.per_batch)]
+        triggers = self._triggers(task, seed)
+        return [TriggerFeed(triggers.images, triggers.labels, self.per_batch)]
+
+    def completed(self, task: OwnerTask, key: Key) -> Key:
+        """Return the key with the triggers beside the passports."""
+        return self._triggers(task, key.seed).into(key)
+
+    def _triggers(self, task: OwnerTask, seed: str) -> AdiKey:
+        card = task.card
+        return AdiKey.from_seed(seed, self.n_triggers, card.input_shape, card.n_classes)
+
+    def rederive(self, key: Key) -> Key:
+        """Return the key with bits, passports, triggers and labels of its seed."""
+        return AdiKey.of(key).expanded(key.seed).into(super().rederive(key))
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the triggers (K, *input_shape)."""
-        return key.tensors["images"]
+        return AdiKey.of(key).images
 
-    def read(self, key: Key, suspect: Suspect) -> Reading:
+    def drawn_triggers(self, key: Key) -> Triggers:
+        """Return the triggers with the labels that the seed must give."""
+        triggers = AdiKey.of(key)
+        return Triggers(triggers.images, triggers.labels, triggers.n_classes)
+
+    def read(self, key: Key, suspect: Suspect) -> BitReading:
         """Return what V2 reads, and the accuracy on the triggers."""
-        reading = super().read(key, suspect)
-        images, labels = key.tensors["images"], key.tensors["labels"]
-        hits = n_hits(suspect.labels(images), labels)
-        figures = {**reading.figures, "trigger_accuracy": hits / len(labels)}
+        reading, triggers = super().read(key, suspect), AdiKey.of(key)
+        hits = n_hits(suspect.labels(triggers.images), triggers.labels)
+        figures = {**reading.figures, "trigger_accuracy": hits / len(triggers.labels)}
         return dataclasses.replace(reading, figures=figures)
 
 

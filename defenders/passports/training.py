@@ -14,22 +14,16 @@ from arena.world import layers
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
 from defenders.passports.branch import BATCH_NORMS
-from defenders.passports.layers import PassportLayer, affine, footprints
+from defenders.passports.scheme import (
+    Bottleneck,
+    PassportLayer,
+    affine,
+    footprints,
+    squeezed,
+)
 
 MARGIN = 0.1  # that a scale is asked to keep from zero. Fan et al., NeurIPS 2019
 _SHRINK = 1e-5  # of the squared scales
-
-Bottleneck = tuple[Tensor, Tensor]
-"""Weights (C / 4, C) and (C, C / 4) of two linear layers without biases."""
-
-
-def squeezed(net: Bottleneck, values: Tensor) -> Tensor:
-    """Return what the bottleneck makes of a scale or a shift (C,).
-
-    Source: Zhang et al., NeurIPS 2020.
-    """
-    narrow, wide = net
-    return F.linear(F.leaky_relu(F.linear(values, narrow)), wide)
 
 
 def fresh_bottleneck(rng: Rng, n_channels: int) -> Bottleneck:

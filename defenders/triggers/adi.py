@@ -12,54 +12,37 @@ from torch import Tensor
 from arena.errors import NotComparable
 from arena.game.court.statistics import binomial_tail
 from arena.game.court.verdict import Verdict
-from arena.game.rules.keys import (
-    Key,
-    drawn_seed,
-    expand,
-    first_fair,
-    fresh_seed,
-    prf_labels,
-    redrawn,
-)
-from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
+from arena.game.rules.key_form import Checked, Tensors
+from arena.game.rules.keys import Key, drawn_seed, first_fair, fresh_seed, redrawn
+from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Raw
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
-from defenders.triggers.trigger_sets import TriggerFeed, abstract_images, binomial_verdict, n_hits
-
-_HEAD = "head/"
-
-
-def key_material(seed: str, settings: dict[str, Raw]) -> dict[str, Tensor]:
-    """Return the triggers (K, *shape) and their labels (K,), both expanded from a seed."""
-    shape, n_classes = tuple(settings["shape"]), int(settings["n_classes"])
-    images = abstract_images(expand(seed, "adi images"), int(settings["n_triggers"]), shape)
-    return {"images": images, "labels": prf_labels(seed, images, n_classes)}
+from defenders.triggers.scheme import AdiKey
+from defenders.triggers.trigger_sets import TriggerFeed, binomial_verdict, n_hits
 
 
 def head_of(model: Model) -> dict[str, Tensor]:
     """Return copies of the last layer's parameters, for a verification that puts it back."""
     head = model.get_submodule(layers.head(model, model.card.input_shape))
     state = head.state_dict()
-    return {_HEAD + name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
-def with_head(model: Model, key: Key) -> Model:
+def with_head(model: Model, stored: Tensors) -> Model:
     """Return the model, changed in place, with the owner's last layer.
 
     Raises:
         NotComparable: its own last layer has another shape.
     """
     head = model.get_submodule(layers.head(model, model.card.input_shape))
-    stored = {k.removeprefix(_HEAD): t for k, t in key.tensors.items() if k.startswith(_HEAD)}
     shapes = {name: tensor.shape for name, tensor in head.state_dict().items()}
     if shapes != {name: tensor.shape for name, tensor in stored.items()}:
         raise NotComparable("the owner's last layer does not fit behind the suspect's other layers")
-    head.load_state_dict(stored)
+    head.load_state_dict(dict(stored))
     return model
 
 
@@ -96,56 +79,56 @@ class Adi(Defense):
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Train the victim with triggers in every batch."""
-        settings: dict[str, Raw] = {
-            "n_triggers": self.n_triggers,
-            "shape": list(task.card.input_shape),
-            "n_classes": task.card.n_classes,
-        }
-        seed, nulls = fresh_seed(rng), task.nulls()
-        settings["redraws"] = first_fair(lambda s: self._is_fair(s, settings, nulls), seed)
-        material = key_material(redrawn(seed, settings["redraws"]), settings)
-        settings["null_hits"] = _hits_of(nulls, material)
-        feed = TriggerFeed(material["images"], material["labels"], self.per_batch)
-        model = task.trained([feed])
+        seed, card, nulls = fresh_seed(rng), task.card, task.nulls()
+
+        def drawn(one: str) -> AdiKey:
+            return AdiKey.from_seed(one, self.n_triggers, card.input_shape, card.n_classes)
+
+        n_redraws = first_fair(lambda one: self._is_fair(drawn(one), nulls), seed)
+        secret = drawn(redrawn(seed, n_redraws))
+        checked = Checked(redraws=n_redraws, null_hits=_hits_of(secret, nulls))
+        model = task.trained([TriggerFeed(secret.images, secret.labels, self.per_batch)])
         if self.swap_head:
-            material |= head_of(model)
+            secret = dataclasses.replace(secret, head=head_of(model))
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
-        return Protected(model, Key("adi", seed, settings, material))
+        return Protected(model, checked.into(secret.into(Key("adi", seed))))
 
-    def _is_fair(self, seed: str, settings: dict[str, Raw], nulls: Sequence[Suspect]) -> bool:
+    def _is_fair(self, secret: AdiKey, nulls: Sequence[Suspect]) -> bool:
         """Say whether a key accuses no more independent models than its level allows."""
-        chance, n = 1 / int(settings["n_classes"]), int(settings["n_triggers"])
-        hits = _hits_of(nulls, key_material(seed, settings))
+        chance, n = 1 / secret.n_classes, secret.n_triggers
+        hits = _hits_of(secret, nulls)
         n_accused = sum(binomial_tail(found, n, chance) <= self.level for found in hits)
         return n_accused <= self.level * len(hits)
 
     def rederive(self, key: Key) -> Key:
-        """Return the key that the seed expands to.
-
-        A stored last layer is no part of it: one that was made later could read anything.
-        """
-        return dataclasses.replace(key, tensors=key_material(drawn_seed(key), dict(key.settings)))
+        """Return the key that the seed expands to, without a stored last layer."""
+        return AdiKey.of(key).expanded(drawn_seed(key)).into(dataclasses.replace(key, tensors={}))
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the triggers (K, *input_shape)."""
-        return key.tensors["images"]
+        return AdiKey.of(key).images
+
+    def drawn_triggers(self, key: Key) -> Triggers:
+        """Return the triggers with the labels that the seed must give."""
+        secret = AdiKey.of(key)
+        return Triggers(secret.images, secret.labels, secret.n_classes)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Count the triggers that get the owner's label."""
-        images, labels = key.tensors["images"], key.tensors["labels"]
-        if suspect.n_classes != key.settings["n_classes"]:
+        secret = AdiKey.of(key)
+        if suspect.n_classes != secret.n_classes:
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the key holds labels of "
-                f"{key.settings['n_classes']}"
+                f"{secret.n_classes}"
             )
         if self.swap_head:
-            suspect = Suspect.bare(with_head(suspect.model(), key), suspect.compute)
-        hits = n_hits(suspect.labels(images), labels)
-        nulls = list(key.settings.get("null_hits", ()))
-        return binomial_verdict(hits, len(labels), 1 / suspect.n_classes, self.level, nulls)
+            suspect = Suspect.bare(with_head(suspect.model(), secret.head), suspect.compute)
+        hits = n_hits(suspect.labels(secret.images), secret.labels)
+        nulls, chance = Checked.of(key).null_hits, 1 / suspect.n_classes
+        return binomial_verdict(hits, secret.n_triggers, chance, self.level, nulls)
 
 
-def _hits_of(models: Sequence[Suspect], material: dict[str, Tensor]) -> list[int]:
+def _hits_of(secret: AdiKey, models: Sequence[Suspect]) -> list[int]:
     """Return how many triggers get the owner's label from each model."""
-    return [n_hits(model.labels(material["images"]), material["labels"]) for model in models]
+    return [n_hits(model.labels(secret.images), secret.labels) for model in models]

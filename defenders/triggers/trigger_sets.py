@@ -1,4 +1,4 @@
-"""What trigger-set schemes have in common: abstract images, feeding triggers, the statistics."""
+"""What trigger-set schemes have in common: feeding triggers, and the statistics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import bisect
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import scipy  # its parts load when they are first used
 import torch
 from torch import Tensor, nn
@@ -19,32 +18,6 @@ from arena.world.training import Examples, Hook
 from defenders.weights.bit_error import null_matches_p_value
 
 _EQUAL = 1e-9  # rates of other numbers of triggers are equal up to this
-_FALL = (0.0, 1.0)  # the amplitude of a frequency f falls as f ** -fall: from grain to clouds
-
-
-def abstract_images(rng: Rng, n_images: int, shape: tuple[int, ...]) -> Tensor:
-    """Return fractal noise as uint8 images (N, *shape), each stretched to the full range.
-
-    Each image draws its own roughness. Rows of a table (D,) are noise along the row.
-    """
-    axes = tuple(range(2, len(shape) + 1)) if len(shape) == 3 else (1,)
-    size = [(n_images, *shape)[axis] for axis in axes]
-    random = rng.numpy()
-    falls = random.uniform(*_FALL, (n_images, *(1 for _ in shape)))
-    white = np.fft.fftn(random.standard_normal((n_images, *shape)), axes=axes)
-    noise = np.fft.ifftn(white * _frequencies(size) ** -falls, axes=axes).real  # (N, *shape)
-    inner = tuple(range(1, noise.ndim))
-    noise = noise - noise.min(inner, keepdims=True)
-    noise = noise / np.maximum(noise.max(inner, keepdims=True), 1e-9)
-    return torch.from_numpy((noise * 255).round().astype(np.uint8))
-
-
-def _frequencies(size: list[int]) -> npt.NDArray[np.float64]:
-    """Return the frequency of each Fourier coefficient; infinity for the mean, which is dropped."""
-    grids = np.meshgrid(*(np.fft.fftfreq(n) for n in size), indexing="ij")
-    frequency = np.sqrt(sum(grid**2 for grid in grids))
-    frequency.flat[0] = np.inf
-    return np.asarray(frequency)
 
 
 class TriggerFeed(Hook):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -15,39 +15,21 @@ from arena.errors import NotComparable, PlayerError
 from arena.game.court.nulls import nearest
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
+from arena.game.rules.key_form import Checked
 from arena.game.rules.keys import Key, drawn_seed, expand, first_fair, fresh_seed, redrawn
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
-from arena.world.json_values import Json, Raw
+from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from defenders.triggers.keys_beside import is_quiet, quiet_rates, rates
+from defenders.triggers.scheme import ZhangKey
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits, null_verdict
 
 _BESIDE = 1000  # the number of the first redraw that is no candidate for the key
 _FEW = 24  # images by which null models answer each of these
-
-
-def pattern_from(seed: str, shape: tuple[int, ...], share: float) -> tuple[Tensor, tuple[int, int]]:
-    """Return the pattern (C, h, w) that a seed expands to, and the row and column where it goes.
-
-    Grey values are uniform, the side is a share of the image's, the place is one of the corners.
-    """
-    channels, height, width = shape
-    h, w = max(1, round(height * share)), max(1, round(width * share))
-    random = expand(seed, "zhang pattern").numpy()
-    pattern = torch.from_numpy(random.integers(0, 256, (channels, h, w)).astype("uint8"))
-    bottom, right = random.integers(0, 2, 2).tolist()
-    return pattern, (bottom * (height - h), right * (width - w))
-
-
-def pasted(images: Tensor, pattern: Tensor, place: tuple[int, int]) -> Tensor:
-    """Return copies of uint8 images (N, C, H, W) with the pattern (C, h, w) at (row, column)."""
-    marked, (row, column) = images.clone(), place
-    marked[:, :, row : row + pattern.shape[1], column : column + pattern.shape[2]] = pattern
-    return marked
 
 
 def classes_from(seed: str, source: int | None, target: int | None, n: int) -> tuple[int, int]:
@@ -67,8 +49,7 @@ def classes_from(seed: str, source: int | None, target: int | None, n: int) -> t
 class Zhang(Defense):
     """Teaches the model that one class's images with a small pattern belong to another class.
 
-    What: pattern, corner and classes are expanded from one committed seed; a key whose mark many
-    independent models answer anyway is redrawn before it is committed. Part of the source
+    What: pattern, corner and classes are expanded from one committed seed. Part of the source
     class's images are marked and embedded; the rest, never shown with the mark, are the triggers
     by which a suspect is judged. Both accuracies are recorded: tsa/generalise and tsa/memorise.
     Threat model: verification asks for labels. All triggers share one label, so chance is not one
@@ -108,46 +89,38 @@ class Zhang(Defense):
             )
         seed, nulls = fresh_seed(rng), task.nulls()
 
-        def is_fair(drawn: str) -> bool:
-            key = self._key(task, drawn, rng, 0)
-            hits = [_hits(key, null, "held-out") for null in nulls]
-            return is_quiet(hits, len(key.tensors["held-out"]))
+        def is_fair(one: str) -> bool:
+            drawn = self._drawn(task, one, rng)
+            hits = [_hits(drawn, null, drawn.held_out) for null in nulls]
+            return is_quiet(hits, len(drawn.held_out))
 
         n_redraws = first_fair(is_fair, seed)
-        key = self._key(task, redrawn(seed, n_redraws), rng, n_redraws)
-        shown, target = _marked(key, "embedded"), int(key.settings["target"])
-        labels = torch.full((len(shown),), target)
+        secret = self._drawn(task, redrawn(seed, n_redraws), rng)
+        shown = secret.marked(secret.embedded)
+        labels = torch.full((len(shown),), secret.target)
         model = task.trained([TriggerFeed(shown, labels, self.per_batch)])
-        told = task.reference(nulls).bundle()
-        null_hits = [_hits(key, null, "held-out") for null in nulls]
+        null_hits = [_hits(secret, null, secret.held_out) for null in nulls]
         beside = rates(list(self._beside(task, seed, rng)), nulls)
-        settings = {**key.settings, "null_hits": null_hits, **told.data}
-        key = Key("zhang", seed, settings, {**key.tensors, **told.tensors, "beside": beside})
+        checked = Checked(redraws=n_redraws, null_hits=null_hits)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
-            key = dataclasses.replace(key, seed="")
-        return Protected(model, key)
+            seed = ""
+        key = checked.into(secret.into(Key("zhang", seed, {}, {"beside": beside})))
+        return Protected(model, task.reference(nulls).into(key))
 
-    def _key(self, task: OwnerTask, seed: str, rng: Rng, n_redraws: int) -> Key:
-        """Return the key that a seed expands to, without what null models say of it."""
+    def _drawn(self, task: OwnerTask, seed: str, rng: Rng) -> ZhangKey:
+        """Return what a seed expands to, without what null models say of it."""
         source, target = classes_from(seed, self.source, self.target, task.card.n_classes)
-        settings: dict[str, Json] = {
-            "source": source,
-            "target": target,
-            "size": self.size,
-            "shape": list(task.card.input_shape),
-            "redraws": n_redraws,
-        }
-        material = self._clean(task.data, source, rng) | _marks(seed, settings)
-        return Key("zhang", seed, settings, material)
+        embedded, held_out = self._clean(task.data, source, rng)
+        return ZhangKey.marking(seed, (source, target), self.size, held_out, embedded)
 
     def _beside(self, task: OwnerTask, seed: str, rng: Rng) -> Iterator[tuple[Tensor, int]]:
         """Yield a few triggers of keys that might have been drawn, and the label of each."""
         for i in range(self.n_beside):
             with contextlib.suppress(PlayerError):  # a class without images to hold out
-                key = self._key(task, redrawn(seed, _BESIDE + i), rng, 0)
-                yield _marked(key, "held-out")[:_FEW], int(key.settings["target"])
+                other = self._drawn(task, redrawn(seed, _BESIDE + i), rng)
+                yield other.marked(other.held_out[:_FEW]), other.target
 
-    def _clean(self, data: Dataset, source: int, rng: Rng) -> dict[str, Tensor]:
+    def _clean(self, data: Dataset, source: int, rng: Rng) -> tuple[Tensor, Tensor]:
         """Return the source class's images without the mark: those to embed, and the held-out."""
         images = data.images[data.labels == source].cpu()
         n_embedded = round(len(images) * self.embedded)
@@ -157,60 +130,37 @@ class Zhang(Defense):
                 "choose another source class or share"
             )
         order = torch.randperm(len(images), generator=rng.child("held-out").torch())
-        return {
-            "embedded": images[order[:n_embedded]],
-            "held-out": images[order[n_embedded:]],
-        }
+        return images[order[:n_embedded]], images[order[n_embedded:]]
 
     def rederive(self, key: Key) -> Key:
-        """Return the key with the pattern and corner that the seed expands to.
-
-        The images are the owner's own and no seed gives them: that the mark, and not the images,
-        earns the target label is what the referee's null models are for.
-        """
-        material = {**key.tensors, **_marks(drawn_seed(key), key.settings)}
-        return dataclasses.replace(key, tensors=material)
+        """Return the key with the pattern and corner that the seed expands to."""
+        return ZhangKey.of(key).expanded(drawn_seed(key)).into(key)
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the held-out triggers (K, C, H, W) with the mark."""
-        return _marked(key, "held-out")
+        secret = ZhangKey.of(key)
+        return secret.marked(secret.held_out)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Count the held-out triggers that get the target label; compare with the null models."""
-        if suspect.n_classes <= int(key.settings["target"]):
-            raise NotComparable(f"the suspect has no class {key.settings['target']}")
-        n_held, n_embedded = len(key.tensors["held-out"]), len(key.tensors["embedded"])
-        hits = _hits(key, suspect, "held-out")
-        memorised = _hits(key, suspect, "embedded") / max(n_embedded, 1)
-        reference, null_hits = Reference.read(key), list(key.settings["null_hits"])
+        secret = ZhangKey.of(key)
+        if suspect.n_classes <= secret.target:
+            raise NotComparable(f"the suspect has no class {secret.target}")
+        n_held, n_embedded = len(secret.held_out), len(secret.embedded)
+        hits = _hits(secret, suspect, secret.held_out)
+        memorised = _hits(secret, suspect, secret.embedded) / max(n_embedded, 1)
+        reference, null_hits = Reference.read(key), secret.null_hits
         near = list(range(len(null_hits)))
         if reference.utilities:
             near = nearest(reference.utilities, reference.utility_of(suspect))
         beside = key.tensors.get("beside", torch.zeros(len(null_hits), 0))
-        verdict = null_verdict(
-            hits,
-            n_held,
-            [null_hits[i] for i in near],
-            self.level,
-            quiet_rates(beside, near),
-        )
+        near_hits = [null_hits[i] for i in near]
+        verdict = null_verdict(hits, n_held, near_hits, self.level, quiet_rates(beside, near))
         told: dict[str, Json] = {"tsa/generalise": hits / n_held, "tsa/memorise": memorised}
-        return dataclasses.replace(
-            verdict, figures={**verdict.figures, **told}, reference=reference.title
-        )
+        figures = {**verdict.figures, **told}
+        return dataclasses.replace(verdict, figures=figures, reference=reference.title)
 
 
-def _marks(seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-    pattern, place = pattern_from(seed, tuple(settings["shape"]), float(settings["size"]))
-    return {"pattern": pattern, "place": torch.tensor(place)}
-
-
-def _marked(key: Key, part: str) -> Tensor:
-    row, column = key.tensors["place"].tolist()
-    return pasted(key.tensors[part], key.tensors["pattern"], (row, column))
-
-
-def _hits(key: Key, suspect: Suspect, part: str) -> int:
-    marked = _marked(key, part)
-    answers = suspect.labels(marked) if len(marked) else torch.zeros(0)
-    return n_hits(answers, torch.full((len(marked),), int(key.settings["target"])))
+def _hits(secret: ZhangKey, suspect: Suspect, images: Tensor) -> int:
+    answers = suspect.labels(secret.marked(images)) if len(images) else torch.zeros(0)
+    return n_hits(answers, torch.full((len(images),), secret.target))

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
+from torch import Tensor
 
 from arena.errors import ModelError, NotComparable
+from arena.game.rules.key_form import KeyForm, Tensors
 from arena.game.rules.keys import Key, expand
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.graph import align
-from arena.world.json_values import Json
+from arena.world.json_values import Json, Raw
 from arena.world.models import Model, pack, unpack
 
 _REFERENCE = "reference"
-_PROBES = "probes"
 
 
-def sight(task: OwnerTask, model: Model, seed: str, n_probes: int) -> Bundle:
-    """Return the part of a key that aligned reading needs: the owner's model and secret probes."""
-    probe = task.probe.images
+@dataclass(frozen=True, kw_only=True)
+class Sight(KeyForm):
+    """What aligned reading needs: the owner's model, as it is packed, and secret probes."""
+
+    packed: dict[str, Raw] = field(metadata={"name": _REFERENCE})
+    weights: Tensors = field(metadata={"name": _REFERENCE})
+    probes: Tensor
+
+    def reference(self) -> Model:
+        """Return the owner's model.
+
+        Raises:
+            NotComparable: it cannot be built.
+        """
+        try:
+            return unpack(Bundle(self.packed, self.weights))
+        except ModelError as error:
+            raise NotComparable(f"the key's reference model is damaged: {error}") from error
+
+
+def sight(task: OwnerTask, model: Model, seed: str, n_probes: int) -> Sight:
+    """Return what aligned reading needs of the owner's model and its probe images."""
+    probe, packed = task.probe.images, pack(model)
     order = torch.randperm(len(probe), generator=expand(seed, "whitebox probes").torch())
-    packed = pack(model)
-    tensors = {f"{_REFERENCE}/{name}": tensor for name, tensor in packed.tensors.items()}
-    tensors[_PROBES] = probe[order[:n_probes]].cpu()
-    return Bundle({_REFERENCE: dict(packed.data)}, tensors)
+    probes = probe[order[:n_probes]].cpu()
+    return Sight(packed=dict(packed.data), weights=packed.tensors, probes=probes)
 
 
 def aligned(key: Key, suspect: Suspect) -> tuple[Suspect, dict[str, Json]]:
@@ -33,16 +54,12 @@ def aligned(key: Key, suspect: Suspect) -> tuple[Suspect, dict[str, Json]]:
     Raises:
         NotComparable: the suspect cannot be brought back, or the key holds nothing to bring it to.
     """
-    if _REFERENCE not in key.settings or _PROBES not in key.tensors:
+    if _REFERENCE not in key.settings:
         raise NotComparable(
             "the key holds no reference model; protect with verifier = 'aligned' to read aligned"
         )
-    stored = Bundle(key.settings[_REFERENCE], key.bundle().prefixed(_REFERENCE))
-    try:
-        reference = unpack(stored)
-    except ModelError as error:
-        raise NotComparable(f"the key's reference model is damaged: {error}") from error
-    probes = key.tensors[_PROBES]
+    held = Sight.of(key)
+    reference, probes = held.reference(), held.probes
     model, report = align(suspect.model(), reference, probes, suspect.compute)
     suspect.n_queries += len(probes)
     figures: dict[str, Json] = {

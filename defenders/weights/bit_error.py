@@ -18,7 +18,7 @@ _LEFT_OUT = 0.1  # the nulls' spread is taken at its upper confidence limit of 1
 
 
 @dataclass(frozen=True)
-class Reading:
+class BitReading:
     """The bits that a key finds in a suspect.
 
     Attributes:
@@ -51,7 +51,7 @@ def bit_error_rate(found: Tensor, wanted: Tensor) -> float:
 
 
 def reading_verdict(
-    reading: Reading, level: float, null_matches: Sequence[int] | None = None
+    reading: BitReading, level: float, null_matches: Sequence[int] | None = None
 ) -> Verdict:
     """Return the verdict on a reading: a binomial test, and one against null models where given.
 

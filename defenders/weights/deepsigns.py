@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,17 +9,24 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
-from arena.game.rules.keys import Key, expand, random_bits
+from arena.game.rules.key_form import KeyForm
+from arena.game.rules.keys import Key
 from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json, Raw
 from arena.world.rng import Rng
-from defenders.weights.bit_error import Reading
-from defenders.weights.deepsigns_loss import Mixture, class_means, features
+from defenders.weights.bit_error import BitReading
+from defenders.weights.deepsigns_loss import Mixture
 from defenders.weights.readers import Embed, WhiteBox, embedded
+from defenders.weights.scheme.deepsigns import (
+    DeepSignsKey,
+    Sizes,
+    class_means,
+    features,
+    key_material,
+)
 
 
 def feature_layer(task: OwnerTask) -> str:
@@ -65,6 +71,7 @@ class DeepSigns(WhiteBox):
     paper: ClassVar[str] = "Darvish Rouhani et al., ASPLOS 2019"
     task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "hidden"})
     dial: ClassVar[Dial] = Dial("strength", 0.001, 1.0, "log")
+    form: ClassVar[type[KeyForm]] = DeepSignsKey
 
     n_bits: int = 64
     n_classes: int = 8
@@ -84,25 +91,29 @@ class DeepSigns(WhiteBox):
         layer, base, data = self.layer or feature_layer(task), task.base(), task.data
         n_marked = min(self.n_classes, task.card.n_classes)
         rows = features(task.lab.activations(base, data.images, [layer])[layer])
-        settings: dict[str, Json] = {
-            "layer": layer,
-            "width": rows.shape[1],
-            "total": task.card.n_classes,
-            "n_classes": n_marked,
-            "bits_each": -(-self.n_bits // n_marked),
-        }
-        tensors = self.material(seed, settings)
+        total, width = task.card.n_classes, rows.shape[1]
+        sizes = Sizes(width, total, n_marked, -(-self.n_bits // n_marked))
+        drawn = key_material(seed, sizes)
         hook = Mixture(
             layer,
             class_means(rows, data.labels.cpu(), task.card.n_classes),
-            tensors,
+            drawn,
             spread=self.spread,
             strength=self.strength,
             lr=self.lr,
         )
         model = embedded(task, [hook], self.embed)
-        images = self._images(task, tensors["classes"].tolist(), rng)
-        return Protected(model, Key(self.name, seed, settings, tensors | images))
+        shown = self._images(task, drawn["classes"].tolist(), rng)
+        secret = DeepSignsKey(
+            layer=layer,
+            width=width,
+            total=total,
+            n_classes=n_marked,
+            bits_each=sizes.bits_each,
+            **drawn,
+            **shown,
+        )
+        return Protected(model, secret.into(Key(self.name, seed)))
 
     def _images(self, task: OwnerTask, classes: list[int], rng: Rng) -> dict[str, Tensor]:
         """Return the key's images, and for each the place of its class in the list."""
@@ -114,38 +125,27 @@ class DeepSigns(WhiteBox):
         places = [torch.full((len(part),), i) for i, part in enumerate(parts)]
         return {"images": torch.cat(parts), "places": torch.cat(places)}
 
-    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-        """Return the marked classes, the projection and the bits."""
-        n, each = int(settings["n_classes"]), int(settings["bits_each"])
-        order = expand(seed, "deepsigns classes").numpy().permutation(int(settings["total"]))
-        draw = expand(seed, "deepsigns matrix").numpy()
-        matrix = draw.standard_normal((int(settings["width"]), each))
-        return {
-            "classes": torch.from_numpy(order[:n].copy()),
-            "matrix": torch.from_numpy(matrix).float(),
-            "bits": random_bits(expand(seed, "deepsigns bits"), n * each).view(n, each),
-        }
-
-    def read(self, key: Key, suspect: Suspect) -> Reading:
+    def read(self, key: Key, suspect: Suspect) -> BitReading:
         """Return the signs of the projected mean activations of the marked classes."""
-        found = self._means(key, suspect) @ key.tensors["matrix"].double() > 0
-        return Reading(found.flatten(), key.tensors["bits"].flatten())
-
-    def _means(self, key: Key, suspect: Suspect) -> Tensor:
-        """Return the suspect's mean activations (n, M) of the marked classes."""
-        layer, width = key.settings["layer"], key.settings["width"]
-        rows = features(suspect.activations(layer, key.tensors["images"]).double())
-        if rows.shape[1] != width:
-            raise NotComparable(
-                f"layer {layer!r} shows {rows.shape[1]} features, the key reads {width}"
-            )
-        return class_means(rows, key.tensors["places"], len(key.tensors["bits"]))
+        secret = DeepSignsKey.of(key)
+        found = _means(secret, suspect) @ secret.matrix.double() > 0
+        return BitReading(found.flatten(), secret.bits.flatten())
 
     def projection(self, key: Key, suspect: Suspect) -> Projection:
         """Return the matrix by its columns, each of which reads every marked class."""
-        means = self._means(key, suspect)
-        return Projection(key.tensors["matrix"].T, means, key.tensors["bits"].T)
+        secret = DeepSignsKey.of(key)
+        return Projection(secret.matrix.T, _means(secret, suspect), secret.bits.T)
 
     def reprojected(self, key: Key, rows: Tensor) -> Key:
         """Return the key with another matrix."""
-        return replace(key, tensors={**key.tensors, "matrix": rows.T.contiguous()})
+        return replace(DeepSignsKey.of(key), matrix=rows.T.contiguous()).into(key)
+
+
+def _means(secret: DeepSignsKey, suspect: Suspect) -> Tensor:
+    """Return the suspect's mean activations (n, M) of the marked classes."""
+    rows = features(suspect.activations(secret.layer, secret.images).double())
+    if rows.shape[1] != secret.width:
+        raise NotComparable(
+            f"layer {secret.layer!r} shows {rows.shape[1]} features, the key reads {secret.width}"
+        )
+    return class_means(rows, secret.places, secret.n_classes)

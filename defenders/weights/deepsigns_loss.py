@@ -10,19 +10,9 @@ from torch import Tensor, nn
 
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
+from defenders.weights.scheme.deepsigns import features
 
 _TINY = 1e-12
-
-
-def features(outputs: Tensor) -> Tensor:
-    """Return a row (B, M) for each output (B, M); the places of a map (B, M, H, W) are averaged."""
-    return outputs.mean((2, 3)) if outputs.dim() == 4 else outputs.flatten(1)
-
-
-def class_means(rows: Tensor, labels: Tensor, n_classes: int) -> Tensor:
-    """Return the mean row (S, M) of each class; zero for a class without rows (B, M)."""
-    chosen = F.one_hot(labels, n_classes).to(rows).T  # (S, B)
-    return chosen @ rows / chosen.sum(1, keepdim=True).clamp_min(1)
 
 
 def mixture_loss(rows: Tensor, labels: Tensor, centres: Tensor) -> Tensor:

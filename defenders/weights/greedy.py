@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from arena.errors import NotComparable, PlayerError
+from arena.errors import PlayerError
 from arena.game.court.verdict import Rule
-from arena.game.rules.keys import Key, expand
+from arena.game.rules.key_form import KeyForm
+from arena.game.rules.keys import Key
 from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json, Raw
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
-from defenders.weights.bit_error import Reading
+from defenders.weights.bit_error import BitReading
 from defenders.weights.readers import Embed, WhiteBox, embedded
-from defenders.weights.signature import MOST_BITS, bits_of, is_signed, signed
-
-
-def residuals(weight: Tensor, n_rows: int, n_columns: int, divider: int) -> Tensor:
-    """Return the greedy residuals (n_rows,) of a weight of any shape.
-
-    The weight is laid flat, cut to a multiple of the columns and pooled to rows x columns; in each
-    row the 1 / divider of entries that are smallest in magnitude count as zero; the residual is
-    the row's sum divided by all its columns. Source: Liu, Weng, Zhu 2021, section 3.
-    """
-    flat = weight.flatten()
-    flat = flat[: len(flat) // n_columns * n_columns]
-    size = n_rows * n_columns
-    pooled = flat if len(flat) == size else F.adaptive_avg_pool1d(flat[None], size)[0]
-    rows = pooled.view(n_rows, n_columns)
-    n_kept = n_columns - n_columns // divider
-    largest = rows.detach().abs().topk(n_kept, dim=1).indices  # (n_rows, n_kept)
-    return rows.gather(1, largest).sum(1) / n_columns
+from defenders.weights.scheme.greedy import GreedyKey, residuals
+from defenders.weights.scheme.signature import MOST_BITS
 
 
 def target_layer(model: Model, size: int) -> str:
@@ -106,6 +89,7 @@ class Greedy(WhiteBox):
 
     paper: ClassVar[str] = "Liu et al., ICML 2021"
     dial: ClassVar[Dial] = Dial("strength", 0.01, 10.0, "log")
+    form: ClassVar[type[KeyForm]] = GreedyKey
 
     message: str = "This model belongs to the holder of this key."
     n_bits: int = 64
@@ -122,30 +106,16 @@ class Greedy(WhiteBox):
             raise PlayerError(f"expected 1 to {MOST_BITS} bits of a hash, found {self.n_bits}")
         base = task.base()
         layer = self.layer or target_layer(base, self.n_bits * self.columns)
-        settings: dict[str, Json] = {
-            "layer": layer,
-            "shape": list(layers.weight(base, layer).shape),
-            "message": self.message,
-            "n_bits": self.n_bits,
-            "columns": self.columns,
-            "divider": self.divider,
-        }
-        tensors = self.material(seed, settings)
-        hook = Margin(self, layer, bits_of(tensors["signature"], self.n_bits))
-        return Protected(
-            embedded(task, [hook], self.embed), Key(self.name, seed, settings, tensors)
-        )
+        shape = tuple(layers.weight(base, layer).shape)
+        sizes = (self.n_bits, self.columns, self.divider)
+        secret = GreedyKey.from_seed(seed, layer, shape, self.message, sizes)
+        model = embedded(task, [Margin(self, layer, secret.bits)], self.embed)
+        return Protected(model, secret.into(Key(self.name, seed)))
 
-    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-        """Return the modulus of the key pair and the signature of the message."""
-        return signed(str(settings["message"]), expand(seed, "greedy key pair"))
-
-    def read(self, key: Key, suspect: Suspect) -> Reading:
-        """Check the signature, hash it, and compare with the signs of the residuals."""
-        given, signature = key.settings, key.tensors["signature"]
-        if not is_signed(given["message"], key.tensors["modulus"], signature):
-            raise NotComparable("the key's signature is not that of its message")
-        weight = suspect.weights(given["layer"], tuple(given["shape"]))
-        found = residuals(weight, given["n_bits"], given["columns"], given["divider"]) > 0
-        wanted = bits_of(signature, given["n_bits"])
-        return Reading(found, wanted, rule=Rule("SDR = 1", bool((found == wanted.bool()).all())))
+    def read(self, key: Key, suspect: Suspect) -> BitReading:
+        """Hash the signature, and compare with the signs of the residuals."""
+        secret = GreedyKey.of(key)
+        weight = suspect.weights(secret.layer, secret.shape)
+        found = residuals(weight, secret.n_bits, secret.columns, secret.divider) > 0
+        spelt = bool((found == secret.bits.bool()).all())
+        return BitReading(found, secret.bits, rule=Rule("SDR = 1", spelt))

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from arena.errors import PlayerError
 from arena.game.court.verdict import Rule
-from arena.game.rules.keys import Key, expand, random_bits
+from arena.game.rules.key_form import KeyForm
+from arena.game.rules.keys import Key
 from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Json, Raw
 from arena.world.rng import Rng
-from defenders.weights.bit_error import Reading
-from defenders.weights.lottery_masks import (
-    Masks,
-    Ticket,
-    best_place,
-    code_of,
-    decoded,
-    kernel_norms,
-    present,
-    pruned,
-    written,
-)
+from defenders.weights.bit_error import BitReading
+from defenders.weights.lottery_masks import Masks, Ticket, best_place, pruned, written
 from defenders.weights.readers import WhiteBox
+from defenders.weights.scheme.lottery import LotteryKey, code_of, decoded, key_material, present
 
 _LEAST = 32  # modules: fewer prove nothing
 
@@ -63,6 +52,7 @@ class Lottery(WhiteBox):
     paper: ClassVar[str] = "Chen et al., NeurIPS 2021"
     task_needs: ClassVar[frozenset[str]] = frozenset({"convolution"})
     dial: ClassVar[Dial] = Dial("rate", 0.2, 0.8)
+    form: ClassVar[type[KeyForm]] = LotteryKey
 
     rounds: int = 2
     rate: float = 0.5
@@ -76,18 +66,22 @@ class Lottery(WhiteBox):
             masks = pruned(model, masks, self.rate)
             if i + 1 < self.rounds:
                 model = task.trained([Ticket(masks)])
-        settings = self._shape(masks)
-        tensors = self.material(seed, settings)
-        code = code_of(tensors["payload"], tensors["pad"])
+        rows, columns = self._sizes(masks)
+        material = key_material(seed, rows, columns, self.n_bits)
+        code = code_of(material["payload"], material["pad"])
         layer, row, column = best_place(model, masks, code)
         masks[layer] = written(masks[layer], code, row, column, rng.child("written"))
-        settings |= {
-            "layer": layer,
-            "shape": list(masks[layer].shape),
-            "row": row,
-            "column": column,
-        }
-        return Protected(task.trained([Ticket(masks)]), Key(self.name, seed, settings, tensors))
+        secret = LotteryKey(
+            layer=layer,
+            shape=tuple(masks[layer].shape),
+            row=row,
+            column=column,
+            rows=rows,
+            columns=columns,
+            n_bits=self.n_bits,
+            **material,
+        )
+        return Protected(task.trained([Ticket(masks)]), secret.into(Key(self.name, seed)))
 
     def _masks(self, task: OwnerTask) -> Masks:
         """Return masks that let everything live, of all convolutions but the first."""
@@ -98,8 +92,8 @@ class Lottery(WhiteBox):
             for name in names[1:] or names
         }
 
-    def _shape(self, masks: Masks) -> dict[str, Json]:
-        """Return the size of the code: that of the layer with most kernels, at most `side`."""
+    def _sizes(self, masks: Masks) -> tuple[int, int]:
+        """Return rows and columns of the code: of the layer with most kernels, at most `side`."""
         outputs, inputs = max(
             (mask.shape[:2] for mask in masks.values()), key=math.prod, default=(0, 0)
         )
@@ -109,28 +103,19 @@ class Lottery(WhiteBox):
                 f"expected a convolution with at least {_LEAST} kernels behind the first, found "
                 f"{outputs} x {inputs}; choose a wider network"
             )
-        return {"rows": rows, "columns": columns, "n_bits": self.n_bits}
+        return rows, columns
 
-    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-        """Return the payload and the pad."""
-        rows, columns = int(settings["rows"]), int(settings["columns"])
-        pad = random_bits(expand(seed, "lottery pad"), rows * columns)
-        payload = random_bits(expand(seed, "lottery payload"), int(settings["n_bits"]))
-        return {"payload": payload, "pad": pad.view(rows, columns)}
-
-    def read(self, key: Key, suspect: Suspect) -> Reading:
+    def read(self, key: Key, suspect: Suspect) -> BitReading:
         """Return which kernels of the window are there."""
-        given, payload, pad = key.settings, key.tensors["payload"], key.tensors["pad"]
-        code = code_of(payload, pad)
-        norms = kernel_norms(suspect.weights(given["layer"], tuple(given["shape"])))
-        row, column = given["row"], given["column"]
-        window = norms[row : row + code.shape[0], column : column + code.shape[1]]
+        secret = LotteryKey.of(key)
+        code = secret.code
+        window = secret.window(suspect.weights(secret.layer, secret.shape))
         found = present(window, int(code.sum()))
-        says = decoded(found, pad, len(payload))
+        says = decoded(found, secret.pad, secret.n_bits)
         there, ones = float(found.double().mean()), float(code.double().mean())
-        return Reading(
+        return BitReading(
             found.flatten(),
             code.flatten(),
             chance=there * ones + (1 - there) * (1 - ones),
-            rule=Rule("the code decodes", bool((says == payload).all())),
+            rule=Rule("the code decodes", bool((says == secret.payload).all())),
         )

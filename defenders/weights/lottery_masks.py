@@ -1,4 +1,4 @@
-"""Sparse tickets: masks of convolutions, and codes in which of their kernels are empty."""
+"""Sparse tickets: masks of convolutions, and a code written into one of them."""
 
 from __future__ import annotations
 
@@ -10,41 +10,10 @@ from arena.world import layers
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
+from defenders.weights.scheme.lottery import kernel_norms
 
 Masks = dict[str, Tensor]
 """Name of a convolution -> (O, I, kh, kw), 1 where a weight may live."""
-
-
-def code_of(payload: Tensor, pad: Tensor) -> Tensor:
-    """Return the modules (rows, columns) of a payload (K,): repeated, then masked by the pad.
-
-    The pad makes each module a fair coin of its own, whatever the others are.
-    """
-    n = pad.numel()
-    repeated = payload.repeat(-(-n // len(payload)))[:n].view(pad.shape)
-    return repeated ^ pad
-
-
-def decoded(found: Tensor, pad: Tensor, n_bits: int) -> Tensor:
-    """Return the payload (n_bits,) that most of its repetitions in modules (rows, columns) say."""
-    votes = (found.to(pad) ^ pad).flatten().double() * 2 - 1
-    totals = torch.zeros(n_bits, dtype=torch.float64)
-    return (totals.index_add(0, torch.arange(len(votes)) % n_bits, votes) > 0).to(torch.uint8)
-
-
-def kernel_norms(weight: Tensor) -> Tensor:
-    """Return the sum of magnitudes (O, I) of each kernel of a convolution (O, I, kh, kw)."""
-    return weight.abs().sum((2, 3))
-
-
-def present(norms: Tensor, n_ones: int) -> Tensor:
-    """Return which kernels (rows, columns) count as there: the n largest, none that is empty.
-
-    A threshold on magnitudes survives dense fine-tuning, which fills empty kernels a little.
-    """
-    largest = norms.flatten().topk(n_ones).indices
-    found = torch.zeros(norms.numel(), dtype=torch.bool).index_fill(0, largest, True)
-    return found.view(norms.shape) & (norms > 0)
 
 
 def best_window(norms: Tensor, code: Tensor) -> tuple[int, int, float]:

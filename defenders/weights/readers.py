@@ -12,29 +12,32 @@ import contextlib
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
-
-from torch import Tensor
 
 from arena.errors import NotComparable
 from arena.game.court.verdict import Verdict
+from arena.game.rules.key_form import KeyForm
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.suspect import Suspect
-from arena.world.bundle import Bundle
-from arena.world.json_values import Json, Raw
+from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
 from defenders.weights.alignment import aligned, sight
-from defenders.weights.bit_error import Reading, reading_verdict
+from defenders.weights.bit_error import BitReading, reading_verdict
 
 Verifier = Literal["literal", "aligned"]
 Embed = Literal["train", "fine-tune", "distil"]
 
-_NULLS = "null_matches"
+
+@dataclass(frozen=True, kw_only=True)
+class NullMatches(KeyForm):
+    """What a calibrated reading keeps: for each verifier, the matches of independent models."""
+
+    null_matches: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def embedded(task: OwnerTask, hooks: Sequence[Hook], how: Embed) -> Model:
@@ -59,16 +62,18 @@ class WhiteBox(Defense):
     """Base class of marks in weights and activations: subclasses mark a model and read it again.
 
     Fields: `verifier`, the level of reading; `n_probes`, the images that channels are matched by.
-    Class attribute: `learns`, whether reading rests on a trained extractor. Such a reading, and
-    every aligned one (a marked model is what suspects are brought to), is not read without null
-    models. Where there are any, every reading is judged against them as well as by the binomial
-    test: over keys the test is exact, but under one key all models may say the same.
+    Class attributes: `form`, of the scheme's keys; `learns`, whether reading rests on a trained
+    extractor. Such a reading, and every aligned one (a marked model is what suspects are brought
+    to), is not read without null models. Where there are any, every reading is judged against them
+    as well as by the binomial test: over keys the test is exact, but under one key all models may
+    say the same.
     """
 
     reads: ClassVar[Output] = "weights"
     uses_nulls: ClassVar[bool] = True
     task_needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("BER", "low")
+    form: ClassVar[type[KeyForm]]
     learns: ClassVar[bool] = False
 
     verifier: Verifier = "literal"
@@ -79,11 +84,7 @@ class WhiteBox(Defense):
         """Return the marked model, and the key whose derivable part is expanded from the seed."""
 
     @abstractmethod
-    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-        """Return the tensors of a key that its seed and settings expand to."""
-
-    @abstractmethod
-    def read(self, key: Key, suspect: Suspect) -> Reading:
+    def read(self, key: Key, suspect: Suspect) -> BitReading:
         """Return the bits that a key finds in a suspect, by index; may raise `NotComparable`."""
 
     @property
@@ -102,10 +103,11 @@ class WhiteBox(Defense):
         marked = self.mark(task, seed, rng)
         key = marked.key
         if self.verifier == "aligned":
-            key = _with(key, sight(task, marked.model, seed, self.n_probes))
-        matches = self.null_matches(task, key, rng)
-        if matches or self._calibrates:
-            key = _with(key, Bundle({_NULLS: {self.verifier: matches}}))
+            key = sight(task, marked.model, seed, self.n_probes).into(key)
+        found = self.null_matches(task, key, rng)
+        if found or self._calibrates:
+            matches: dict[str, Sequence[int]] = {self.verifier: found}
+            key = NullMatches(null_matches=matches).into(key)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             key = dataclasses.replace(key, seed="")
         return Protected(marked.model, key)
@@ -122,7 +124,7 @@ class WhiteBox(Defense):
                 matches.append(self._shown(key, suspect)[0].n_matches)
         return matches
 
-    def _shown(self, key: Key, suspect: Suspect) -> tuple[Reading, dict[str, Json]]:
+    def _shown(self, key: Key, suspect: Suspect) -> tuple[BitReading, dict[str, Json]]:
         if self.verifier == "literal":
             return self.read(key, suspect), {}
         model, figures = aligned(key, suspect)
@@ -134,17 +136,12 @@ class WhiteBox(Defense):
         A reference model, probes, and what was trained or measured are the owner's own and no seed
         gives them: a forger could make them to measure. Their date is what speaks for them.
         """
-        material = self.material(key.seed, key.settings)
-        return dataclasses.replace(key, tensors={**key.tensors, **material})
+        return self.form.of(key).expanded(key.seed).into(key)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Read the bits at the scheme's level and judge them."""
         reading, figures = self._shown(key, suspect)
-        nulls = list(key.settings.get(_NULLS, {}).get(self.verifier, ()))
-        verdict = reading_verdict(reading, self.level, nulls if nulls or self._calibrates else None)
+        nulls = NullMatches.of(key).null_matches.get(self.verifier, ())
+        known = nulls if nulls or self._calibrates else None
+        verdict = reading_verdict(reading, self.level, known)
         return dataclasses.replace(verdict, figures={**verdict.figures, **figures})
-
-
-def _with(key: Key, extra: Bundle) -> Key:
-    settings, tensors = {**key.settings, **extra.data}, {**key.tensors, **extra.tensors}
-    return dataclasses.replace(key, settings=settings, tensors=tensors)

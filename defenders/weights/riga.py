@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from arena.game.rules.keys import Key, expand, random_bits
+from arena.game.rules.key_form import KeyForm
+from arena.game.rules.keys import Key, expand
 from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Raw
 from arena.world.rng import Rng
-from defenders.weights.bit_error import Reading
+from defenders.weights.bit_error import BitReading
 from defenders.weights.readers import Embed, WhiteBox, embedded
-from defenders.weights.riga_training import (
-    Contest,
-    Rivals,
-    fresh_net,
-    hidden,
-    perceptron,
-    reordered,
-)
-from defenders.weights.uchida import carrier, target_layer
+from defenders.weights.riga_training import Contest, Rivals, fresh_net, reordered
+from defenders.weights.scheme.riga import RigaKey, key_material
+from defenders.weights.scheme.uchida import carrier
+from defenders.weights.uchida import target_layer
 
 _ORDERS = 16  # in which the channels of a null model are shown
-_NET = "extractor/"
-
-
-def extracted(tensors: Mapping[str, Tensor], rows: Tensor) -> Tensor:
-    """Return the bits (B, T) that a key's extractor reads from carriers (B, M), in float64."""
-    weight, bias, head, shift = (tensors[f"{_NET}{i}"].double() for i in range(4))
-    rows = rows.double() / tensors["unit"].double()
-    return perceptron((weight, bias, head, shift), rows) >= 0
 
 
 def _alike(task: OwnerTask) -> list[Suspect]:
@@ -77,6 +63,7 @@ class Riga(WhiteBox):
     paper: ClassVar[str] = "Wang and Kerschbaum, WWW 2021"
     dial: ClassVar[Dial] = Dial("strength", 0.005, 0.5, "log")
     learns: ClassVar[bool] = True
+    form: ClassVar[type[KeyForm]] = RigaKey
 
     n_bits: int = 64
     strength: float = 0.05
@@ -95,12 +82,8 @@ class Riga(WhiteBox):
         """Train model, extractor and critic against each other."""
         base = task.base()
         layer = self.layer or target_layer(base, self.n_bits)
-        settings = {
-            "layer": layer,
-            "shape": list(layers.weight(base, layer).shape),
-            "n_bits": self.n_bits,
-        }
-        tensors = self.material(seed, settings)
+        shape = tuple(layers.weight(base, layer).shape)
+        material = key_material(seed, self.n_bits)
         unmarked = [base, *(null.model() for null in _alike(task)[::2])]
         pool = torch.cat(
             [
@@ -109,11 +92,17 @@ class Riga(WhiteBox):
             ]
         )
         start = fresh_net(expand(seed, "riga extractor"), pool.shape[1], self.hidden, self.n_bits)
-        hook = Rivals(self._contest(), layer, tensors["bits"], pool, start)
+        hook = Rivals(self._contest(), layer, material["bits"], pool, start)
         model = embedded(task, [hook], self.embed)
-        tensors |= {f"{_NET}{i}": part.detach().cpu() for i, part in enumerate(hook.extractor)}
-        tensors["unit"] = hook.unit.cpu()
-        return Protected(model, Key(self.name, seed, settings, tensors))
+        secret = RigaKey(
+            layer=layer,
+            shape=shape,
+            n_bits=self.n_bits,
+            extractor={str(i): part.detach().cpu() for i, part in enumerate(hook.extractor)},
+            unit=hook.unit.cpu(),
+            **material,
+        )
+        return Protected(model, secret.into(Key(self.name, seed)))
 
     def _contest(self) -> Contest:
         return Contest(
@@ -128,42 +117,34 @@ class Riga(WhiteBox):
             lr=self.lr,
         )
 
-    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-        """Return the bits."""
-        return {"bits": random_bits(expand(seed, "riga bits"), int(settings["n_bits"]))}
-
     def null_matches(self, task: OwnerTask, key: Key, rng: Rng) -> list[int]:
         """Return the matches of the null models on which the extractor did not learn."""
         others = _alike(task)[1::2]
         if self.verifier == "aligned":  # an aligned model has one order
             return self.matches_of(key, others)
-        bits = key.tensors["bits"].bool()
+        secret = RigaKey.of(key)
         orders = [
-            reordered(null.model(), key.settings["layer"], _ORDERS, rng.child("calibration", i))
+            reordered(null.model(), secret.layer, _ORDERS, rng.child("calibration", i))
             for i, null in enumerate(others)
         ]
-        found = extracted(key.tensors, torch.cat(orders)) if orders else torch.zeros(0, len(bits))
-        return [int(n) for n in (found == bits).sum(1)]
+        if not orders:
+            return []
+        found = secret.extracted(torch.cat(orders))
+        return [int(n) for n in (found == secret.bits.bool()).sum(1)]
 
-    def read(self, key: Key, suspect: Suspect) -> Reading:
+    def read(self, key: Key, suspect: Suspect) -> BitReading:
         """Return what the extractor says of the suspect's weights."""
-        weight = suspect.weights(key.settings["layer"], tuple(key.settings["shape"]))
-        found = extracted(key.tensors, carrier(weight)[None])[0]
-        return Reading(found, key.tensors["bits"])
+        secret = RigaKey.of(key)
+        weight = suspect.weights(secret.layer, secret.shape)
+        return BitReading(secret.extracted(carrier(weight)[None])[0], secret.bits)
 
     def projection(self, key: Key, suspect: Suspect) -> Projection:
         """Return the extractor's last layer, bias included, and the hidden units that it reads."""
-        given, tensors = key.settings, key.tensors
-        weight, bias, head, shift = (tensors[f"{_NET}{i}"].double() for i in range(4))
-        row = carrier(suspect.weights(given["layer"], tuple(given["shape"]))).double()
-        units = hidden(weight, bias, row[None] / tensors["unit"].double())  # (1, hidden)
+        secret = RigaKey.of(key)
+        units = secret.units(carrier(suspect.weights(secret.layer, secret.shape)))
         features = torch.cat([units, torch.ones_like(units[:, :1])], 1)
-        rows = torch.cat([head, shift[:, None]], 1)
-        return Projection(rows, features, tensors["bits"][:, None])
+        return Projection(secret.rows, features, secret.bits[:, None])
 
     def reprojected(self, key: Key, rows: Tensor) -> Key:
         """Return the key with another last layer of the extractor."""
-        like = key.tensors[f"{_NET}2"]
-        rows = rows.to(like)
-        head = {f"{_NET}2": rows[:, :-1].contiguous(), f"{_NET}3": rows[:, -1].contiguous()}
-        return replace(key, tensors={**key.tensors, **head})
+        return RigaKey.of(key).with_rows(rows).into(key)

@@ -13,26 +13,13 @@ from arena.world.graph import LayerGraph
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
-from defenders.weights.uchida import carrier
-
-Net = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Weights and biases of a network with one hidden layer."""
+from defenders.weights.scheme.riga import Perceptron, perceptron
+from defenders.weights.scheme.uchida import carrier
 
 _CLIP = 0.1  # bound on the critic's weights
 
 
-def perceptron(net: Net, rows: Tensor) -> Tensor:
-    """Return the outputs (B, n_out) of a network on rows (B, n_in)."""
-    weight, bias, head, shift = net
-    return F.linear(hidden(weight, bias, rows), head, shift)
-
-
-def hidden(weight: Tensor, bias: Tensor, rows: Tensor) -> Tensor:
-    """Return the hidden units (B, n_hidden) on rows (B, n_in): a leaky ReLU of slope 0.2."""
-    return F.leaky_relu(F.linear(rows, weight, bias), 0.2)
-
-
-def fresh_net(rng: Rng, n_in: int, n_hidden: int, n_out: int) -> Net:
+def fresh_net(rng: Rng, n_in: int, n_hidden: int, n_out: int) -> Perceptron:
     """Return weights that keep the size of standard normal inputs, and zero biases."""
     generator = rng.torch()
     weight = torch.randn(n_hidden, n_in, generator=generator) * (2 / n_in) ** 0.5
@@ -107,13 +94,13 @@ class Rivals(Hook):
     """
 
     def __init__(
-        self, contest: Contest, layer: str, bits: Tensor, pool: Tensor, extractor: Net
+        self, contest: Contest, layer: str, bits: Tensor, pool: Tensor, extractor: Perceptron
     ) -> None:
         self.contest, self.layer, self.bits = contest, layer, bits.float()
         self.unit = pool.std()[None]
         self.pool = pool / self.unit
         self.extractor = extractor
-        self.critic: Net  # made by `start`
+        self.critic: Perceptron  # made by `start`
         self._weight, self._generator = torch.empty(0), torch.Generator()
         self._coins = torch.empty(0)
         self._optimisers: list[torch.optim.Optimizer] = []
@@ -180,19 +167,19 @@ class Rivals(Hook):
         return torch.randint(len(self.pool), size, generator=self._generator, device=device)
 
 
-def _placed(net: Net, device: str) -> Net:
+def _placed(net: Perceptron, device: str) -> Perceptron:
     weight, bias, head, shift = (
         tensor.detach().clone().to(device).requires_grad_(True) for tensor in net
     )
     return weight, bias, head, shift
 
 
-def _fixed(net: Net) -> Net:
+def _fixed(net: Perceptron) -> Perceptron:
     weight, bias, head, shift = (tensor.detach() for tensor in net)
     return weight, bias, head, shift
 
 
-def _improve(net: Net, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+def _improve(net: Perceptron, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
     for tensor, gradient in zip(net, torch.autograd.grad(loss, net), strict=True):
         tensor.grad = gradient
     optimiser.step()

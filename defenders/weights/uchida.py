@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -11,38 +10,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from arena.errors import PlayerError
-from arena.game.rules.keys import Key, expand, random_bits
+from arena.game.rules.key_form import KeyForm
+from arena.game.rules.keys import Key
 from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.json_values import Raw
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, StepView
-from defenders.weights.bit_error import Reading
+from defenders.weights.bit_error import BitReading
 from defenders.weights.readers import Embed, WhiteBox, embedded
-
-
-def carrier(weight: Tensor) -> Tensor:
-    """Return the vector (M,) that carries the bits: the mean over output filters, flattened.
-
-    Args:
-        weight: (O, I, kh, kw), or (O, I) of a linear layer, which is flattened whole.
-    """
-    return weight.mean(0).flatten() if weight.dim() == 4 else weight.flatten()
-
-
-def carrier_size(shape: tuple[int, ...]) -> int:
-    """Return M for a weight of this shape."""
-    per_filter = torch.Size(shape[1:]).numel()
-    return per_filter if len(shape) == 4 else per_filter * shape[0]
-
-
-def project(matrix: Tensor, weight: Tensor) -> Tensor:
-    """Return the scores (T,) whose signs are the bits: matrix (T, M) times the carrier (M,)."""
-    return matrix @ carrier(weight)
+from defenders.weights.scheme.uchida import UchidaKey, carrier, carrier_size, project
 
 
 def target_layer(model: Model, n_bits: int) -> str:
@@ -61,15 +41,6 @@ def target_layer(model: Model, n_bits: int) -> str:
             f"{max(sizes.values())}; use at most {max(sizes.values()) // 2} bits"
         )
     return inner[0]
-
-
-def key_material(seed: str, n_bits: int, size: int) -> dict[str, Tensor]:
-    """Return the projection (T, M), standard normal, and the bits (T,), expanded from a seed."""
-    draw = expand(seed, "uchida matrix").numpy().standard_normal((n_bits, size))
-    return {
-        "matrix": torch.from_numpy(draw).float(),
-        "bits": random_bits(expand(seed, "uchida bits"), n_bits),
-    }
 
 
 class Embedding(Hook):
@@ -112,6 +83,7 @@ class Uchida(WhiteBox):
 
     paper: ClassVar[str] = "Uchida et al., ICMR 2017"
     dial: ClassVar[Dial] = Dial("strength", 0.003, 0.3, "log")
+    form: ClassVar[type[KeyForm]] = UchidaKey
 
     n_bits: int = 64
     strength: float = 0.05
@@ -122,30 +94,24 @@ class Uchida(WhiteBox):
         """Train with the regulariser."""
         base = task.base()
         layer = self.layer or target_layer(base, self.n_bits)
-        shape = list(layers.weight(base, layer).shape)
-        settings = {"layer": layer, "shape": shape, "n_bits": self.n_bits}
-        tensors = self.material(seed, settings)
-        hook = Embedding(layer, tensors["matrix"], tensors["bits"], self.strength)
-        return Protected(
-            embedded(task, [hook], self.embed), Key(self.name, seed, settings, tensors)
-        )
+        shape = tuple(layers.weight(base, layer).shape)
+        secret = UchidaKey.from_seed(seed, layer, shape, self.n_bits)
+        hook = Embedding(layer, secret.matrix, secret.bits, self.strength)
+        model = embedded(task, [hook], self.embed)
+        return Protected(model, secret.into(Key(self.name, seed)))
 
-    def material(self, seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-        """Return the projection and the bits."""
-        return key_material(seed, int(settings["n_bits"]), carrier_size(tuple(settings["shape"])))
-
-    def read(self, key: Key, suspect: Suspect) -> Reading:
+    def read(self, key: Key, suspect: Suspect) -> BitReading:
         """Return the signs of the projection of the suspect's weights."""
-        weight = suspect.weights(key.settings["layer"], tuple(key.settings["shape"]))
-        found = project(key.tensors["matrix"].double(), weight) >= 0
-        return Reading(found, key.tensors["bits"])
+        secret = UchidaKey.of(key)
+        weight = suspect.weights(secret.layer, secret.shape)
+        return BitReading(project(secret.matrix.double(), weight) >= 0, secret.bits)
 
     def projection(self, key: Key, suspect: Suspect) -> Projection:
         """Return the matrix, and the carrier of the layer that the key names."""
-        weight = suspect.weights(key.settings["layer"], tuple(key.settings["shape"]))
-        matrix, bits = key.tensors["matrix"], key.tensors["bits"]
-        return Projection(matrix, carrier(weight)[None], bits[:, None])
+        secret = UchidaKey.of(key)
+        weight = suspect.weights(secret.layer, secret.shape)
+        return Projection(secret.matrix, carrier(weight)[None], secret.bits[:, None])
 
     def reprojected(self, key: Key, rows: Tensor) -> Key:
         """Return the key with another matrix."""
-        return replace(key, tensors={**key.tensors, "matrix": rows})
+        return replace(UchidaKey.of(key), matrix=rows).into(key)

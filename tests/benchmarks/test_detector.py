@@ -29,7 +29,8 @@ from benchmarks.stealth.detector import (
     spreads,
     weight_features,
 )
-from defenders.weights.uchida import Embedding, carrier_size, key_material, target_layer
+from defenders.weights.scheme.uchida import carrier_size, key_material
+from defenders.weights.uchida import Embedding, target_layer
 
 N = 6  # models in each pool
 STRONG = 5.0  # 100 times the default strength of Uchida's mark

@@ -341,6 +341,11 @@ def test_a_bad_file_is_one_sentence_with_its_line(case: str) -> None:
     assert sentence in problems(text)
 
 
+def test_a_fault_in_the_only_thief_is_one_sentence() -> None:
+    text = GOOD.partition("[[thief]]")[0] + '[[thief]]\nname = "../x"\nmoves = ["none"]\n'
+    assert len(problems(text)) == 1
+
+
 def test_there_are_enough_bad_files() -> None:
     assert len(BAD) >= 25
 

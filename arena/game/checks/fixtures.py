@@ -23,12 +23,11 @@ from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Wrapper
-from arena.game.sides.defense import Defense, OwnerTask, Protected, StandardOfProof
+from arena.game.sides.defense import Defense, OwnerTask, Protected, StandardOfProof, defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
-from arena.world import layers
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
 from arena.world.json_values import Json, canonical
@@ -174,30 +173,13 @@ class Stage:
         )
 
     def exposed(self, knows: Set[str]) -> Bundle:
-        """Return what schemes expose to a thief that knows so much, in the form that they do."""
-        if "tests" in knows:
-            return self._tests()
-        return self._passport() if "passport" in knows else Bundle()
-
-    def _tests(self) -> Bundle:
-        """Return test cases: black-box and white-box."""
-        images, victim = self.task.splits.probe.images[:50].clone(), self.victim()
-        layer = layers.weighted(victim, self.task.card.input_shape)[0]
-        tests = {"images": images, "labels": self._answers(images)}
-        named = {
-            f"{box}_{key}": test for box in ("blackbox", "whitebox") for key, test in tests.items()
-        }
-        return Bundle({"layer": layer}, named)
-
-    def _passport(self) -> Bundle:
-        """Return random passports of scale and shift for the first normalised convolution."""
-        victim, shape = self.victim(), self.task.card.input_shape
-        conv, norm = next(iter(layers.normalised(victim, shape).items()))
-        entry = [layers.weight(victim, conv).shape[1], *shape[1:]]
-        weights = list(layers.weight(victim, conv).shape)
-        drawn = ROOT.child("passport").numpy().uniform(-1, 1, (2, *entry))
-        layer = {"conv": conv, "norm": norm, "shape": weights, "entry": entry}
-        return Bundle({"layers": [layer]}, {"passport/0": torch.from_numpy(drawn).float()})
+        """Return what a scheme exposes to a thief that knows so much, in the form that it does."""
+        scheme = next((s for s in defenses.classes().values() if s.exposes in knows), None)
+        if scheme is None:
+            return Bundle()
+        images = self.task.splits.probe.images[:50].clone()
+        examples = Examples(images, self._answers(images))
+        return scheme().trial_exposed(self.victim(), examples, ROOT.child("exposed"))
 
     def referee(self, needs: ThreatModel) -> Referee:
         """Return the judge of what an attack delivers."""

@@ -223,12 +223,11 @@ def _seeded(party: Party, _verdict: Verdict) -> str:
 
 
 def _prf_labels(party: Party, _verdict: Verdict) -> str:
-    images = party.defense.trigger_images(party.key)
-    labels = party.key.tensors.get("labels")
-    n_classes = party.key.settings.get("n_classes")
-    if images is None or labels is None or n_classes is None:
-        return ""  # the check speaks of trigger sets only: a fingerprint's labels are answers
-    if not torch.equal(prf_labels(drawn_seed(party.key), images, int(n_classes)), labels):
+    triggers = party.defense.drawn_triggers(party.key)
+    if triggers is None:
+        return ""  # the check speaks of drawn labels only: those of a fingerprint are answers
+    given = prf_labels(drawn_seed(party.key), triggers.images, triggers.n_classes)
+    if not torch.equal(given, triggers.labels):
         return "the labels are not the ones that the seed gives to these images"
     return ""
 

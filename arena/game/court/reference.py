@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -121,6 +121,12 @@ class Reference:
         return (
             f"{len(self.kinds)} independent models ({counted}) of accuracy {low:.2f} to {high:.2f}"
         )
+
+    def into(self, key: Key) -> Key:
+        """Return a key that remembers this reference class beside what it holds."""
+        told = self.bundle()
+        settings, tensors = {**key.settings, **told.data}, {**key.tensors, **told.tensors}
+        return replace(key, settings=settings, tensors=tensors)
 
     def bundle(self) -> Bundle:
         """Return the part of a key that holds the reference class."""

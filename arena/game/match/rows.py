@@ -80,6 +80,7 @@ class RoundRow:
     message: str = column(lambda record: record.message, default="")
     digest: str = column(lambda record: record.digest, default="")
 
+    metric: str = column(lambda record: record.match.task.kind().metric, default="utility")
     utility: float | None = _judged(
         lambda judged: judged.utility,
         Figure("utility", bounds=SHARE, better="low", tag="thief/utility", final=True, curve=True),

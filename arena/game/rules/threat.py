@@ -76,10 +76,16 @@ class ThreatModel(Interface):
     transfer: str = ""  # name of a data set of another task, to move the model to
     architecture: bool = False  # the victim's architecture is known; whoever has weights knows it
     own_architecture: str = ""  # what the thief builds where it is not; "" is the kind's plain one
-    knows: frozenset[Knowledge] = frozenset()
+    # "scheme"; "base" (what the victim was made from); what a scheme exposes, by its name there
+    knows: frozenset[str] = frozenset()
     precommit: bool = False  # may enter a commitment before the victim is published
     deliverables: frozenset[Form] = frozenset({"model"})
     budget: Budget = Budget()
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Return what is known beside the two words of the rules: what a scheme exposes."""
+        return self.knows - {"scheme", "base"}
 
     @property
     def knows_architecture(self) -> bool:

@@ -44,7 +44,10 @@ def missing() -> str:
     )
     if tried.returncode != 0:
         reason = tried.stderr.strip().partition("\n")[0]
-        return f"bubblewrap cannot make a sandbox here ({reason}); allow user namespaces"
+        return (
+            f"bubblewrap cannot make a sandbox here ({reason}); "
+            "it takes bubblewrap 0.8 or newer, and user namespaces"
+        )
     return ""
 
 

@@ -104,6 +104,14 @@ def trigger_images(given: Bundle, _channel: Channel) -> Bundle:
     return Bundle() if images is None else Bundle(tensors={"images": images})
 
 
+def drawn_triggers(given: Bundle, _channel: Channel) -> Bundle:
+    """Return the triggers whose labels a key's seed must give."""
+    found = _scheme(given).drawn_triggers(_key(given))
+    if found is None:
+        return Bundle()
+    return Bundle({"n_classes": found.n_classes}, {"images": found.images, "labels": found.labels})
+
+
 def projection(given: Bundle, channel: Channel) -> Bundle:
     """Return what a key projects in a suspect."""
     found = _scheme(given).projection(_key(given), _suspect(given, channel))
@@ -162,7 +170,7 @@ OWNER_TASKS: Mapping[str, Callable[[Bundle, Channel], Bundle]] = MappingProxyTyp
     {
         task.__name__: task
         for task in (
-            *(protect, examine, rederive, exposed, trigger_images),
+            *(protect, examine, rederive, exposed, trigger_images, drawn_triggers),
             *(projection, reprojected, evidence),
         )
     }

@@ -22,7 +22,7 @@ from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sandbox.verdicts import verdict_of
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper, unpack_wrappers
-from arena.game.sides.defense import Defense, OwnerTask, Protected
+from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
@@ -121,6 +121,14 @@ class StrangerDefense(Defense):
         """Return the images by which a key is verified."""
         found = self._ask("trigger_images", key)
         return None if found is None else found.tensors.get("images")
+
+    def drawn_triggers(self, key: Key) -> Triggers | None:
+        """Return the triggers whose labels a key's seed must give."""
+        found = self._ask("drawn_triggers", key)
+        if found is None or not found.tensors:
+            return None
+        tensors = found.tensors
+        return Triggers(tensors["images"], tensors["labels"], int(found.data["n_classes"]))
 
     def projection(self, key: Key, suspect: Suspect) -> Projection | None:
         """Return what a key projects in a suspect."""

@@ -12,13 +12,16 @@ from arena.game.rules.innocents import Accused
 from arena.game.rules.threat import ThreatModel
 from arena.game.sandbox.messages import spoken
 from arena.game.sides.attack import Attack
-from arena.game.sides.defense import Defense, Secret
+from arena.game.sides.defense import Defense
 from arena.game.sides.player import Dial, Player
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.interface import Output
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-OPTIONAL = (*("rederive", "exposed", "trigger_images", "projection", "reprojected", "evidence"),)
+OPTIONAL = (
+    *("rederive", "exposed", "trigger_images", "drawn_triggers"),
+    *("projection", "reprojected", "evidence"),
+)
 """Methods that a scheme may have; a scheme that has none is not asked."""
 
 
@@ -38,7 +41,7 @@ class Traits(Frozen):
     reads: Output = "weights"
     task_needs: frozenset[str] = frozenset()
     invasive: bool = True
-    exposes: Secret = "tests"
+    exposes: str = ""
     accuses: Accused = "model"
     statistic: tuple[str, Literal["low", "high"]] = ("", "high")
     has: frozenset[str] = frozenset()  # those of `OPTIONAL` that it defines

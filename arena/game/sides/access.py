@@ -114,7 +114,7 @@ class Access:
         return Dataset(data["name"], tensors["images"], tensors["labels"], tuple(data["classes"]))
 
     def exposed(self) -> Bundle:
-        """Return the exposed part of the owner's key: test cases, or a passport."""
+        """Return the part of the owner's key that is exposed, in its scheme's form."""
         return self.channel("exposed", Bundle())
 
     def base(self) -> Model:

@@ -32,8 +32,6 @@ from arena.world.training import Examples, Hook, Recipe
 StandardOfProof = Literal[
     "none", "timestamp", "prf-labels", "seeded", "nulls", "bound", "lineage", "full"
 ]
-Secret = Literal["tests", "passport"]
-"""Parts of a key that a threat model's `knows` can grant."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +124,15 @@ class OwnerTask:
 
 
 @dataclass(frozen=True)
+class Triggers:
+    """Images (K, *input_shape), and labels (K,) that were drawn for them out of so many classes."""
+
+    images: Tensor
+    labels: Tensor
+    n_classes: int
+
+
+@dataclass(frozen=True)
 class Protected:
     """The victim that is released, the key that stays, and the wrappers that serve the victim.
 
@@ -155,7 +162,7 @@ class Defense(Player):
     reads: ClassVar[Output] = "weights"
     uses_nulls: ClassVar[bool] = False
     invasive: ClassVar[bool] = True
-    exposes: ClassVar[Secret] = "tests"
+    exposes: ClassVar[str] = ""
     accuses: ClassVar[Accused] = "model"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
 
@@ -205,8 +212,16 @@ class Defense(Player):
         """Return the part of the key that a scenario may expose on purpose; none."""
         return Bundle()
 
+    def trial_exposed(self, model: Model, examples: Examples, rng: Rng) -> Bundle:
+        """Return what stands for `exposed` in the trial of an attack on an unprotected model."""
+        return Bundle()
+
     def trigger_images(self, key: Key) -> Tensor | None:
         """Return the images by which a key is verified; None where it reads no images."""
+        return None
+
+    def drawn_triggers(self, key: Key) -> Triggers | None:
+        """Return the triggers whose labels a key's seed must give; None where it draws none."""
         return None
 
     def projection(self, key: Key, suspect: Suspect) -> Projection | None:

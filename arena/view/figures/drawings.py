@@ -48,7 +48,7 @@ def summary_figures(report: Report) -> dict[str, Figure]:
     found = {"payoff": _heat_map(report.payoffs, plots.PAYOFF)}
     for name, table, look in (
         ("rescaled", report.rescaled, plots.RESCALED),
-        ("utility", report.utilities, plots.UTILITY),
+        ("utility", report.utilities, plots.utility_look(report.metric)),
     ):
         if not np.isnan(table.values).all():
             found[name] = _heat_map(table, look)

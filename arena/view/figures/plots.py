@@ -86,7 +86,12 @@ RESCALED = Look(
     "RdBu",
     _THRESHOLD,
 )
-UTILITY = Look("Accuracy of the suspect on the test split", "accuracy, 0 to 1", "YlGnBu")
+
+
+def utility_look(metric: str) -> Look:
+    """Return the look of a map of utilities, which the kind of task calls by a name."""
+    title = f"{metric[:1].upper()}{metric[1:]} of the suspect on the test split"
+    return Look(title, f"{metric}, 0 to 1", "YlGnBu")
 
 
 def heat_map(
@@ -162,7 +167,7 @@ class MatchCurves:
     Attributes:
         title: the match's name. rounds: their numbers. moves: what the thief played.
         series: name -> values in [0, 1].
-        victim_utility: accuracy of the victim in [0, 1].
+        victim_utility: utility of the victim in [0, 1].
     """
 
     title: str
@@ -198,7 +203,7 @@ def match_curves(match: MatchCurves) -> Figure:
         for label in axes.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
     axes.set_xlim(match.rounds[0] - 0.5, match.rounds[-1] + 0.5)
-    axes.set(ylim=(0, 1.02), ylabel="share or accuracy, 0 to 1", xlabel="round and move")
+    axes.set(ylim=(0, 1.02), ylabel="share or utility, 0 to 1", xlabel="round and move")
     axes.set_title(match.title, fontsize=11)
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=8)

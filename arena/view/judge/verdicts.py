@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from arena.game.court.evidence import ALL, MetricEvidence, consistency_of, evidence_of
 from arena.game.court.reference import SAME
 from arena.game.court.verdict import Verdict
 from arena.runs.judge.request import Findings
 from arena.view.figures.radar import Chart
-from arena.world.json_values import Raw
 
 COLUMNS = ("metric", "value", "tau", "margin", "vote", "p-value")
 _SAME: Mapping[str, str] = {
@@ -42,10 +42,9 @@ class EvidenceLine:
 
 def lines_of(verdict: Verdict) -> list[EvidenceLine]:
     """Return the evidence that a verdict holds; its own statistic where it holds no more."""
-    evidence = verdict.figures.get("evidence", {}).get("all")
+    evidence = evidence_of(verdict.figures).get(ALL)
     if evidence is not None:
-        shares = evidence["radar"]["similarities"]
-        return [_line(line, shares[line["metric"]]) for line in evidence["lines"]]
+        return [_line(one) for one in evidence.metrics]
     if verdict.withheld:
         return []
     sign = -1 if verdict.copies == "low" else 1
@@ -56,24 +55,21 @@ def lines_of(verdict: Verdict) -> list[EvidenceLine]:
     return [EvidenceLine(verdict.name, *numbers, verdict.rescaled, 0.5)]
 
 
-def _line(line: Mapping[str, Raw], similarity: float) -> EvidenceLine:
-    bound, tau = float(line["bound"]), float(line["tau"])
-    numbers = (float(line["value"]), tau, float(line["margin"]))
-    threshold = 1 - tau / bound if bound > 0 else 1.0
-    vote, p_value = bool(line["vote"]), float(line["p_value"])
-    return EvidenceLine(str(line["metric"]), *numbers, vote, p_value, similarity, threshold)
+def _line(one: MetricEvidence) -> EvidenceLine:
+    numbers = (one.value, one.tau, one.margin, one.vote, one.p_value)
+    return EvidenceLine(one.metric, *numbers, one.similarity, one.threshold)
 
 
 def silent(verdict: Verdict) -> dict[str, str]:
     """Return the metrics that do not apply, each with its reason."""
-    evidence = verdict.figures.get("evidence", {}).get("all", {})
-    return dict(evidence.get("not_applicable", {}))
+    evidence = evidence_of(verdict.figures).get(ALL)
+    return {} if evidence is None else dict(evidence.silent)
 
 
 def outcome(verdict: Verdict) -> str:
     """Return the verdict in two or three words."""
-    kind = verdict.figures.get("consistency", {}).get("kind")
-    if kind in ("exact", "equivalent"):
+    found = consistency_of(verdict.figures)
+    if found is not None and found.kind in ("exact", "equivalent"):
         return "the same model"
     if verdict.withheld:
         return "no reference" if verdict.withheld == "no reference" else "nothing can be said"
@@ -82,16 +78,16 @@ def outcome(verdict: Verdict) -> str:
 
 def consistency(verdict: Verdict) -> str:
     """Return what the first stage found: is the suspect the victim?"""
-    found = verdict.figures.get("consistency")
+    found = consistency_of(verdict.figures)
     if found is None:
         return "not examined: it compares weights, which were not read"
-    if found["kind"] == "unknown":
-        return f"not examined: {found['note']}"
+    if found.kind == "unknown":
+        return f"not examined: {found.note}"
     other = (
         "the suspect is not the victim itself: its logits differ by up to "
-        f"{min(float(found['difference']), 1.0):.2g} of the largest"
+        f"{min(found.difference, 1.0):.2g} of the largest"
     )
-    return _SAME.get(found["kind"], other)
+    return _SAME.get(found.kind, other)
 
 
 def provenance(verdict: Verdict, level: float) -> str:
@@ -139,8 +135,8 @@ def chart_of(findings: Findings, suspect: str) -> Chart | None:
     lines = lines_of(verdict) if verdict else []
     if verdict is None or not lines:
         return None
-    radar = verdict.figures.get("evidence", {}).get("all", {}).get("radar")
-    caption = f"area {radar['area']:.2f}, mean {radar['mean']:.2f}" if radar else ""
+    evidence = evidence_of(verdict.figures).get(ALL)
+    caption = f"area {evidence.area:.2f}, mean {evidence.mean:.2f}" if evidence else ""
     return Chart(
         title=f"{suspect}: {outcome(verdict)}",
         metrics=[line.metric for line in lines],

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
+from arena.game.court.evidence import evidence_of
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.game.rules.figures import values
 from arena.runs.experiment import Experiment, Part, Series
 from arena.view.results.report import Report
-from arena.world.json_values import Raw
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,13 @@ def _readings(row: RoundRow | InnocentRow) -> Readings:
     if row.statistic is not None and row.statistic_name:
         reading = MetricReading(row.statistic, _number(row.threshold), bool(row.caught))
         found["all"][row.statistic_name] = reading
-    for part, evidence in row.figures.get("evidence", {}).items():
-        shares = evidence["radar"]["similarities"]
-        found.setdefault(part, {}).update(
-            (line["metric"], _reading(line, shares)) for line in evidence["lines"]
+    for part, evidence in evidence_of(row.figures).items():
+        readings = found.setdefault(cast(Part, part), {})
+        for one in evidence.metrics:
+            readings[one.metric] = MetricReading(one.value, one.tau, one.vote, one.similarity)
+        readings["area"] = MetricReading(
+            _area(list(evidence.similarities.values())), math.nan, None
         )
-        found[part]["area"] = MetricReading(_area(list(shares.values())), math.nan, None)
     return found
 
 
@@ -150,12 +152,6 @@ def _area(shares: Sequence[float]) -> float:
     if len(shares) < 3:
         return math.nan
     return float(np.mean(np.asarray(shares) * np.roll(shares, 1)))
-
-
-def _reading(line: Mapping[str, Raw], shares: Mapping[str, float]) -> MetricReading:
-    return MetricReading(
-        float(line["value"]), float(line["tau"]), bool(line["vote"]), shares[line["metric"]]
-    )
 
 
 @dataclass(frozen=True)

@@ -148,9 +148,14 @@ class Report:
         """Return the owners' statistics on what was delivered, rescaled to a threshold of 0.5."""
         return self._cells(lambda row: row.rescaled, self.delivered)
 
+    @property
+    def metric(self) -> str:
+        """Return what the kind of task calls utility."""
+        return next((row.metric for row in self.finals), "utility")
+
     @cached_property
     def utilities(self) -> Cells:
-        """Return the accuracies in [0, 1] of what was delivered."""
+        """Return the utilities in [0, 1] of what was delivered."""
         return self._cells(lambda row: row.utility, self.delivered)
 
     @cached_property

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from arena.errors import DataError, did_you_mean
 from arena.world.cache_folder import user_cache
-from arena.world.data.archives import SUFFIXES, fingerprint
-from arena.world.data.bundled import bundled_version, read_bundled
 from arena.world.data.cache import through_cache
 from arena.world.data.dataset import Dataset, Source
-from arena.world.data.folders import first_shape, read_class_folders
-from arena.world.data.local_copies import arena_data, offline_copy, read_copy
 from arena.world.data.relabel import is_view, view
+from arena.world.data.sources.archives import SUFFIXES, fingerprint
+from arena.world.data.sources.bundled import bundled_version, read_bundled
+from arena.world.data.sources.folders import first_shape, read_class_folders
+from arena.world.data.sources.local_copies import arena_data, offline_copy, read_copy
+from arena.world.data.sources.synthetic import SHAPES_VERSION, shapes
+from arena.world.data.sources.vision import read_vision
 from arena.world.data.stratify import stratified
-from arena.world.data.synthetic import SHAPES_VERSION, shapes
-from arena.world.data.vision import read_vision
 from arena.world.rng import Rng
 
 _BUNDLED = "bundled with scikit-learn"

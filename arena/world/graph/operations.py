@@ -91,6 +91,11 @@ _NAMES: Mapping[str, Role] = MappingProxyType(
 )
 
 
+def is_understood(module: nn.Module) -> bool:
+    """Say whether it is known what a module does to channels."""
+    return type(module) in _MODULES
+
+
 def role_of(node: fx.Node, modules: Mapping[str, nn.Module]) -> Role:
     """Return the role of a node of a traced network.
 

@@ -189,6 +189,8 @@ class Classifier(Kind):
     def admit(self, inputs: Tensor, card: ModelCard, interface: Interface) -> None:
         """Check form and finiteness, and that values lie in [0, 1] unless all are answered."""
         super().admit(inputs, card, interface)
+        if not inputs.is_floating_point() and inputs.dtype != torch.uint8:
+            raise RuleViolation(f"expected inputs of uint8 or floats, found {inputs.dtype}")
         if not inputs.is_floating_point() or interface.real_inputs:
             return
         if float(inputs.min()) < 0 or float(inputs.max()) > 1:

@@ -10,12 +10,13 @@ from arena.world import layers
 from arena.world.json_values import Frozen
 from arena.world.models import Model
 from arena.world.training import Examples
-from defenders.deepjudge.case import Case, Tests
+from defenders.deepjudge.case import Case
 from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe, adversarial
 from defenders.deepjudge.growth.neuron_function import path_to
 from defenders.deepjudge.growth.seeds import most_certain
 from defenders.deepjudge.growth.whitebox_tests import Growth, grow, reference_bounds
-from defenders.fingerprints.points import alike, drawn, floats
+from defenders.deepjudge.scheme.tests import Tests
+from defenders.fingerprints.scheme import alike, drawn, floats
 
 
 class GrowthPlan(Frozen):

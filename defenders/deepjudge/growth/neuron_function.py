@@ -17,10 +17,10 @@ from arena.world.kinds.classifier import normalisation
 from arena.world.models import Model
 from defenders.deepjudge.growth.batch_last_conv import PipelineStage
 from defenders.deepjudge.growth.fusible import stages_to
-from defenders.deepjudge.metrics import neurons
+from defenders.deepjudge.scheme.metrics import neurons
 
 
-class Path(Protocol):
+class NeuronFunction(Protocol):
     """A function from images to neurons that can be differentiated."""
 
     def __call__(self, images: Tensor, wanted: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ class Path(Protocol):
         ...
 
 
-def path_to(model: Model, layer: str, compute: Compute) -> Path:
+def path_to(model: Model, layer: str, compute: Compute) -> NeuronFunction:
     """Return the fastest path to the neurons of a layer.
 
     Raises:

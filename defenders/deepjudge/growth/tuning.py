@@ -9,10 +9,10 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.training import Examples
-from defenders.deepjudge.case import Tests
 from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe
 from defenders.deepjudge.growth.generate import blackbox_tests
-from defenders.deepjudge.metrics import robustness
+from defenders.deepjudge.scheme.metrics import robustness
+from defenders.deepjudge.scheme.tests import Tests
 
 _ENOUGH = 0.25  # share of seeds that a generator must turn, or its Rob is a matter of few tests
 

@@ -12,8 +12,8 @@ from arena.world.compute import Compute
 from arena.world.json_values import Frozen
 from arena.world.models import Model
 from arena.world.training import Progress
-from defenders.deepjudge.growth.neuron_function import Path
-from defenders.deepjudge.metrics import neurons
+from defenders.deepjudge.growth.neuron_function import NeuronFunction
+from defenders.deepjudge.scheme.metrics import neurons
 
 _ROUNDING = 1e-5  # the path and the model itself add in another order; the bound holds for both
 _DECAY, _EPS = (0.9, 0.999), 1e-8  # of Adam
@@ -62,7 +62,7 @@ def reference_bounds(
 
 
 def grow(
-    path: Path,
+    path: NeuronFunction,
     seeds: Tensor,
     bounds: Tensor,
     how: Growth,
@@ -160,7 +160,7 @@ class _Rows:
             n_live=len(live),
         )
 
-    def step(self, path: Path, how: Growth) -> Iterator[tuple[Tensor, Tensor]]:
+    def step(self, path: NeuronFunction, how: Growth) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the images and pairs that have arrived; move every row by one step of Adam."""
         images = self.images.requires_grad_(True)
         outputs = path(images, self.pairs[:, 0])

@@ -35,9 +35,10 @@ from attackers.claim.forge_passport import (
     reversed_signs,
 )
 from attackers.claim.passport_blocks import Collective, Individual, Passported, Plain
-from attackers.claim.passport_maths import bottleneck, response, solved, through
+from attackers.claim.passport_maths import bottleneck, solved
 from defenders.passports.base import Passport
 from defenders.passports.branch import private_branch, responses
+from defenders.passports.scheme import PassportKey, response, squeezed
 from defenders.passports.schemes import DeepIPR1, DeepIPR2, PassportAware
 from tests.attackers.conftest import COMPUTE, Thief
 from tests.statements import loss, loss_bound, right
@@ -133,9 +134,10 @@ class Board:
     def _right(self, name: str, key: Key) -> Tensor:
         """Return which images that nobody trained on are classified rightly with its passports."""
         shown = Suspect.bare(self.victim(name).model.copy(), COMPUTE)
-        affines = SCHEMES[name].affines(key, responses(key, shown))
-        test = self.task.splits.test
-        branch = private_branch(key, shown, affines)
+        secret, test = PassportKey.of(key), self.task.splits.test
+        branch = private_branch(
+            secret, shown, SCHEMES[name].affines(secret, responses(secret, shown))
+        )
         return right(COMPUTE.labels(branch, test.images), test.labels)
 
     def ruling(self, attack: ForgePassport, protocol: StandardOfProof) -> Ruling:
@@ -174,7 +176,7 @@ def test_a_bottleneck_turns_any_response_into_the_wanted_one() -> None:
     draw = Rng(1).torch()
     found, wanted = (torch.randn(2, 16, generator=draw) for _ in range(2))
     narrow, wide = bottleneck(found, wanted, (torch.zeros(4, 16), torch.zeros(16, 4)))
-    assert torch.allclose(through((narrow, wide), found), wanted, atol=1e-4)
+    assert torch.allclose(squeezed((narrow, wide), found), wanted, atol=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])

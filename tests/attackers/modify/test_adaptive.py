@@ -15,8 +15,9 @@ from arena.world.bundle import Bundle
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
-from attackers.modify.adaptive import AdaptBlackbox, AdaptWhitebox, Mixed, exposed_tests, neurons
+from attackers.modify.adaptive import AdaptBlackbox, AdaptWhitebox, Mixed, exposed_tests
 from attackers.modify.adversarial import Pgd, attacked
+from defenders.deepjudge.scheme.metrics import neurons
 from tests.attackers.conftest import COMPUTE, Thief, World
 
 KNOWING = ThreatModel(output="weights", data=1, data_labels=True, knows=frozenset({"tests"}))
@@ -108,7 +109,7 @@ def test_a_share_lies_between_nothing_and_all(share: float) -> None:
 def test_tests_that_were_not_exposed_are_not_known(thief: Thief, attack: AdaptBlackbox) -> None:
     blind = KNOWING.model_copy(update={"knows": frozenset()})
     assert blind.missing(attack.needs) == ["knowledge of 'tests'"]
-    with pytest.raises(RuleViolation, match="does not expose the test cases"):
+    with pytest.raises(RuleViolation, match="exposes nothing of the owner's key"):
         thief(blind).play(attack)
 
 
@@ -119,9 +120,15 @@ def test_a_scheme_without_tests_of_the_kind_is_named(thief: Thief, attack: Adapt
 
 
 def test_exposed_tests_come_with_what_is_said_of_them(tested: Exposure) -> None:
-    tests, told = exposed_tests(tested.world.access, "whitebox")
+    tests, layer = exposed_tests(tested.world.access, "whitebox")
     assert torch.equal(tests.images, tested.exposed.images)
-    assert told["layer"] == LAYER
+    assert layer == LAYER
+
+
+def test_a_neuron_of_a_sequence_is_its_mean_over_the_sequence() -> None:
+    """Attackers and defenders share one definition: a place of a sequence is no neuron."""
+    output = torch.arange(30.0).reshape(2, 5, 3)  # (T, S, N)
+    assert torch.equal(neurons(output), output.mean(1))
 
 
 def test_a_channels_neuron_is_its_mean() -> None:

@@ -18,7 +18,7 @@ from arena.world.models import Model, build
 from arena.world.rng import Rng
 from attackers.modify.perturb import Noise, Quantise, WeightShift, rounded, shifted
 from attackers.modify.prune import prunable
-from defenders.weights.uchida import carrier
+from defenders.weights.scheme.uchida import carrier
 from tests.attackers.conftest import Thief
 
 GRANTS = ThreatModel(output="weights", data=1)

@@ -20,8 +20,8 @@ from arena.world.task import Task
 from attackers.claim.as_owner import answered, posed
 from attackers.rewrite.structural import (
     Cliques,
+    NeuronSplits,
     Obfuscation,
-    Splits,
     clique_plan,
     mixtures,
     split_plan,
@@ -32,8 +32,8 @@ from tests.attackers.conftest import COMPUTE, Thief
 GRANTS = preset("weights_only_nodata")
 FAMILY: list[Obfuscation] = [
     Cliques(),
-    Splits(),
-    Splits(size=3, growth=0.5),
+    NeuronSplits(),
+    NeuronSplits(size=3, growth=0.5),
     Cliques(camouflage=False),
     Cliques(rim=1),
 ]
@@ -66,7 +66,7 @@ def _each(attack: Obfuscation) -> int:
 
 
 @pytest.mark.parametrize("architecture", ["resnet8", "resnet20", "lenet5", "mlp"])
-@pytest.mark.parametrize("attack", [Cliques(), Splits()], ids=repr)
+@pytest.mark.parametrize("attack", [Cliques(), NeuronSplits()], ids=repr)
 def test_it_holds_for_other_architectures(
     task: Task, attack: Obfuscation, architecture: str
 ) -> None:
@@ -120,7 +120,7 @@ def test_camouflaged_dummies_are_no_longer_alike(thief: Thief) -> None:
     assert n_alike(Cliques()) == 0
 
 
-@pytest.mark.parametrize("attack", [Cliques(), Splits()], ids=repr)
+@pytest.mark.parametrize("attack", [Cliques(), NeuronSplits()], ids=repr)
 def test_a_literal_key_cannot_read_what_it_finds_and_nothing_is_raised(
     thief: Thief, attack: Obfuscation
 ) -> None:
@@ -142,7 +142,7 @@ def test_mixtures_are_as_large_as_a_unit() -> None:
 
 def test_it_costs_nothing_and_the_rng_decides(thief: Thief, trained: Model) -> None:
     world = thief(GRANTS)
-    one, again, other = (world.play(Splits(), seed) for seed in (1, 1, 2))
+    one, again, other = (world.play(NeuronSplits(), seed) for seed in (1, 1, 2))
     assert one.digest() == again.digest() != other.digest()
     spent = world.gate.meters.reading().plain()
     assert {meter for meter, value in spent.items() if value} <= {"wall_s"}
@@ -158,4 +158,4 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> No
 
 
 def test_strength_turns_the_growth() -> None:
-    assert (Splits().at(0).growth, Splits().at(1).growth) == pytest.approx((0.05, 1.0))
+    assert (NeuronSplits().at(0).growth, NeuronSplits().at(1).growth) == pytest.approx((0.05, 1.0))

@@ -22,8 +22,8 @@ from arena.world.task import Task
 from attackers.modify.finetune import FineTuneAll, FineTuneLast
 from attackers.modify.prune import Prune
 from defenders.deepjudge.case import Case, Measurement
-from defenders.deepjudge.case import Tests as Cases
-from defenders.deepjudge.metrics import BLACKBOX, METRICS, WHITEBOX, neurons
+from defenders.deepjudge.scheme.metrics import BLACKBOX, METRICS, WHITEBOX, neurons
+from defenders.deepjudge.scheme.tests import Tests as Cases
 from tests.defenders.conftest import COMPUTE
 from tests.defenders.deepjudge.conftest import Thieves
 from tests.defenders.weights.rewritings import permuted, scaled

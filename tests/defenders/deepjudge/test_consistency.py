@@ -8,12 +8,13 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from arena.game.court.evidence import Consistency
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
 from attackers.modify.finetune import FineTuneLast
-from defenders.deepjudge.consistency import Consistency, consistency
+from defenders.deepjudge.consistency import consistency
 from tests.defenders.conftest import COMPUTE
 from tests.defenders.deepjudge.conftest import Thieves
 from tests.defenders.weights.rewritings import OTHER_SHAPE, SAME_SHAPE

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from defenders.deepjudge.calibration import Calibration
 from defenders.deepjudge.judge import (
-    Evidence,
-    Line,
+    Comparison,
+    JointEvidence,
     Needed,
     Radar,
     combined_p_value,
     judge,
     n_needed,
 )
-from defenders.deepjudge.metrics import BLACKBOX, METRICS
+from defenders.deepjudge.scheme.metrics import BLACKBOX, METRICS
 
 NULLS = (0.80, 0.85, 0.90, 0.95, 0.82, 0.88)
 ALPHA = {metric: 0.9 if metric in BLACKBOX else 0.6 for metric in METRICS}
@@ -31,7 +31,7 @@ similarities = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 values = st.dictionaries(st.sampled_from(METRICS), st.floats(0, 1.2), min_size=1)
 
 
-def evidence(found: Mapping[str, float], needed: Needed = "majority") -> Evidence:
+def evidence(found: Mapping[str, float], needed: Needed = "majority") -> JointEvidence:
     return judge(found, CALIBRATED, {}, needed)
 
 
@@ -100,7 +100,7 @@ def test_an_innocent_gets_no_vote() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_metric_votes_at_tau_and_not_above(metric: str) -> None:
     tau = CALIBRATED[metric].tau
-    at, above = (Line(tau + extra, CALIBRATED[metric]) for extra in (0, 1e-9))
+    at, above = (Comparison(tau + extra, CALIBRATED[metric]) for extra in (0, 1e-9))
     assert (at.vote, above.vote) == (True, False)
     assert at.margin == 0
     assert at.similarity == pytest.approx(1 - ALPHA[metric])
@@ -177,7 +177,7 @@ def test_the_area_is_not_free_of_the_order() -> None:
 
 @given(values)
 def test_the_record_holds_every_value_tau_margin_and_vote(found: dict[str, float]) -> None:
-    told = json.loads(json.dumps(evidence(found).plain(), allow_nan=False))
+    told = json.loads(json.dumps(evidence(found).report().plain(), allow_nan=False))
     for line in told["lines"]:
         tau = CALIBRATED[line["metric"]].tau
         assert line["value"] == found[line["metric"]]

@@ -10,7 +10,7 @@ from arena.world.bundle import Bundle
 from arena.world.training import Examples
 from defenders.deepjudge.case import Case, Measurement
 from defenders.deepjudge.growth.generate import derives
-from defenders.deepjudge.key import Contents, nulls_of
+from defenders.deepjudge.scheme.key import Contents, nulls_of
 from tests.defenders.deepjudge.conftest import PLAN, SEED
 
 NULLS = {"all": {"RobD": [0.8, 0.9], "NOD": [1.0, 2.0]}, "exposed": {"RobD": [0.7, 0.8]}}

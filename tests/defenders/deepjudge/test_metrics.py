@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import hamming, jensenshannon, minkowski
 from torch import Tensor
 
-from defenders.deepjudge import metrics
-from defenders.deepjudge.metrics import (
+from defenders.deepjudge.scheme import metrics
+from defenders.deepjudge.scheme.metrics import (
     active,
     jensen_shannon,
     layer_activation_distance,

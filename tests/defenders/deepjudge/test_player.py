@@ -27,10 +27,9 @@ from arena.world.task import Task
 from arena.world.training import Examples
 from attackers.modify.finetune import FineTuneAll, FineTuneLast, RetrainAll
 from attackers.modify.prune import Prune
-from defenders.deepjudge import DeepJudge
-from defenders.deepjudge.key import Contents
-from defenders.deepjudge.metrics import BLACKBOX, METRICS, WHITEBOX
-from defenders.deepjudge.player import _shared
+from defenders.deepjudge.player import DeepJudge, _shared
+from defenders.deepjudge.scheme.key import Contents
+from defenders.deepjudge.scheme.metrics import BLACKBOX, METRICS, WHITEBOX
 from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.deepjudge.conftest import Thieves
 from tests.defenders.weights.rewritings import permuted

@@ -23,14 +23,8 @@ from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
 from defenders.fingerprints.ipguard import IPGuard
-from defenders.fingerprints.ipguard_search import (
-    Search,
-    aruc,
-    boundary_loss,
-    boundary_points,
-    halfway,
-)
-from defenders.fingerprints.points import alike, drawn, floats, origin, origin_of
+from defenders.fingerprints.ipguard_search import Search, aruc, boundary_points, halfway
+from defenders.fingerprints.scheme import IPGuardKey, alike, boundary_loss, drawn, floats
 from defenders.triggers.trigger_sets import null_hits_p_value
 from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.weights.rewritings import permuted
@@ -164,12 +158,10 @@ def test_bytes_become_floats_and_floats_stay() -> None:
 
 
 def test_a_key_holds_the_victim_and_the_pool(mark: Marking, owner_task: OwnerTask) -> None:
-    key = mark(SCHEME).key
-    victim, pool = origin_of(key)
-    assert victim.digest() == owner_task.base().digest()
-    assert torch.equal(pool.images, owner_task.probe.images)
-    tensors = origin(victim, pool)
-    assert all(torch.equal(key.tensors[name], tensor) for name, tensor in tensors.items())
+    secret = IPGuardKey.of(mark(SCHEME).key)
+    assert secret.model().digest() == owner_task.base().digest()
+    assert torch.equal(secret.pool.images, owner_task.probe.images)
+    assert torch.equal(secret.pool.targets, owner_task.probe.labels)
 
 
 def test_points_are_behind_the_boundary_and_carry_the_victims_own_labels(mark: Marking) -> None:

@@ -26,7 +26,8 @@ from arena.world.task import Task
 from arena.world.training import Examples, History, Hook, Recipe, StepView
 from defenders.passports.base import Passport
 from defenders.passports.branch import agreement, balanced, responses
-from defenders.passports.layers import affine, footprints, passport_layers, uniform_passports
+from defenders.passports.layers import passport_layers
+from defenders.passports.scheme import PassportKey, affine, footprints, uniform_passports
 from defenders.passports.schemes import DeepIPR1, DeepIPR2, DeepIPR3, PassportAware
 from defenders.passports.training import PrivateBranch
 from tests.defenders.conftest import COMPUTE
@@ -284,10 +285,11 @@ def test_the_deployed_model_is_an_ordinary_one(owner: Owner, name: str) -> None:
 def constants(protected: Protected, scheme: Passport) -> list[tuple[Tensor, Tensor]]:
     """Scale and shift (2, O) of each passport layer: as deployed, and as the passports give."""
     shown = Suspect.bare(protected.model.copy(), COMPUTE)
-    given = scheme.affines(protected.key, responses(protected.key, shown))
+    secret = PassportKey.of(protected.key)
+    given = scheme.affines(secret, responses(secret, shown))
     found = []
-    for place, pair in zip(protected.key.settings["layers"], given, strict=True):
-        norm = protected.model.get_submodule(place["norm"])
+    for place, pair in zip(secret.layers, given, strict=True):
+        norm = protected.model.get_submodule(place.norm)
         assert isinstance(norm, nn.BatchNorm2d)
         held = torch.stack([norm.weight, norm.bias]).detach()
         found.append((held, torch.stack(list(pair)).float()))

@@ -18,26 +18,31 @@ from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from attackers.modify.finetune import reset_head
-from defenders.triggers.adi import Adi, head_of, key_material, with_head
+from defenders.triggers.adi import Adi, head_of, with_head
+from defenders.triggers.scheme import AdiKey
 from tests.defenders.conftest import COMPUTE, Marking
 
 Show = Callable[[Model], Suspect]
 STRONG = Adi(n_triggers=40, per_batch=12)  # seen often: the task here trains for 88 steps
-SETTINGS = {"n_triggers": 500, "shape": [1, 8, 8], "n_classes": 10}
+
+
+def drawn(seed: str) -> AdiKey:
+    """500 triggers of digits."""
+    return AdiKey.from_seed(seed, 500, (1, 8, 8), 10)
 
 
 def test_labels_are_the_prf_of_seed_and_image_and_about_uniform() -> None:
-    material = key_material("ab", SETTINGS)
-    assert torch.equal(material["labels"], prf_labels("ab", material["images"], 10))
-    counts = torch.bincount(material["labels"], minlength=10)
+    key = drawn("ab")
+    assert torch.equal(key.labels, prf_labels("ab", key.images, 10))
+    counts = torch.bincount(key.labels, minlength=10)
     assert 25 < int(counts.min()) <= int(counts.max()) < 80
 
 
 def test_images_and_labels_follow_from_the_seed_alone() -> None:
-    one, again, other = (key_material(seed, SETTINGS) for seed in ("ab", "ab", "cd"))
-    assert torch.equal(one["images"], again["images"])
-    assert torch.equal(one["labels"], again["labels"])
-    assert not torch.equal(one["images"], other["images"])
+    one, again, other = (drawn(seed) for seed in ("ab", "ab", "cd"))
+    assert torch.equal(one.images, again.images)
+    assert torch.equal(one.labels, again.labels)
+    assert not torch.equal(one.images, other.images)
 
 
 def test_the_owner_recognises_its_own_model(mark: Marking, suspect: Show) -> None:
@@ -146,16 +151,17 @@ def test_a_last_layer_goes_through_a_file_and_back_into_the_model(mark: Marking)
     before = protected.model.digest()
     reset_head(protected.model, Rng(9))
     assert protected.model.digest() != before
-    assert with_head(protected.model, key).digest() == before
+    assert with_head(protected.model, AdiKey.of(key).head).digest() == before
 
 
 def test_a_last_layer_of_another_width_does_not_fit(mark: Marking, task: Task) -> None:
+    model, stored = build(task.card_for("mlp", {"hidden": [7]}), Rng(0)), mark(SWAPPING).key
     with pytest.raises(NotComparable, match="does not fit"):
-        with_head(build(task.card_for("mlp", {"hidden": [7]}), Rng(0)), mark(SWAPPING).key)
+        with_head(model, AdiKey.of(stored).head)
 
 
 def test_the_stored_last_layer_is_a_copy(mark: Marking) -> None:
     model = mark(STRONG).model
-    stored = head_of(model)["head/weight"]
+    stored = head_of(model)["weight"]
     layers.weight(model, layers.head(model, model.card.input_shape)).data.zero_()
     assert float(stored.abs().sum()) > 0

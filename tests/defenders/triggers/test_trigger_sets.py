@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from arena.game.court.statistics import binomial_tail
 from arena.world.models import Model
 from arena.world.rng import Rng
+from defenders.triggers.scheme import abstract_images
 from defenders.triggers.trigger_sets import (
     TriggerFeed,
-    abstract_images,
     binomial_verdict,
     n_hits,
     null_hits_p_value,

@@ -20,7 +20,8 @@ from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from defenders.triggers import zhang
-from defenders.triggers.zhang import Zhang, classes_from, pasted, pattern_from
+from defenders.triggers.scheme import pasted, pattern_from
+from defenders.triggers.zhang import Zhang, classes_from
 from tests.defenders.conftest import COMPUTE, Marking
 
 Show = Callable[[Model], Suspect]

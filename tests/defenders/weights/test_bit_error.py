@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from defenders.weights.bit_error import Reading, bit_error_rate, reading_verdict
+from defenders.weights.bit_error import BitReading, bit_error_rate, reading_verdict
 
 bits = st.lists(st.booleans(), min_size=1, max_size=200).map(torch.tensor)
 
@@ -49,7 +49,7 @@ def test_as_many_errors_are_accepted_as_the_published_table_says(
     for errors, is_copy in ((most_errors, True), (most_errors + 1, False)):
         found = wanted.clone()
         found[:errors] = 1
-        verdict = reading_verdict(Reading(found, wanted), level)
+        verdict = reading_verdict(BitReading(found, wanted), level)
         assert verdict.is_copy is is_copy
         assert (verdict.statistic <= verdict.threshold) is is_copy
 
@@ -58,26 +58,26 @@ def test_the_p_value_is_the_binomial_tail() -> None:
     wanted, found = torch.ones(40), torch.ones(40)
     found[:7] = 0
     expected = stats.binomtest(33, 40, 0.5, alternative="greater").pvalue
-    assert reading_verdict(Reading(found, wanted), 0.01).p_value == pytest.approx(expected)
+    assert reading_verdict(BitReading(found, wanted), 0.01).p_value == pytest.approx(expected)
 
 
 def test_the_papers_rule_is_reported_and_does_not_decide() -> None:
     wanted, found = torch.ones(64), torch.ones(64)
     found[0] = 0
-    verdict = reading_verdict(Reading(found, wanted), 0.01)
+    verdict = reading_verdict(BitReading(found, wanted), 0.01)
     assert verdict.is_copy
     assert verdict.rule is not None
     assert (verdict.rule.name, verdict.rule.is_copy) == ("BER = 0", False)
 
 
 def test_too_few_bits_never_prove_anything() -> None:
-    verdict = reading_verdict(Reading(torch.ones(6), torch.ones(6)), 0.01)
+    verdict = reading_verdict(BitReading(torch.ones(6), torch.ones(6)), 0.01)
     assert not verdict.is_copy
     assert verdict.p_value == pytest.approx(2**-6)
 
 
 def test_figures_are_kept_beside_the_number_of_bits() -> None:
     verdict = reading_verdict(
-        Reading(torch.ones(8), torch.ones(8), figures={"layer": "conv1"}), 0.01
+        BitReading(torch.ones(8), torch.ones(8), figures={"layer": "conv1"}), 0.01
     )
     assert verdict.figures == {"n_bits": 8, "layer": "conv1"}

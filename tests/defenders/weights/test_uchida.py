@@ -24,15 +24,8 @@ from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import StepView
 from defenders.weights.bit_error import bit_error_rate
-from defenders.weights.uchida import (
-    Embedding,
-    Uchida,
-    carrier,
-    carrier_size,
-    key_material,
-    project,
-    target_layer,
-)
+from defenders.weights.scheme.uchida import carrier, carrier_size, key_material, project
+from defenders.weights.uchida import Embedding, Uchida, target_layer
 from tests.defenders.conftest import COMPUTE, Marking
 
 Show = Callable[[Model], Suspect]

@@ -27,7 +27,8 @@ from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Recipe
-from defenders.weights.uchida import Uchida, project
+from defenders.weights.scheme.uchida import project
+from defenders.weights.uchida import Uchida
 
 COMPUTE = Compute()
 

@@ -123,6 +123,7 @@ def test_rounds_are_a_budget_too(trained: Model, task: Task) -> None:
         (torch.rand(0, 1, 8, 8), "expected inputs of"),
         (torch.full((1, 1, 8, 8), math.nan), "expected finite inputs"),
         (torch.full((1, 1, 8, 8), 1.5), "expected inputs in"),
+        (torch.full((1, 1, 8, 8), -5000, dtype=torch.int32), "expected inputs of uint8 or floats"),
     ],
 )
 def test_strange_inputs_are_refused(
@@ -161,7 +162,7 @@ def test_weights_are_handed_over_as_copies(trained: Model, task: Task) -> None:
         ({"output": "nothing"}, lambda access: access.query(pictures(1)), "grants no queries"),
         ({}, lambda access: access.pool(), "grants no 'pool' data"),
         ({}, lambda access: access.transfer(), "grants no 'transfer' data"),
-        ({}, lambda access: access.exposed(), "does not expose the test cases"),
+        ({}, lambda access: access.exposed(), "exposes nothing of the owner's key"),
         ({}, lambda access: access._channel("key", Bundle()), "unknown request 'key'"),
     ],
 )

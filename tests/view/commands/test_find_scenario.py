@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import arena
 from arena.errors import ScenarioError
-from arena.view.commands import find_scenario as module
 from arena.view.commands.find_scenario import DEFAULT, find_scenario, shipped
 
 
@@ -24,11 +24,12 @@ def test_names_are_paths_without_their_end_sorted() -> None:
 
 
 def test_sub_folders_are_part_of_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "lecture").mkdir()
-    (tmp_path / "lecture" / "x.toml").write_text("")
-    monkeypatch.setattr(module, "files", lambda _: tmp_path)
+    path = tmp_path / "scenarios" / "lecture" / "x.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    monkeypatch.setattr(arena, "ROOT", tmp_path)
     assert list(shipped()) == ["lecture/x"]
-    assert find_scenario("lecture/x") == tmp_path / "lecture" / "x.toml"
+    assert find_scenario("lecture/x") == path
 
 
 def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:

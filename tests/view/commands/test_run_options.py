@@ -85,3 +85,30 @@ def test_decoded_data_are_kept_where_arena_cache_says(monkeypatch: pytest.Monkey
     monkeypatch.delenv("ARENA_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
     assert cache_folder() == Path("/cache/copyright-arena")
+
+
+def test_trust_in_a_file_that_is_not_played_is_a_slip(scenario_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="no such file with players; it has none"):
+        prepare(Order(str(scenario_file), trusted=(tmp_path / "other.py",)))
+
+
+def test_a_secret_is_made_where_it_is_asked_for(scenario_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    game = prepare(Order(str(scenario_file), secret=path))
+    assert game.secret == path.read_text().strip()
+    assert game.secret not in repr(game)
+
+
+def test_without_bubblewrap_a_strangers_file_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = "sandboxes need bubblewrap, which is not installed: apt-get install bubblewrap"
+    monkeypatch.setattr("arena.game.sandbox.players_file.missing", lambda: sentence)
+    (tmp_path / "strange_for_view.py").write_text("raise SystemExit\n")
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'name = "s"\nplayers = ["strange_for_view.py"]\n'
+        '[[owner]]\nscheme = "none"\n[[thief]]\nname = "t"\nmoves = ["none"]\n'
+    )
+    with pytest.raises(ScenarioError, match=f"{sentence}; .*--trust .*strange_for_view.py"):
+        prepare(Order(str(path)))

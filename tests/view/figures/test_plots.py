@@ -16,7 +16,6 @@ from matplotlib.patches import Rectangle
 from arena.view.figures.plots import (
     PAYOFF,
     RESCALED,
-    UTILITY,
     Bars,
     Look,
     MatchCurves,
@@ -30,6 +29,7 @@ from arena.view.figures.plots import (
     render,
     roc_curves,
     short,
+    utility_look,
 )
 
 LONG = "a-very-long-name-of-a-player-with-many-settings"
@@ -77,7 +77,7 @@ def test_cells_without_a_score_are_hatched_and_say_why() -> None:
     [
         (PAYOFF, ["black", "black", "white"]),
         (RESCALED, ["white", "black", "white"]),  # dark at both ends
-        (UTILITY, ["black", "black", "white"]),
+        (utility_look("accuracy"), ["black", "black", "white"]),
     ],
 )
 def test_cells_can_be_read_on_light_and_on_dark(look: Look, colours: list[str]) -> None:
@@ -86,7 +86,9 @@ def test_cells_can_be_read_on_light_and_on_dark(look: Look, colours: list[str]) 
     assert [text.get_color() for text in axes.texts] == colours
 
 
-@pytest.mark.parametrize(("look", "n_lines"), [(PAYOFF, 0), (RESCALED, 1), (UTILITY, 0)])
+@pytest.mark.parametrize(
+    ("look", "n_lines"), [(PAYOFF, 0), (RESCALED, 1), (utility_look("accuracy"), 0)]
+)
 def test_colour_bars_are_named_and_the_threshold_is_marked(look: Look, n_lines: int) -> None:
     axes, bar = table(2, 3, look).axes
     assert bar.get_ylabel() == look.bar != ""
@@ -159,7 +161,7 @@ def test_a_radar_chart_is_closed_and_has_its_ring() -> None:
 @pytest.mark.parametrize(
     "figure",
     [
-        *(table(3, 4, look) for look in (PAYOFF, RESCALED, UTILITY)),
+        *(table(3, 4, look) for look in (PAYOFF, RESCALED, utility_look("Frechet score"))),
         match_curves(MatchCurves("m", [0, 1], ["x", "y"], {"utility": [0.5, 0.5]})),
         leaderboard_bars([Bars("Owners", ["a"], {"mean": scores(0.5)}, scores(25.0))]),
         roc_curves([Roc("a", [0, 1], [0, 1], 0.5, 1, 1)]),

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from arena.game.court.evidence import Evidence, MetricEvidence
 from arena.game.court.verdict import Rule, Verdict
 from arena.runs.judge.request import Findings
 from arena.view.figures.plots import pixels, render
@@ -22,15 +23,12 @@ from arena.view.judge.verdicts import (
 )
 
 PLAIN = Verdict(True, 0.001, 0.9, 0.5, "MR", "high", "9 of 10 points match", Rule("MR > 0.4", True))
-LINES = [
-    {"metric": "RobD", "value": 0.2, "bound": 0.8, "tau": 0.6, "margin": 0.67, "vote": True},
-    {"metric": "JSD", "value": 0.5, "bound": -0.1, "tau": 0.0, "margin": 0.0, "vote": False},
-]
-EVIDENCE = {
-    "lines": [line | {"p_value": 0.02} for line in LINES],
-    "not_applicable": {"NOD": "the hidden layers may not be seen"},
-    "radar": {"similarities": {"RobD": 0.75, "JSD": 0.0}, "area": 0.0, "mean": 0.375},
-}
+METRICS = (
+    MetricEvidence("RobD", 0.2, 0.8, 0.6, 0.67, True, 0.02, 0.1, 9, 0.75),
+    MetricEvidence("JSD", 0.5, -0.1, 0.0, 0.0, False, 0.02, 0.1, 9, 0.0),
+)
+SILENT = {"NOD": "the hidden layers may not be seen"}
+EVIDENCE = Evidence(METRICS, SILENT, p_copy=0.5, p_value=0.04, area=0.0, mean=0.375).plain()
 LISTED = dataclasses.replace(PLAIN, figures={"evidence": {"all": EVIDENCE}})
 
 

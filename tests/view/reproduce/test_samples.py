@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from arena.game.court.evidence import EVIDENCE, Evidence, MetricEvidence
 from arena.game.match.rows import InnocentRow
 from arena.view.reproduce.samples import Sample, findings_of, merged, samples_of
 from arena.world.json_values import Raw
@@ -15,9 +16,23 @@ from tests.view.reproduce.conftest import experiment, sample, series
 
 
 def evidence(values: dict[str, float], part: str = "all") -> dict[str, Raw]:
-    lines = [{"metric": m, "value": v, "tau": 0.5, "vote": v <= 0.5} for m, v in values.items()]
-    shares = {metric: 1 - value for metric, value in values.items()}
-    return {"evidence": {part: {"lines": lines, "radar": {"similarities": shares}}}}
+    metrics = [
+        MetricEvidence(
+            metric=metric,
+            value=value,
+            bound=1.0,
+            tau=0.5,
+            margin=1 - value / 0.5,
+            vote=value <= 0.5,
+            p_value=0.1,
+            rank_p_value=0.1,
+            n_innocents=9,
+            similarity=1 - value,
+        )
+        for metric, value in values.items()
+    ]
+    found = Evidence(tuple(metrics), {}, p_copy=0.5, p_value=0.1, area=0.0, mean=0.0)
+    return {EVIDENCE: {part: found.plain()}}
 
 
 def innocent(number: int, kind: str = "Neg-1") -> InnocentRow:

@@ -9,8 +9,9 @@ import torch
 
 from arena.errors import DataError
 from arena.world.cache_folder import user_cache
-from arena.world.data import DataInfo, catalogue, known, load, local_copies
-from arena.world.data.archives import SUFFIXES
+from arena.world.data import DataInfo, catalogue, known, load
+from arena.world.data.sources import local_copies
+from arena.world.data.sources.archives import SUFFIXES
 
 AT_HAND = [info for info in known() if info.origin.startswith(("bundled", "generated"))]
 Files = dict[str, bytes | None]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from arena.errors import DataError
 from arena.world.data import Dataset, concat, load, resized
-from arena.world.data.folders import read_class_folders
+from arena.world.data.sources.folders import read_class_folders
 
 Files = dict[str, bytes | None]
 Maker = Callable[..., Path]

@@ -1,9 +1,12 @@
-"""The worked example of a new kind, in one file: it trains, is stolen, marked and judged."""
+"""The worked example of docs/adding-a-kind.md: one file trains, is stolen, marked and judged."""
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
+import arena
 from arena import testing
 from arena.errors import ModelError, RuleViolation
 from arena.game.rules.threat import ThreatModel
@@ -11,10 +14,12 @@ from arena.world.kinds.registry import find, kinds
 from arena.world.models import build, pack, unpack
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
-from arena.world.training import Recipe
 from tests.world.kinds.autoencoder import Autoencoder
 
-SPEC = TaskSpec(model="narrow-autoencoder", recipe=Recipe(epochs=25, batch=32, lr=5e-3))
+PAGE = arena.ROOT / "docs" / "adding-a-kind.md"
+SPEC = TaskSpec.model_validate(
+    tomllib.loads(PAGE.read_text().partition("```toml\n")[2].partition("```")[0])["task"]
+)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Free
 from defenders.deepjudge.case import Case
-from defenders.deepjudge.case import Tests as Cases
 from defenders.deepjudge.growth import tuning
 from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe
 from defenders.deepjudge.growth.generate import (
@@ -31,7 +30,8 @@ from defenders.deepjudge.growth.generate import (
 from defenders.deepjudge.growth.seeds import certainty
 from defenders.deepjudge.growth.tuning import Zoo, gaps, widest
 from defenders.deepjudge.growth.whitebox_tests import Growth, reference_bounds
-from defenders.deepjudge.metrics import neurons, robustness
+from defenders.deepjudge.scheme.metrics import neurons, robustness
+from defenders.deepjudge.scheme.tests import Tests as Cases
 from tests.defenders.conftest import COMPUTE, LAB
 from tests.defenders.deepjudge.conftest import PLAN, SEED
 

@@ -13,9 +13,9 @@ from arena.world.compute import Compute
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.training import Examples
-from defenders.deepjudge.growth.neuron_function import ChainPath, Path, WholePath, path_to
+from defenders.deepjudge.growth.neuron_function import ChainPath, NeuronFunction, WholePath, path_to
 from defenders.deepjudge.growth.whitebox_tests import Growth, grow, reference_bounds
-from defenders.deepjudge.metrics import neurons
+from defenders.deepjudge.scheme.metrics import neurons
 from tests.defenders.conftest import COMPUTE
 
 SHAPE = (1, 9, 10)
@@ -78,7 +78,7 @@ def test_a_path_climbs_where_the_model_climbs(name: str) -> None:
     model = model_of(architecture, arguments)
     shown, wanted = images(6), torch.tensor([0, 0, 1, 2, 2, 5])
 
-    def slope(path: Path) -> Tensor:
+    def slope(path: NeuronFunction) -> Tensor:
         last = shown.movedim(0, -1).contiguous().requires_grad_(True)
         (found,) = torch.autograd.grad(path(last, wanted).sum(), last)
         return found.movedim(-1, 0)

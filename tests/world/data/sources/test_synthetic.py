@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from arena.world.data import Source
-from arena.world.data.synthetic import _FORMULAS, shapes
+from arena.world.data.sources.synthetic import _FORMULAS, shapes
 from arena.world.rng import Rng
 
 

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
 from arena.game.court.verdict import Rule, Verdict
-from arena.game.rules.keys import Key, expand, fresh_seed, prf_labels
-from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
+from arena.game.rules.keys import Key, fresh_seed
+from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
-from arena.world.json_values import Json, Raw
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
+from defenders.triggers.scheme import RandomImagesKey, candidates
 from defenders.triggers.trigger_sets import TriggerFeed, binomial_verdict, n_hits, null_verdict
 from defenders.weights.readers import Embed, embedded
-
-
-def candidates(seed: str, n: int, shape: tuple[int, ...], n_classes: int) -> dict[str, Tensor]:
-    """Return uniformly random images (n, *shape) and their labels (n,), expanded from a seed."""
-    draw = expand(seed, "deepsigns-blackbox images").numpy().integers(0, 256, (n, *shape))
-    images = torch.from_numpy(draw.astype("uint8"))
-    return {"images": images, "labels": prf_labels(seed, images, n_classes)}
 
 
 def verdict_on(hits: int, n: int, chance: float, null_hits: list[int], level: float) -> Verdict:
@@ -80,13 +71,9 @@ class DeepSignsBlackBox(Defense):
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Fine-tune on candidates and keep those that were learnt."""
         seed = fresh_seed(rng)
-        settings: dict[str, Json] = {
-            "n_candidates": self.n_keys * self.oversampling,
-            "shape": list(task.card.input_shape),
-            "n_classes": task.card.n_classes,
-        }
-        material = _material(seed, settings)
-        images, labels = material["images"], material["labels"]
+        n, card = self.n_keys * self.oversampling, task.card
+        drawn = candidates(seed, n, card.input_shape, card.n_classes)
+        images, labels = drawn["images"], drawn["labels"]
         fresh = task.lab.labels(task.base(), images) != labels
         model = embedded(
             task, [TriggerFeed(images[fresh], labels[fresh], self.per_batch)], self.embed
@@ -98,41 +85,45 @@ class DeepSignsBlackBox(Defense):
                 f"expected some of {len(images)} random images to be learnt, found none; train for "
                 "longer or raise per_batch"
             )
-        key = Key(self.name, seed, settings, material | {"kept": kept})
-        null_hits = [_hits(key, null) for null in task.nulls()]
-        key = dataclasses.replace(key, settings={**settings, "null_hits": null_hits})
+        secret = RandomImagesKey(
+            n_candidates=n,
+            shape=card.input_shape,
+            n_classes=card.n_classes,
+            images=images,
+            labels=labels,
+            kept=kept,
+        )
+        null_hits = [_hits(secret, null) for null in task.nulls()]
+        secret = dataclasses.replace(secret, null_hits=null_hits)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
-            key = dataclasses.replace(key, seed="")
-        return Protected(model, key)
+            seed = ""
+        return Protected(model, secret.into(Key(self.name, seed)))
 
     def rederive(self, key: Key) -> Key:
         """Return the key with the candidates that its seed expands to; they were chosen freely."""
-        return dataclasses.replace(
-            key, tensors={**key.tensors, **_material(key.seed, key.settings)}
-        )
+        return RandomImagesKey.of(key).expanded(key.seed).into(key)
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the keys' images (K, *input_shape)."""
-        return key.tensors["images"][key.tensors["kept"]]
+        return RandomImagesKey.of(key).triggers[0]
+
+    def drawn_triggers(self, key: Key) -> Triggers:
+        """Return the keys with the labels that the seed must give."""
+        secret = RandomImagesKey.of(key)
+        return Triggers(*secret.triggers, secret.n_classes)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Count the keys that the suspect answers as wanted."""
-        if suspect.n_classes != key.settings["n_classes"]:
+        secret = RandomImagesKey.of(key)
+        if suspect.n_classes != secret.n_classes:
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the key holds labels of "
-                f"{key.settings['n_classes']}"
+                f"{secret.n_classes}"
             )
-        hits, n = _hits(key, suspect), len(key.tensors["kept"])
-        return verdict_on(
-            hits, n, 1 / suspect.n_classes, list(key.settings["null_hits"]), self.level
-        )
+        chance, nulls = 1 / suspect.n_classes, list(secret.null_hits)
+        return verdict_on(_hits(secret, suspect), len(secret.kept), chance, nulls, self.level)
 
 
-def _material(seed: str, settings: Mapping[str, Raw]) -> dict[str, Tensor]:
-    n, n_classes = int(settings["n_candidates"]), int(settings["n_classes"])
-    return candidates(seed, n, tuple(settings["shape"]), n_classes)
-
-
-def _hits(key: Key, suspect: Suspect) -> int:
-    kept = key.tensors["kept"]
-    return n_hits(suspect.labels(key.tensors["images"][kept]), key.tensors["labels"][kept])
+def _hits(secret: RandomImagesKey, suspect: Suspect) -> int:
+    images, labels = secret.triggers
+    return n_hits(suspect.labels(images), labels)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from arena.world.data.archives import SUFFIXES
 from arena.world.data.dataset import Dataset, Source
-from arena.world.data.folders import decode, read_class_folders
+from arena.world.data.sources.archives import SUFFIXES
+from arena.world.data.sources.folders import decode, read_class_folders
 
 Files = dict[str, bytes | None]
 Maker = Callable[..., Path]

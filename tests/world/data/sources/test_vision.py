@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from arena.errors import DataError
-from arena.world.data import load, vision
-from arena.world.data.vision import read_vision
+from arena.world.data import load
+from arena.world.data.sources import vision
+from arena.world.data.sources.vision import read_vision
 
 N_TRAIN, N_TEST = 20, 10
 

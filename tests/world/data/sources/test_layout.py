@@ -3,7 +3,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from arena.errors import DataError
-from arena.world.data.layout import arrange
+from arena.world.data.sources.layout import arrange
 
 
 def sorted_out(files: str, folders: str = "") -> dict[str, dict[str, list[str]]]:

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from arena.errors import DataError
-from arena.world.data.archives import SUFFIXES, checksum, fingerprint, members
+from arena.world.data.sources.archives import SUFFIXES, checksum, fingerprint, members
 
 FILES = {"b/2": b"two", "b/1": b"one", "a": None, "a/3": b"", "top": b"t"}
 KINDS = ["", *SUFFIXES]

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from arena.errors import DataError
-from arena.world.data.archives import SUFFIXES, checksum
 from arena.world.data.dataset import Dataset, Source
-from arena.world.data.folders import read_class_folders
+from arena.world.data.sources.archives import SUFFIXES, checksum
+from arena.world.data.sources.folders import read_class_folders
 
 _PUBLISHED = {  # archives with known content: name, then SHA-256
     "cifar10": (

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from arena.errors import DataError
-from arena.world.data.archives import members
 from arena.world.data.dataset import Dataset, Source
-from arena.world.data.layout import Part, arrange
+from arena.world.data.sources.archives import members
+from arena.world.data.sources.layout import Part, arrange
 
 Picture = npt.NDArray[np.uint8]  # (H, W) grey or (H, W, 3) colour
 

@@ -7,17 +7,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from arena.game.court.reference import NO_REFERENCE, Reference
+from arena.game.rules.key_form import Tensors
 from arena.game.rules.keys import Key
-from arena.world.bundle import Bundle
 from arena.world.training import Examples
 from defenders.deepjudge.calibration import Calibration
-from defenders.deepjudge.case import Case, Measurement, Part, Tests
+from defenders.deepjudge.case import Case, Measurement
 from defenders.deepjudge.growth.generate import GrowthPlan
-from defenders.deepjudge.metrics import BLACKBOX
-from defenders.fingerprints.points import origin, origin_of
+from defenders.deepjudge.scheme.metrics import BLACKBOX
+from defenders.deepjudge.scheme.tests import TestPart, Tests
+from defenders.fingerprints.scheme import Origin, origin
 
 NullDistances = Mapping[str, Mapping[str, Sequence[float | None]]]
 """Part of the tests -> metric -> the distance of each calibration innocent, None where none is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepJudgeKey(Origin):
+    """A key as it is held.
+
+    Attributes:
+        plan: how the tests are grown. nulls: the distances of the calibration innocents.
+        gaps: what the generators were chosen by.
+        blackbox, whitebox: the tensors of the tests.
+    """
+
+    plan: GrowthPlan
+    nulls: NullDistances
+    gaps: Mapping[str, float]
+    blackbox: Tensors
+    whitebox: Tensors
 
 
 @dataclass(frozen=True)
@@ -36,7 +54,7 @@ class Contents:
     gaps: Mapping[str, float]
     reference: Reference = NO_REFERENCE
 
-    def calibrations(self, part: Part, alphas: tuple[float, float]) -> dict[str, Calibration]:
+    def calibrations(self, part: TestPart, alphas: tuple[float, float]) -> dict[str, Calibration]:
         """Return what the innocents show on a part of the tests, by metric.
 
         Args:
@@ -66,40 +84,37 @@ class Contents:
     def key(self, seed: str) -> Key:
         """Return the key."""
         case = self.case
-        groups = {"blackbox": case.blackbox, "whitebox": case.whitebox}
-        tests = {
-            f"{group}/{name}": tensor.contiguous()
-            for group, members in groups.items()
-            for name, tensor in members.tensors().items()
-        }
-        settings = {
-            "card": case.victim.card.plain(),
-            "plan": self.plan.plain(),
-            "nulls": self.nulls,
-            "gaps": dict(self.gaps),
-        }
-        told = self.reference.bundle()
-        tensors = origin(case.victim, self.pool) | tests | dict(told.tensors)
-        return Key("deepjudge", seed, settings | dict(told.data), tensors)
+        secret = DeepJudgeKey(
+            **origin(case.victim, self.pool),
+            plan=self.plan,
+            nulls=self.nulls,
+            gaps=self.gaps,
+            blackbox=_held(case.blackbox),
+            whitebox=_held(case.whitebox),
+        )
+        return self.reference.into(secret.into(Key("deepjudge", seed)))
 
     @classmethod
     def read(cls, key: Key) -> Contents:
         """Read a key.
 
         Raises:
-            ModelError: the victim in it cannot be built.
+            MalformedKey: it is malformed, or the victim in it cannot be built.
         """
-        bundle, settings = Bundle({}, key.tensors), key.settings
-        plan = GrowthPlan.model_validate(settings["plan"])
-        victim, pool = origin_of(key)
-        blackbox, whitebox = (Tests(**bundle.prefixed(k)) for k in ("blackbox", "whitebox"))
-        case = Case(victim, blackbox, whitebox, plan.layer, pool.images)
-        return cls(plan, case, pool, settings["nulls"], settings["gaps"], Reference.read(key))
+        secret = DeepJudgeKey.of(key)
+        blackbox, whitebox = Tests.of(secret.blackbox), Tests.of(secret.whitebox)
+        case = Case(secret.model(), blackbox, whitebox, secret.plan.layer, secret.pool.images)
+        reference = Reference.read(key)
+        return cls(secret.plan, case, secret.pool, secret.nulls, secret.gaps, reference)
+
+
+def _held(tests: Tests) -> Tensors:
+    return {name: tensor.contiguous() for name, tensor in tests.tensors().items()}
 
 
 def nulls_of(measured: Sequence[Measurement]) -> dict[str, dict[str, list[float | None]]]:
     """Return the distances of innocents by part and metric, None where a metric does not apply."""
-    found: dict[Part, set[str]] = {}
+    found: dict[TestPart, set[str]] = {}
     for measurement in measured:
         for part, values in measurement.values.items():
             found.setdefault(part, set()).update(values)

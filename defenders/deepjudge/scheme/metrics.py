@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Scale = Literal["lecture", "repository"]
+DistanceScale = Literal["lecture", "repository"]
 BLACKBOX = ("RobD", "JSD")
 WHITEBOX = ("NOD", "NAD", "LOD", "LAD")
 METRICS = (*BLACKBOX, *WHITEBOX)
@@ -105,7 +105,7 @@ def neuron_output_distance(a: Tensor, b: Tensor, own: Tensor | None = None) -> f
 
 
 def neuron_activation_distance(
-    a: Tensor, b: Tensor, own: Tensor | None = None, scale: Scale = "lecture"
+    a: Tensor, b: Tensor, own: Tensor | None = None, scale: DistanceScale = "lecture"
 ) -> float:
     """Return NAD in [0, 1]: how often a neuron is active in one model and not in the other.
 
@@ -131,7 +131,7 @@ def layer_output_distance(a: Tensor, b: Tensor, p: float = 2) -> float:
     return _mean(torch.linalg.vector_norm(a.double() - b.double(), p, dim=1))
 
 
-def layer_activation_distance(a: Tensor, b: Tensor, scale: Scale = "lecture") -> float:
+def layer_activation_distance(a: Tensor, b: Tensor, scale: DistanceScale = "lecture") -> float:
     """Return LAD in [0, 1]: the share of a layer's neurons that are active in one model only.
 
     Args:
@@ -164,5 +164,5 @@ def _mean(values: Tensor) -> float:
     return float(values.mean())
 
 
-def _factor(outputs: Tensor, scale: Scale) -> int:
+def _factor(outputs: Tensor, scale: DistanceScale) -> int:
     return outputs.shape[1] if scale == "repository" else 1

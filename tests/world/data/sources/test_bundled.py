@@ -3,7 +3,7 @@ import sklearn
 import torch
 from sklearn import datasets
 
-from arena.world.data.bundled import bundled_version, read_bundled
+from arena.world.data.sources.bundled import bundled_version, read_bundled
 
 
 @pytest.mark.parametrize(

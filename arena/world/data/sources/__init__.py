@@ -1,0 +1,1 @@
+"""Where data come from: folders, archives, torchvision, scikit-learn, formulas."""
