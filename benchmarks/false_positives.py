@@ -46,7 +46,7 @@ from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Hook, Recipe
 from benchmarks.common import bar, cache, heading, say
-from defenders.deepjudge.key import Contents
+from defenders.deepjudge.scheme.key import Contents
 
 LEVEL, STRICT = 0.01, 1e-4
 Floats = NDArray[np.float64]
