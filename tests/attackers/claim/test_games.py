@@ -122,12 +122,14 @@ def table() -> Table:
 def test_each_owner_recognises_the_untouched_victim(table: Table, name: str) -> None:
     verdict = table.caught(spec(name), spec("none"))
     assert verdict.is_copy
-    assert verdict.p_value <= 1e-6
+    # the rank among keys that might have been drawn ends at one over their number
+    assert verdict.p_value <= (2e-3 if name == "zhang" else 1e-6)
 
 
 def test_the_two_controls_play_for_everything_and_nothing(table: Table) -> None:
     free = table.play(spec("none"), spec("none")).judged
-    assert (free.caught, free.payoff, free.agreement) == (False, 1.0, 1.0)
+    assert (free.caught, free.kept, free.agreement) == (False, 1.0, 1.0)
+    assert free.payoff == (free.worth.gain if free.worth.pays else 0.0)
     assert table.play(spec("uchida"), spec("none")).judged.payoff == 0.0
 
 
