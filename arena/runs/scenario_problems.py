@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from arena.errors import ArenaError, DataError, ModelError, RegistryError, did_you_mean
 from arena.game.match.play import offered
-from arena.game.rules.threat import Budget, ThreatModel
+from arena.game.rules.threat import OF_THE_RULES, Budget, ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.needs import unmet
@@ -121,6 +121,10 @@ def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterato
     except RegistryError as error:
         yield f"{where}{error}"
         return
+    known = OF_THE_RULES | ({scheme.exposes for scheme in defenses.classes().values()} - {""})
+    for word in sorted(grants.knows - known):
+        hint = did_you_mean(word, known)
+        yield f"{where}no scheme exposes {word!r} to a thief that knows it{hint}"
     if grants.pool == "*":
         yield f"{where}the threat model leaves the pool open; name a data set in `grant`"
     for action in thief.script():

@@ -38,9 +38,9 @@ from defenders.passports.layers import (
 )
 from defenders.passports.scheme import (
     PassportKey,
+    PassportKind,
     PassportLayer,
     Passports,
-    PassportSource,
     drawn_bits,
     drawn_passports,
     uniform_passports,
@@ -90,7 +90,7 @@ class Passport(WhiteBox):
     squeezes: ClassVar[bool] = False
 
     n_layers: int = 2
-    passports: PassportSource = "random"
+    passports: PassportKind = "random"
     strength: float = 0.1
     tolerance: float = 0.2
     n_images: int = 256

@@ -14,7 +14,7 @@ from arena.game.rules.key_form import KeyForm, Shape, Tensors, shape_problem
 from arena.game.rules.keys import expand, random_bits
 from arena.world.rng import Rng
 
-PassportSource = Literal["random", "image", "shuffle"]
+PassportKind = Literal["random", "image", "shuffle"]
 """What passports are made of."""
 
 Bottleneck = tuple[Tensor, Tensor]
@@ -144,7 +144,7 @@ class PassportKey(Passports):
         claimed_accuracy: of the private branch on them, in [0, 1], as the owner states it.
     """
 
-    source: PassportSource = field(metadata={"name": "passports"})
+    source: PassportKind = field(metadata={"name": "passports"})
     bits: Tensor
     images: Tensor = field(metadata={"name": "shown/images"})
     labels: Tensor = field(metadata={"name": "shown/labels"})

@@ -313,7 +313,8 @@ BAD = {
     ),
     "a thief that knows what nobody can": (
         edit('threat = "whitebox_third"', 'threat = { grant = { knows = ["everything"] } }'),
-        "line 19: 'knows.0': expected 'scheme', 'tests', 'passport' or 'base', found 'everything'",
+        "line 19: no scheme exposes 'everything' to a thief that knows it; known are base, "
+        "passport, scheme, tests",
     ),
     "queries without a budget for them": (
         edit(

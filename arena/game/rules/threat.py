@@ -11,10 +11,9 @@ from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Interface, level
 
 Form = Literal["model", "api", "outputs", "claim"]
-Knowledge = Literal["scheme", "tests", "passport", "base"]
-"""What a thief may know: the scheme, the exposed test cases, the exposed passport, and the public
-model that the victim was made from.
-"""
+OF_THE_RULES = frozenset({"scheme", "base"})
+"""What a thief may know by the rules: which scheme it is, and what the victim was made from."""
+
 _QUERY_METERS = ("images_queried", "images_unique", "calls", "rounds", "bits_revealed")
 
 
@@ -85,7 +84,7 @@ class ThreatModel(Interface):
     @property
     def secrets(self) -> frozenset[str]:
         """Return what is known beside the two words of the rules: what a scheme exposes."""
-        return self.knows - {"scheme", "base"}
+        return self.knows - OF_THE_RULES
 
     @property
     def knows_architecture(self) -> bool:

@@ -163,7 +163,7 @@ def test_weights_are_handed_over_as_copies(trained: Model, task: Task) -> None:
         ({}, lambda access: access.pool(), "grants no 'pool' data"),
         ({}, lambda access: access.transfer(), "grants no 'transfer' data"),
         ({}, lambda access: access.exposed(), "exposes nothing of the owner's key"),
-        ({}, lambda access: access._channel("key", Bundle()), "unknown request 'key'"),
+        ({}, lambda access: access.channel("key", Bundle()), "unknown request 'key'"),
     ],
 )
 def test_what_is_not_granted_is_refused(

@@ -154,7 +154,7 @@ def test_answers_to_the_same_latents_tell_models_apart(task: Task) -> None:
 
 @pytest.mark.slow
 def test_training_makes_images_that_look_like_digits(yardstick: Model) -> None:
-    """Over 20 seeds the score lay between the bounds of benchmarks/generator.py."""
+    """The bound leaves much room: after twice the steps benchmarks/generator.py prints 0.88."""
     recipe = Recipe(epochs=30, lr=1e-3, batch=32)
     task = load_task(SPEC.model_copy(update={"arguments": {"width": 16}, "recipe": recipe}))
     exam = task.exam(yardstick)
