@@ -33,7 +33,7 @@ scheme = "none"
 [[thief]]
 name = "prune"
 moves = ["prune"]
-threat = "weights_only_nodata"  # without data there is something to steal
+threat = { grant = { data = 0.02 } }  # so little that there is something to steal
 """
 
 
@@ -42,7 +42,7 @@ def played() -> arena.Played:
     return arena.play(
         "uchida",
         ["none", "prune"],
-        threat="weights_only_nodata",
+        threat={"grant": {"data": 0.02}},
         changes=QUICK,
         memo=MemoryMemo(),
     )
