@@ -40,10 +40,7 @@ def tags(seed: str, images: Tensor) -> list[bytes]:
 
 
 def marked(tag: bytes, known: set[bytes], rate: float, budget: int) -> bool:
-    """Return whether an image's answer is altered: its tag chooses, while the budget lasts.
-
-    What was altered once stays altered: `known`, the client's altered tags, is added to.
-    """
+    """Return whether a tag's answer is altered: the budget lasts, or it was before (`known`)."""
     if int.from_bytes(tag[:8], "big") >= rate * 2**64:
         return False
     if len(known) < budget:
@@ -56,8 +53,7 @@ def marked(tag: bytes, known: set[bytes], rate: float, budget: int) -> bool:
 class DawnAnswers(Wrapper):
     """Answers a keyed choice of images wrongly, the same image always in the same way.
 
-    HMAC(secret, image) chooses the images and their wrong class, which changes places with the
-    answered one. Of each client it keeps which images it altered. Settings: as of `Dawn`.
+    HMAC(secret, image) chooses images and their wrong class. Kept of a client: which were altered.
     """
 
     paper: ClassVar[str] = "Szyller et al., MM 2021"
@@ -94,9 +90,8 @@ class Dawn(Defense):
     Cost: about `rate` of accuracy until a client's budget is spent; one hash for each image asked;
     one label query for each altered image.
     Differences to the paper: p is the tail of Bin(n, 1 / (C - 1)), which bounds that of any
-    independent model, as the hash draws the wrong class among C - 1 (the paper takes 1 / C; its
-    rule, p < 2^-64, is reported); the whole image is hashed, quantised to uint8; in a row of
-    probabilities the wrong class and the answered one change places.
+    independent model: the hash draws the wrong class among C - 1 (paper: 1 / C, and p < 2^-64,
+    reported as its rule); in a row of probabilities that class and the answered one change places.
     Reference: Szyller, Atli, Marchal, Asokan: DAWN: Dynamic adversarial watermarking, 2021.
     Versions: 1.
     """

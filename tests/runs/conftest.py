@@ -31,6 +31,8 @@ calibration_same = 1
 calibration_other = 1
 reporting_same = 1
 reporting_other = 1
+calibration_odd = 0
+reporting_odd = 0
 
 [[owner]]
 scheme = "uchida"
