@@ -44,10 +44,12 @@ scheme = "none"
 [[thief]]
 name = "none"
 moves = ["none"]
+threat = { grant = { data = 0.05 } }
 
 [[thief]]
 name = "tune-twice"
 moves = [{ move = "ft-ll", settings = { epochs = 1 } }, { move = "rt-al", strength = 0.5 }]
+threat = { grant = { data = 0.05 } }
 """
 
 

@@ -43,10 +43,12 @@ settings = { n_bits = 32, strength = 0.3 }
 [[thief]]
 name = "none"
 moves = ["none"]
+threat = { grant = { data = 0.05 } }
 
 [[thief]]
 name = "tune"
 moves = [{ move = "ft-ll", strength = 0.5 }, { move = "ft-al", settings = { epochs = 1 } }]
+threat = { grant = { data = 0.05 } }
 
 [[thief]]
 name = "poor"
