@@ -26,18 +26,20 @@ limits = { step_s = 100, memory_mb = 6144 }
 
 [task]
 data = "digits"
-model = "softmax"
-recipe = { epochs = 3 }
+model = "mlp"
+recipe = { epochs = 5 }
 
 [innocents]
 calibration_same = 0
 calibration_other = 0
 reporting_same = 1
 reporting_other = 1
+calibration_odd = 0
+reporting_odd = 0
 
 [[owner]]
 scheme = "uchida"
-settings = { n_bits = 16 }
+settings = { strength = 0.3 }
 
 [[thief]]
 name = "honest"
