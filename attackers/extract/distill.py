@@ -75,6 +75,7 @@ class Distill(Attack):
         images = access.data().images
         answers = access.query(images)
         targets = logits_of(answers, access.grants.output).float()
+        model = access.lab.build(access.card, rng.child("model"))
         examples = Examples(images[: len(targets)], targets)
-        streams = (rng.child("model"), rng.child("training"))
-        return Deliverable(access.lab.surrogate(access.card, examples, self.recipe(), *streams))
+        access.lab.train(model, examples, self.recipe(), rng.child("training"))
+        return Deliverable(model)

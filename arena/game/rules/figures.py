@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 Better = Literal["high", "low", ""]
@@ -90,10 +89,9 @@ def column(read: Read, figure: Figure | None = None, default: object = None) -> 
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def figures(table: type) -> Mapping[str, Figure]:
+def figures(table: type) -> dict[str, Figure]:
     """Return the figures of a table by name, in its order."""
-    known = {f.name: f.metadata["figure"] for f in dataclasses.fields(table) if f.metadata}
-    return MappingProxyType(known)
+    return {f.name: f.metadata["figure"] for f in dataclasses.fields(table) if f.metadata}
 
 
 def row_of(table: type[T], source: object) -> T:

@@ -77,6 +77,7 @@ def trained_references(
     models = []
     for i in range(n):
         stream = rng.child("reference", i)
-        streams = (stream.child("initial"), stream.child("training"))
-        models.append(access.lab.surrogate(access.card, Examples.of(data), recipe, *streams))
+        model = access.lab.build(access.card, stream.child("initial"))
+        access.lab.train(model, Examples.of(data), recipe, stream.child("training"))
+        models.append(model)
     return models
