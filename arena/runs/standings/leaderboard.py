@@ -85,8 +85,8 @@ def leaderboard(games: Games, side: Side, rng: Rng, n_draws: int = 1000) -> list
         ValueError: there is no such side.
 
     >>> games = Games(["a", "b"], ["t", "t"], [0, 0], [0.25, 0.5])
-    >>> [(line.name, line.worst) for line in leaderboard(games, "owner", Rng(0))]
-    [('a', 0.75), ('b', 0.5)]
+    >>> {line.name: line.worst for line in leaderboard(games, "owner", Rng(0))}
+    {'a': 0.75, 'b': 0.5}
     """
     if side not in get_args(Side):
         raise ValueError(f"expected a side of {get_args(Side)}, found {side!r}; choose one of them")
