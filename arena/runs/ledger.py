@@ -13,7 +13,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from arena.errors import StoreError
 from arena.game.match.play import RoundRecord
@@ -34,15 +35,19 @@ VOLATILE = tuple(name for name, figure in figures(RoundRow).items() if not figur
 T = TypeVar("T", RoundRow, InnocentRow)
 
 
-def _types(table: type) -> dict[str, tuple[type, bool]]:
+def _typed(table: type) -> dict[str, tuple[type, bool]]:
     """Return the type of each column, a text of JSON for all but plain values, and if it is set."""
     hints = get_type_hints(table)
     found = {}
     for name in figures(table):
-        kinds = getattr(hints[name], "__args__", ()) if "|" in str(hints[name]) else (hints[name],)
+        hint = hints[name]
+        kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
         plain = [kind for kind in kinds if kind in _STORAGE]
         found[name] = (plain[0] if plain else dict, type(None) not in kinds)
     return found
+
+
+_TYPES = {table: _typed(table) for table in _TABLES}
 
 
 def _columns(table: type) -> dict[str, str]:
@@ -50,7 +55,7 @@ def _columns(table: type) -> dict[str, str]:
     keys = _KEYS[table]
     return {
         name: _STORAGE.get(kind, "TEXT") + (" NOT NULL" if is_set and name in keys else "")
-        for name, (kind, is_set) in _types(table).items()
+        for name, (kind, is_set) in _TYPES[table].items()
     }
 
 
@@ -208,11 +213,12 @@ class Ledger:
 
 def _read(table: type[T], stored: sqlite3.Row) -> T:
     """Return a row as an object; raises ValueError or TypeError where it cannot be one."""
+    found = dict(stored)
     return table(
         **{
-            name: _value(name, kind, stored[name])
-            for name, (kind, _) in _types(table).items()
-            if stored[name] is not None
+            name: _value(name, kind, found[name])
+            for name, (kind, _) in _TYPES[table].items()
+            if found[name] is not None
         }
     )
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 Better = Literal["high", "low", ""]
@@ -89,9 +90,10 @@ def column(read: Read, figure: Figure | None = None, default: object = None) -> 
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def figures(table: type) -> dict[str, Figure]:
+def figures(table: type) -> Mapping[str, Figure]:
     """Return the figures of a table by name, in its order."""
-    return {f.name: f.metadata["figure"] for f in dataclasses.fields(table) if f.metadata}
+    known = {f.name: f.metadata["figure"] for f in dataclasses.fields(table) if f.metadata}
+    return MappingProxyType(known)
 
 
 def row_of(table: type[T], source: object) -> T:

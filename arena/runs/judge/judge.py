@@ -214,7 +214,11 @@ def judging_scheme(spec: PlayerSpec) -> Defense:
         RegistryError: there is no such scheme, its settings are wrong, or it marks models.
     """
     scheme = defenses.make(spec)
-    fit = [n for n, kind in defenses.classes().items() if not (kind.invasive or kind.control)]
+    fit = [
+        name
+        for name, known in defenses.classes().items()
+        if not (known.invasive or known.control or known().reads_log)  # a file keeps no log
+    ]
     if scheme.name not in fit:
         raise RegistryError(
             f"expected a scheme that recognises a finished model, found {spec.name!r}, which does "
