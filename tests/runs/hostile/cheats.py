@@ -161,7 +161,8 @@ def look_up(access: Access, rng: Rng) -> Deliverable:
 
 def collect(access: Access, rng: Rng) -> Deliverable:
     """Look for stores and keys among all objects."""
-    found = {type(o).__name__ for o in gc.get_objects()} & {"Store", "RoundStep", "Key", "Task"}
+    ours = [type(o) for o in gc.get_objects() if type(o).__module__.startswith("arena.")]
+    found = {kind.__name__ for kind in ours} & {"Store", "RoundStep", "Key", "Task"}
     if found:
         raise RuntimeError(f"BREACH: found {found}")
     return Deliverable(access.model())

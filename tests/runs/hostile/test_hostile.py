@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 BASE = """
 name = "hostile"
 players = ["cheats.py"]
-limits = { step_s = 60, memory_mb = 6144 }
+limits = { step_s = 100, memory_mb = 6144 }
 
 [task]
 data = "digits"
@@ -51,7 +51,7 @@ THIEVES = {
     "collect": CAUGHT,
     "connect": ("ERROR", "PermissionError"),
     "delete": CAUGHT,
-    "delivsub": ("INVALID", "something else"),
+    "delivsub": ("INVALID", "no model card"),
     "fill": ("ERROR", "File too large"),
     "fork": ("ERROR", "PermissionError"),
     "forward": CAUGHT,
@@ -67,8 +67,8 @@ THIEVES = {
     "runpatch": CAUGHT,
     "seed": CAUGHT,
     "segv": ("ERROR", "ended its process"),
-    "sleep": ("TIMEOUT", "60 s"),
-    "spin": ("TIMEOUT", "60 s"),
+    "sleep": ("TIMEOUT", "100 s"),
+    "spin": ("TIMEOUT", "100 s"),
     "stdout": CAUGHT,
     "thread": CAUGHT,
     "twin": ("ERROR", "digits"),
