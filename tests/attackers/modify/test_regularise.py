@@ -112,7 +112,7 @@ def test_the_penalty_is_what_its_formula_says(norm: str) -> None:
     penalty = FeaturePenalty(["a", "b"], 0.5, norm, 2)  # type: ignore[arg-type]
     view = SimpleNamespace(
         targets=torch.tensor([0, 1]),
-        logits=torch.zeros(2, 2),
+        outputs=torch.zeros(2, 2),
         activations={"a": maps, "b": 2 * maps},
     )
     each = {"mean": (3.5 + 1.0) / 2, "root": (5.0 + 2.0) / 2}[norm]
@@ -126,7 +126,7 @@ def test_coefficients_are_drawn_for_each_class_in_the_unit_interval(trained: Mod
     rows = []
     for i in range(10):
         view = SimpleNamespace(
-            targets=torch.tensor([i]), logits=torch.zeros(1, 10), activations={"a": maps[i : i + 1]}
+            targets=torch.tensor([i]), outputs=torch.zeros(1, 10), activations={"a": maps[i : i + 1]}
         )
         rows.append(float(penalty.loss(view)))  # type: ignore[arg-type]
     assert len(set(rows)) == 10
