@@ -126,7 +126,9 @@ def test_coefficients_are_drawn_for_each_class_in_the_unit_interval(trained: Mod
     rows = []
     for i in range(10):
         view = SimpleNamespace(
-            targets=torch.tensor([i]), outputs=torch.zeros(1, 10), activations={"a": maps[i : i + 1]}
+            targets=torch.tensor([i]),
+            outputs=torch.zeros(1, 10),
+            activations={"a": maps[i : i + 1]},
         )
         rows.append(float(penalty.loss(view)))  # type: ignore[arg-type]
     assert len(set(rows)) == 10
