@@ -9,6 +9,7 @@ from typing import ClassVar
 from arena.errors import PlayerError
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
+from arena.game.sides.as_owner import answered, needs_to_pose, posed, trained_references
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Protected, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
@@ -17,7 +18,6 @@ from arena.world.data import Dataset
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
-from attackers.claim.as_owner import answered, needs_to_pose, posed, trained_references
 
 _SCHEME = PlayerSpec(name="uchida")
 

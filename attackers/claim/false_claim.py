@@ -134,9 +134,8 @@ class FalseClaim(Attack):
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch)
         for i in range(1 + self.n_references + self.n_held_out):
             stream = rng.child("model", i)
-            model = access.lab.build(access.card, stream.child("initial"))
-            access.lab.train(model, data, recipe, stream.child("training"))
-            models.append(model)
+            streams = (stream.child("initial"), stream.child("training"))
+            models.append(access.lab.surrogate(access.card, data, recipe, *streams))
         return models
 
     def _found(

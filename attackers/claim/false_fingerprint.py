@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
+from arena.game.sides.as_owner import needs_to_pose, posed, trained_references
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Claim, Deliverable
@@ -17,7 +18,6 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
-from attackers.claim.as_owner import needs_to_pose, posed, trained_references
 
 _IPGUARD = PlayerSpec(name="ipguard", settings={"margin": 10.0, "lr": 0.01, "target": "random"})
 

@@ -14,6 +14,7 @@ from arena.errors import PlayerError
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
+from arena.game.sides.as_owner import answered, needs_to_pose, posed
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
@@ -24,7 +25,6 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
-from attackers.claim.as_owner import answered, needs_to_pose, posed
 
 Algorithm = Literal["flip", "nearest", "grind"]
 _UCHIDA = PlayerSpec(name="uchida")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
+from arena.game.sides.as_owner import posed
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
@@ -22,7 +23,6 @@ from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Hook, Recipe, StepView
-from attackers.claim.as_owner import posed
 from attackers.claim.passport_blocks import Accessory, Collective, Individual, Passported, Plain
 from attackers.claim.passport_maths import bottleneck, placed, solved
 from attackers.modify.finetune import labelled

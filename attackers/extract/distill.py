@@ -75,7 +75,6 @@ class Distill(Attack):
         images = access.data().images
         answers = access.query(images)
         targets = logits_of(answers, access.grants.output).float()
-        model = access.lab.build(access.card, rng.child("model"))
         examples = Examples(images[: len(targets)], targets)
-        access.lab.train(model, examples, self.recipe(), rng.child("training"))
-        return Deliverable(model)
+        streams = (rng.child("model"), rng.child("training"))
+        return Deliverable(access.lab.surrogate(access.card, examples, self.recipe(), *streams))

@@ -9,6 +9,7 @@ from typing import ClassVar
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
+from arena.game.sides.as_owner import answered, needs_to_pose, posed, trained_references
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, OwnerTask, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
@@ -16,7 +17,6 @@ from arena.game.sides.player import Dial, PlayerSpec
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
-from attackers.claim.as_owner import answered, needs_to_pose, posed, trained_references
 
 _SCHEME = PlayerSpec(name="uchida")
 

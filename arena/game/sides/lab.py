@@ -38,6 +38,22 @@ class Lab:
         trainer = Trainer(self.compute, self.meter, self.progress)
         return trainer.train(model, examples, recipe, rng, hooks)
 
+    def surrogate(
+        self, card: ModelCard, examples: Examples, recipe: Recipe, start: Rng, training: Rng
+    ) -> Model:
+        """Return a fresh model that has learnt from examples.
+
+        Args:
+            card: what it is to be.
+            examples: with true labels, or with what another model answers.
+            recipe: how it is trained.
+            start: of its weights.
+            training: of its batches.
+        """
+        model = self.build(card, start)
+        self.train(model, examples, recipe, training)
+        return model
+
     def logits(self, model: nn.Module, images: Tensor, *, double: bool = False) -> Tensor:
         """Return the logits (N, C) of an own model."""
         self.meter.charge({"images_forward": len(images)})

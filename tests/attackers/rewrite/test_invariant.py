@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from arena.game.rules.threat import preset
+from arena.game.sides.as_owner import answered, posed
 from arena.game.sides.defense import Defense, Protected
 from arena.game.sides.suspect import Suspect
 from arena.world.graph import LayerGraph
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
-from attackers.claim.as_owner import answered, posed
 from attackers.rewrite.invariant import AllThree, Flip, Invariant, Scale, Shuffle, factors, signs
 from defenders.weights.greedy import Greedy
 from defenders.weights.uchida import Uchida

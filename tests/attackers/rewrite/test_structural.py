@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.game.rules.threat import preset
+from arena.game.sides.as_owner import answered, posed
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.graph import LayerGraph
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
-from attackers.claim.as_owner import answered, posed
 from attackers.rewrite.structural import (
     Cliques,
     NeuronSplits,

@@ -77,7 +77,6 @@ def trained_references(
     models = []
     for i in range(n):
         stream = rng.child("reference", i)
-        model = access.lab.build(access.card, stream.child("initial"))
-        access.lab.train(model, Examples.of(data), recipe, stream.child("training"))
-        models.append(model)
+        streams = (stream.child("initial"), stream.child("training"))
+        models.append(access.lab.surrogate(access.card, Examples.of(data), recipe, *streams))
     return models
