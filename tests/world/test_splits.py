@@ -161,9 +161,9 @@ def test_a_class_that_would_vanish_is_refused(
     ("shares", "message"),
     [
         ({"owner": 0.6}, "owner \\+ thief \\+ calibration of at most 1, found 1.1"),
-        ({"owner": 0.0}, "greater than 0"),
-        ({"thief": -0.1}, "greater than 0"),
-        ({"calibration": 0.0}, "greater than 0"),
+        ({"owner": 0.0}, "greater than or equal to 0.001"),
+        ({"thief": -0.1}, "greater than or equal to 0.001"),
+        ({"calibration": 0.0}, "greater than or equal to 0.001"),
         ({"probe": 1.0}, "less than 1"),
         ({"prob": 0.4}, "Extra inputs"),
     ],
