@@ -177,8 +177,8 @@ BAD = {
         "line 21: 'thief.0.moves.1.strength': expected less than or equal to 1, found 5",
     ),
     "unknown threat model": (
-        edit('"whitebox_third"', '"whitebox"'),
-        "line 19: expected a threat model, found 'whitebox'; did you mean 'whitebox_third'?",
+        edit('"whitebox_third"', '"whitebox_thrid"'),
+        "line 19: expected a threat model, found 'whitebox_thrid'; did you mean 'whitebox_third'?",
     ),
     "unknown grant": (
         edit("budget = { steps = 5 }", "grant = { outputs = 'labels' }"),
