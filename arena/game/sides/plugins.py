@@ -48,7 +48,11 @@ def import_shipped(name: str) -> ModuleType:
         specification = PathFinder.find_spec(name, [str(ROOT)])
         if specification is None:
             raise RegistryError(f"expected the package {name} at {own}, found none; install again")
-        return _executed(specification)
+        sys.path.insert(0, str(ROOT))  # attackers import the public schemes of defenders
+        try:
+            return _executed(specification)
+        finally:
+            sys.path.remove(str(ROOT))
     found = getattr(known, "__file__", None) or next(iter(known.__path__), "nowhere")
     if Path(found).resolve() != own:
         raise RegistryError(
