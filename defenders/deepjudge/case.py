@@ -60,7 +60,7 @@ class Case:
         wanted = self.victim.card.input_shape
         if suspect.input_shape != wanted:
             raise NotComparable(
-                f"the suspect takes images of {suspect.input_shape}, the tests are of {wanted}"
+                f"the suspect takes inputs of {suspect.input_shape}, the tests are of {wanted}"
             )
         return self._outside(suspect, access) | self._inside(suspect, access)
 

@@ -114,7 +114,7 @@ def test_a_suspect_of_another_shape_is_not_verified(
     wide = build(task.card.model_copy(update={"input_shape": (1, 12, 12)}), Rng(0))
     verdict = STRONG.verify(mark(STRONG).key, suspect(wide), Rng(0))
     assert (verdict.is_copy, verdict.p_value) == (False, 1)
-    assert "takes images of (1, 12, 12)" in verdict.reason
+    assert "takes inputs of (1, 12, 12)" in verdict.reason
 
 
 SWAPPING = replace(STRONG, swap_head=True)
