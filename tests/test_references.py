@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
 CODE = re.compile(r"(?<![\w.-])[AEMW]\d{1,2}(\.\d)?(?![\w.-])")  # of somebody's private numbering
-WRITTEN = re.compile(r"(runs/judge/)?report\.md|tables/[\w-]+\.md|(reference/)?scenario\.md")
+WRITTEN = re.compile(
+    r"(runs/judge/)?report\.md|tables/[\w-]+\.md|scenario\.md|(\.\./)?(reference|api)/[\w-]+\.md"
+)
 """What the program writes into a person's folder, and docs/generate.py into the site."""
 HERE = Path(__file__).relative_to(ROOT)
 

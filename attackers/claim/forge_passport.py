@@ -306,7 +306,9 @@ class StolenPassport(TrainedPassport):
             signs.append(reversed_signs(scale, self.flips, rng.child("signs", i)))
             owners.append(passports)
         hook = Elsewhere(parts, signs, owners)
-        secret = replace(secret, layers=stolen.layers, bottlenecks=stolen.bottlenecks)
+        secret = replace(
+            secret, layers=stolen.layers, maps=stolen.maps, bottlenecks=stolen.bottlenecks
+        )
         self.trained(access, victim, secret, parts, rng.child("training"), [hook])
         maps = {str(i): part.passports.detach().cpu() for i, part in enumerate(parts)}
         return replace(secret, maps=maps)

@@ -55,11 +55,7 @@ class Accuracy(Exam):
 
     def utility(self, answers: Tensor) -> float:
         """Return the accuracy of probabilities (N, C)."""
-        return float(self.parts(answers).mean())
-
-    def parts(self, answers: Tensor) -> Tensor:
-        """Return which of the probabilities (N, C) find the class, (N,)."""
-        return (answers.argmax(1) == self.labels).double()
+        return float((answers.argmax(1) == self.labels).double().mean())
 
     @property
     def floor(self) -> float:

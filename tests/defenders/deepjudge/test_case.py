@@ -190,7 +190,7 @@ def test_an_interface_leaves_the_answers(case: Case, innocent: Model) -> None:
 
 def test_a_suspect_of_other_images_cannot_be_compared(case: Case, tiny: Model) -> None:
     with pytest.raises(
-        NotComparable, match=r"takes images of \(8,\), the tests are of \(1, 8, 8\)"
+        NotComparable, match=r"takes inputs of \(8,\), the tests are of \(1, 8, 8\)"
     ):
         case.measure(Suspect.bare(tiny, COMPUTE), "weights")
 

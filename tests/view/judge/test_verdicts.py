@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
 from arena.game.court.evidence import Evidence, MetricEvidence
 from arena.game.court.verdict import Rule, Verdict
-from arena.runs.judge.request import Findings
+from arena.runs.judge.request import ComparedModel, Findings
 from arena.view.figures.plots import pixels, render
 from arena.view.figures.radar import Chart, draw
 from arena.view.judge.page import page
@@ -27,6 +28,7 @@ METRICS = (
     MetricEvidence("RobD", 0.2, 0.8, 0.6, 0.67, True, 0.02, 0.1, 9, 0.75),
     MetricEvidence("JSD", 0.5, -0.1, 0.0, 0.0, False, 0.02, 0.1, 9, 0.0),
 )
+KNOWN: dict[str, Any] = {"architecture": "mlp", "n_classes": 10, "sha256": "5e" * 32}
 SILENT = {"NOD": "the hidden layers may not be seen"}
 EVIDENCE = Evidence(METRICS, SILENT, p_copy=0.5, p_value=0.04, area=0.0, mean=0.375).plain()
 LISTED = dataclasses.replace(PLAIN, figures={"evidence": {"all": EVIDENCE}})
@@ -113,17 +115,18 @@ def test_an_innocent_verdict_does_not_claim_innocence() -> None:
 
 
 def test_weak_innocents_and_two_minds_are_cautioned_of() -> None:
-    weak: list[dict[str, object]] = [{"accuracy": 0.8, "kind": "given"}]
+    weak = [ComparedModel(**KNOWN, accuracy=0.8, kind="given")]
     two_minds = dataclasses.replace(PLAIN, is_copy=False)
-    found = findings_of(two_minds, victim={"accuracy": 0.9}, innocents=weak)
+    strong, near = ComparedModel(**KNOWN, accuracy=0.9), ComparedModel(**KNOWN, accuracy=0.84)
+    found = findings_of(two_minds, victim=strong, innocents=weak)
     first, second = cautions(found)
     assert "accuracy 0.800 against 0.900" in first
     assert "the paper's rule (MR > 0.4) says the opposite" in second
-    assert cautions(findings_of(PLAIN, victim={"accuracy": 0.84}, innocents=weak)) == []
+    assert cautions(findings_of(PLAIN, victim=near, innocents=weak)) == []
 
 
 def test_the_page_lists_what_does_not_apply() -> None:
-    told = {"architecture": "mlp", "n_classes": 10}
+    told = ComparedModel(**KNOWN)
     text = page(findings_of(LISTED, victim=told, suspect=told))
     assert "- NOD does not apply: the hidden layers may not be seen" in text
     assert "| victim | v.pt: mlp, 10 classes |" in text

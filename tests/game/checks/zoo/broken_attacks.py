@@ -53,7 +53,7 @@ class MutatesTheVictim(Honest):
     """Reaches through the channel and writes to the referee's own victim."""
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
-        gate = access._channel.__self__  # type: ignore[attr-defined]  # a Gatekeeper's method
+        gate = access.channel.__self__  # type: ignore[attr-defined]  # a Gatekeeper's method
         self.shaken(gate.victim, rng)
         return Deliverable(self.shaken(access.model(), rng.child("more")))
 
