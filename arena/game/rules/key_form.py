@@ -91,7 +91,9 @@ class KeyForm:
     def into(self, key: Key) -> Key:
         """Return a key with this material in the place of what it held of it."""
         mine = self.bundle()
-        settings, tensors = {**key.settings, **mine.data}, {**key.tensors, **mine.tensors}
+        groups = tuple(f"{part.name}/" for part in _parts(type(self)) if part.is_group)
+        beside = {n: t for n, t in key.tensors.items() if not n.startswith(groups)}
+        settings, tensors = {**key.settings, **mine.data}, {**beside, **mine.tensors}
         return dataclasses.replace(key, settings=settings, tensors=tensors)
 
 
