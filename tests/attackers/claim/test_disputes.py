@@ -209,7 +209,7 @@ def test_the_claimant_wins_under_these_standards_and_no_other(
 
 
 def test_false_tests_win_where_false_points_do_or_not_at_all(docket: Docket) -> None:
-    """DeepJudge's tests are left as published: it is luck whether they verify on a trained model."""
+    """DeepJudge's tests are left as published: it is luck whether they verify."""
     wins = docket.wins(UCHIDA, spec("false-fingerprint", scheme=TESTS), EARLY)
     assert wins in (set(), {"none", "prf-labels", "timestamp", "seeded", "bound"})
 
