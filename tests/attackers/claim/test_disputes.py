@@ -191,12 +191,16 @@ DISPUTES: list[tuple[str, PlayerSpec, PlayerSpec, ThreatModel, set[StandardOfPro
         set(),
     ),
 ]
+LONG = {"second owner's fingerprint of the base", "an honest claimant, mistaken"}
+"""Disputes that train for over ten seconds."""
 
 
 @pytest.mark.parametrize(
     ("owner", "move", "grants", "wins"),
-    [row[1:] for row in DISPUTES],
-    ids=[row[0] for row in DISPUTES],
+    [
+        pytest.param(*row, id=name, marks=pytest.mark.slow if name in LONG else ())
+        for name, *row in DISPUTES
+    ],
 )
 def test_the_claimant_wins_under_these_standards_and_no_other(
     docket: Docket,
@@ -246,7 +250,13 @@ def test_the_ruling_says_why(
     assert said in " ".join(docket.ruling(UCHIDA, move, grants, protocol).reasons)
 
 
-@pytest.mark.parametrize("move", ["none", "ft-al", "prune", "int-all", "nso-split", "refit"])
+@pytest.mark.parametrize(
+    "move",
+    [
+        *("none", "ft-al", "prune", "int-all", "nso-split"),
+        pytest.param("refit", marks=pytest.mark.slow),
+    ],
+)
 def test_an_honest_owner_wins_its_model_back_by_every_standard(docket: Docket, move: str) -> None:
     """The roles are turned: the thief holds the model, and the true owner is the claimant."""
     owner = spec("uchida", verifier="aligned")
