@@ -81,8 +81,8 @@ def marked(task: Task, _trained: Model) -> Marked:
     recipe = world.task.spec.recipe.but(epochs=30)
     for scheme in MARKS:
         data = answered(world.access, world.victim, Rng(0))
-        task = posed(world.access, world.victim.copy(), data, recipe, Rng(1))
-        found[scheme.name] = scheme.protect(task, Rng(2))
+        owner = posed(world.access, world.victim.copy(), data, recipe, Rng(1))
+        found[scheme.name] = scheme.protect(owner, Rng(2))
     return found
 
 
