@@ -12,6 +12,7 @@ import arena
 from arena.view.commands.failures import ending
 from arena.view.commands.find_scenario import DEFAULT
 from arena.view.commands.judge_cli import judge, serve
+from arena.view.commands.show_cli import AsJson, list_known, show
 from arena.view.plain_output import tolerate
 
 app = typer.Typer(
@@ -24,7 +25,6 @@ app = typer.Typer(
 
 
 Folder = Annotated[Path, typer.Argument(help="The folder of a tournament.", metavar="DIR")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -118,25 +118,8 @@ def reproduce(
     raise typer.Exit(play_course(order, data, quick=quick))
 
 
-@app.command()
-def show(folder: Folder, as_json: AsJson = False) -> None:
-    """Show the results of a tournament."""
-    from arena.view.commands.show import show_results
-
-    show_results(folder, as_json=as_json)
-
-
-@app.command("list")
-def list_known(
-    kind: Annotated[
-        str,
-        typer.Argument(metavar="attackers|defenders|scenarios|data|models|threats", help="What."),
-    ],
-) -> None:
-    """List attackers, defenders, scenarios, data sets, models or threat models."""
-    from arena.view.commands.lists import show_list
-
-    show_list(kind)
+app.command()(show)
+app.command("list")(list_known)
 
 
 @app.command()

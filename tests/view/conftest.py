@@ -15,6 +15,9 @@ from arena.game.rules.threat import METERS
 from arena.view.cli import main
 from arena.view.results.report import Report, results_in
 
+WIDTH = "100"
+"""The columns of the terminal that commands write to."""
+
 SCENARIO = """
 name = "small"
 description = "two owners against three thieves, in seconds"
@@ -72,7 +75,7 @@ def arena(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
     def call(*arguments: str | Path) -> Done:
         monkeypatch.setattr(sys, "argv", ["arena", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.setenv("COLUMNS", WIDTH)
         with pytest.raises(SystemExit) as ended:
             main()
         said = capsys.readouterr()

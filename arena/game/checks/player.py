@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -12,18 +11,9 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from arena.game.checks.check import Check, said
+from arena.game.sides.description import HEADINGS, sections_of
 from arena.game.sides.player import P, Player
 from arena.world.json_values import canonical
-
-HEADINGS = (
-    "What",
-    "Threat model",
-    "Parameters",
-    "Cost",
-    "Differences to the paper",
-    "Reference",
-    "Versions",
-)
 
 
 class Subject(Protocol):
@@ -60,8 +50,8 @@ def documents_itself(trial: Subject) -> Iterator[str]:
         return
     if not cls.summary().endswith((".", ":")):
         yield f"expected a sentence in the first line of the docstring, found {cls.summary()!r}"
-    known = "\n".join(base.__doc__ or "" for base in cls.__mro__ if issubclass(base, Player))
-    missing = [head for head in HEADINGS if not re.search(rf"^\s*{head}:", known, re.MULTILINE)]
+    known = sections_of(cls)
+    missing = [head for head in HEADINGS if head not in known]
     if missing:
         yield f"expected the headings of a player in the docstring, missing: {', '.join(missing)}"
 

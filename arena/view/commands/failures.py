@@ -14,7 +14,7 @@ import typer
 
 from arena.errors import ArenaError, ScenarioError, did_you_mean
 
-REFUSED, CRASHED, STOPPED = 2, 1, 130
+DONE, REFUSED, CRASHED, STOPPED = 0, 2, 1, 130
 TRACE = "crash.txt"
 
 UsageError: type[BaseException] = typer.BadParameter.__mro__[1]
@@ -46,6 +46,8 @@ def ending(error: BaseException, folder: Path | None = None) -> Ended:
         return Ended(REFUSED, _usage(error))
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return Ended(STOPPED, "stopped")
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        return Ended(DONE)  # `| head` has read enough
     if isinstance(error, SystemExit):  # whatever a player's code asked for, this is no success
         asked = f"a player's code ended the program (sys.exit({error.code!r}))"
         return Ended(REFUSED, f"expected players that return or raise, found that {asked}")

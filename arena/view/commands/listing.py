@@ -37,16 +37,22 @@ class Listed:
     """A player in words.
 
     Attributes:
-        name: how a scenario calls it. summary: what it does, in one line.
+        name: how a scenario calls it. family: the folder or the package that it is in.
+        summary: what it does, in one line.
         needs: of an attacker, the least that it must be granted; of a defender, what it reads.
         dial: what its strength turns, and over what range. paper: authors, venue, year.
+        sections: what else its docstring says, by heading.
+        settings: its hyper-parameters, each with name, type, default and meaning.
     """
 
     name: str
+    family: str
     summary: str
     needs: str
     dial: str
     paper: str
+    sections: dict[str, str]
+    settings: list[dict[str, str]]
 
 
 def players(side: PlayerSide) -> list[Listed]:
@@ -105,16 +111,38 @@ def _attackers() -> Iterator[Listed]:
     from arena.game.sides.attack import attacks
 
     for name, player in attacks.classes().items():
-        needs = needs_in_words(player.needs) + _of_task(player)
-        yield Listed(name, player.summary(), needs, dial_in_words(player), player.paper)
+        yield _listed(name, player, needs_in_words(player.needs))
 
 
 def _defenders() -> Iterator[Listed]:
     from arena.game.sides.defense import defenses
 
     for name, player in defenses.classes().items():
-        reads = player.reads + _of_task(player)
-        yield Listed(name, player.summary(), reads, dial_in_words(player), player.paper)
+        yield _listed(name, player, player.reads)
+
+
+def _listed(name: str, player: type[Player], needs: str) -> Listed:
+    from arena.game.sides.description import describe
+
+    told = describe(player)
+    return Listed(
+        name=name,
+        family=family_of(player),
+        summary=told.summary,
+        needs=needs + _of_task(player),
+        dial=dial_in_words(player),
+        paper=player.paper,
+        sections=dict(told.sections),
+        settings=[asdict(setting) for setting in told.settings],
+    )
+
+
+def family_of(player: type[Player]) -> str:
+    """Return the folder of a player in its package, the package itself, or "control"."""
+    if player.control:
+        return "control"
+    parts = player.__module__.split(".")
+    return parts[1] if len(parts) > 2 else parts[0]
 
 
 def _of_task(player: type[Player]) -> str:
@@ -140,6 +168,16 @@ def needs_in_words(needs: ThreatModel) -> str:
     words += [f"knows {what}" for what in sorted(needs.knows)]
     words += [f"delivers a {kind}" for kind in sorted(needs.deliverables - given.deliverables)]
     return ", ".join(words) or "nothing"
+
+
+def grants_in_words(grants: ThreatModel) -> str:
+    """Return what a threat model grants, in words: as `needs_in_words`, and how little of it."""
+    words = [needs_in_words(grants)]
+    if grants.decimals is not None:
+        words.append(f"answers of {grants.decimals} decimals")
+    limits = grants.budget.model_dump(exclude_defaults=True)
+    words += [f"at most {limit:,} {meter.replace('_', ' ')}" for meter, limit in limits.items()]
+    return ", ".join(words)
 
 
 def dial_in_words(player: type[Player]) -> str:

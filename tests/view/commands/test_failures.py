@@ -102,3 +102,10 @@ def test_a_tournament_that_breaks_off_says_so_without_a_traceback(
     assert sentence in done.err
     assert "Traceback" not in done.err
     assert (tmp_path / "out" / TRACE).exists() == (code == 1)
+
+
+def test_whoever_reads_only_the_first_lines_is_no_error() -> None:
+    closed = SystemExit(1)  # as rich does when nobody reads on
+    closed.__context__ = BrokenPipeError()
+    end = ending(closed)
+    assert (end.code, end.sentences) == (0, ())

@@ -13,7 +13,7 @@ import pytest
 from arena.view.commands import listing
 from arena.view.commands.listing import Listed
 
-ONE = Listed("one", "does it", "weights", "", "")
+ONE = Listed("one", "modify", "does it", "weights", "", "", {"Cost": "none."}, [])
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
+from arena.game.sides.description import HEADINGS
 from arena.game.sides.player import Dial, Player
 from arena.view.commands.find_scenario import shipped
 from arena.view.commands.listing import dial_in_words, needs_in_words
+from arena.view.commands.lists import KINDS, lines_of
 from arena.world.data import known
 from arena.world.models import architectures
 from tests.view.conftest import Command
@@ -41,12 +44,56 @@ def test_everything_that_can_be_named_is_listed(
     assert expected() <= names(done.out)
 
 
-def test_a_list_explains_its_entries(arena: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_explains_its_entries(arena: Command) -> None:
     assert "60,000" in arena("list", "data").out
-    assert "norm = 'batch'" in arena("list", "models").out
-    assert "digits" in arena("list", "scenarios").out
-    assert "labelled" in arena("list", "attackers").out
-    assert "Uchida et al." in arena("list", "defenders").out
+    assert "on digits" in arena("list", "scenarios").out
+    assert "norm = 'batch'" in arena("list", "models", "cnn8").out
+    assert "own labelled data" in arena("list", "attackers", "prune").out
+    assert "Uchida et al." in arena("list", "defenders", "uchida").out
+    assert "at most 4,800 images unique" in arena("list", "threats").out
+    assert "decimals = 2" in arena("list", "threats", "blackbox_rounded").out
+
+
+def test_without_an_argument_it_says_what_can_be_listed(arena: Command) -> None:
+    done = arena("list")
+    assert done.code == 0
+    assert all(f"arena list {kind}" in done.out for kind in KINDS)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_at_80_columns_everything_that_can_be_named_has_one_line(
+    arena: Command, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("tests.view.conftest.WIDTH", "80")
+    printed = arena("list", kind).out.splitlines()
+    assert max(map(len, printed)) <= 80
+    rows = [line.split()[0] for line in printed if line.startswith(" ") and line.strip()]
+    assert sorted(rows[2:]) == sorted(row[0] for row in lines_of(kind).rows)  # head and rule first
+
+
+def test_a_page_on_a_player_holds_its_headings_and_its_settings(arena: Command) -> None:
+    page = arena("list", "attackers", "ft-al").out  # its headings are those of its base class
+    for head in {"Family", "Needs", "Dial", "Paper", *HEADINGS} - {"Parameters"}:
+        assert re.search(rf"^{head} ", page, re.MULTILINE), head
+    assert re.search(r"epochs = 10 +int: passes over the data", page)
+    assert re.search(r"shift = 0.1 +float: share of the side", page)
+
+
+@pytest.mark.parametrize("side", ["attackers", "defenders"])
+def test_for_programs_every_player_is_complete(arena: Command, side: str) -> None:
+    found = json.loads(arena("list", side, "--json").out)
+    assert found[0] == json.loads(arena("list", side, found[0]["name"], "--json").out)
+    for row in found:
+        assert set(row["sections"]) >= set(HEADINGS), row["name"]
+        untold = [setting["name"] for setting in row["settings"] if not setting["meaning"]]
+        words = " ".join(text for head, text in row["sections"].items() if "Parameters" in head)
+        assert [name for name in untold if name not in words] == [], row["name"]
+
+
+def test_a_name_that_the_list_lacks_is_refused(arena: Command) -> None:
+    done = arena("list", "attackers", "prun")
+    assert (done.code, done.out) == (2, "")
+    assert "did you mean 'prune'?" in done.err
 
 
 @pytest.mark.parametrize(
