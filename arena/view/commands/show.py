@@ -3,25 +3,59 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
+from arena.errors import ArenaError, did_you_mean
+from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import values
+from arena.view.results.formats import FORMATS, WRITERS, fitting
+from arena.view.results.match_page import match_page, rounds_of
 from arena.view.results.refresh import rebuild
 from arena.view.results.report import Report, known, results_in
+from arena.view.results.selection import Wanted, columns, plain, select
 from arena.view.results.tables import results
 from arena.world.json_values import Json
 
 
-def show_results(folder: Path, *, as_json: bool) -> None:
-    """Print the results in a folder.
+def show_results(folder: Path, match: str | None, form: str, wanted: Wanted) -> None:
+    """Print the results in a folder, those of a match, or the rounds that are wanted.
 
     Raises:
-        StoreError: there are none.
+        StoreError: there are none. ArenaError: no such match, column or format.
     """
-    print_report(results_in(folder), as_json=as_json)
+    if form not in FORMATS:
+        raise ArenaError(f"expected a format, found {form!r}{did_you_mean(form, FORMATS)}")
+    report = results_in(folder)
+    if match is None and wanted.everything and form in ("table", "json"):
+        print_report(report, as_json=form == "json")
+        return
+    rounds = report.rounds if match is None else rounds_of(report, match)
+    rows = select(rounds, wanted)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    names = columns(wanted, all_of_them=form in ("csv", "json"))
+    if form == "json":
+        console.print_json(data=[dict(zip(names, plain(row, names), strict=True)) for row in rows])
+    elif form != "table":
+        console.print(WRITERS[form](rows, names))
+    elif not rows:
+        console.print("no round is like that")
+    elif match is not None and wanted.everything:
+        Console(highlight=False).print(match_page(rows, console.width))
+    else:
+        _print_table(rows, names)
+
+
+def _print_table(rows: Sequence[RoundRow], names: Sequence[str]) -> None:
+    """Print the columns that fit the terminal, and how to see the others."""
+    console = Console(highlight=False)
+    table, left = fitting(rows, names, console.width)
+    console.print(table)
+    if left:
+        console.print(f"No room for {', '.join(left)}: choose with --columns, or --format csv.")
 
 
 def rebuild_tensorboard(folder: Path) -> None:

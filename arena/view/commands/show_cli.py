@@ -12,12 +12,35 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 
 def show(
     folder: Annotated[Path, typer.Argument(help="The folder of a tournament.", metavar="DIR")],
+    match: Annotated[
+        str | None, typer.Argument(metavar="[MATCH]", help="Show every round of this match.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="table|json|csv|latex|markdown", help="Of what form.")
+    ] = "table",
+    sort: Annotated[
+        str, typer.Option(metavar="[-]COLUMN", help="Sort the rounds; -COLUMN: largest first.")
+    ] = "",
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="COLUMN=VALUE",
+            help="Show these rounds only, as in owner=uchida or thief=ft-*; may be repeated.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="Which columns of the rounds to show.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show the results of a tournament."""
+    """Show the results of a tournament, of a match in it, or of the rounds that you choose."""
     from arena.view.commands.show import show_results
+    from arena.view.results.selection import Wanted
 
-    show_results(folder, as_json=as_json)
+    named = tuple(name.strip() for name in columns.split(",") if name.strip())
+    wanted = Wanted(tuple(filters or ()), sort, named)
+    show_results(folder, match, "json" if as_json else form, wanted)
 
 
 def list_known(

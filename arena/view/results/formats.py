@@ -1,0 +1,86 @@
+"""Rounds as tables for people and for programs: terminal, CSV, Markdown, LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from rich.table import Table
+
+from arena.game.match.rows import RoundRow
+from arena.view.results.markdown import markdown
+from arena.view.results.selection import plain, text_of
+from arena.view.results.tables import plain_table
+
+FORMATS = ("table", "json", "csv", "latex", "markdown")
+_BETWEEN = 3  # characters between two columns of a printed table
+_LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}"})
+
+
+def as_csv(rows: Sequence[RoundRow], names: Sequence[str]) -> str:
+    """Return rows as CSV, numbers as they are; what is no plain value is written as JSON."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_cell(value) for value in plain(row, names)])
+    return out.getvalue().rstrip("\n")
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, Mapping):
+        return json.dumps(dict(value))
+    return json.dumps(list(value)) if isinstance(value, tuple) else value
+
+
+def as_markdown(rows: Sequence[RoundRow], names: Sequence[str]) -> str:
+    """Return rows as a table in Markdown."""
+    return markdown(names, _texts(rows, names))
+
+
+def as_latex(rows: Sequence[RoundRow], names: Sequence[str]) -> str:
+    """Return rows as a LaTeX table of the package booktabs, texts left and numbers right."""
+    numbers = [any(_is_number(getattr(row, name)) for row in rows) for name in names]
+    form = "".join("r" if number else "l" for number in numbers)
+    lines = [" & ".join(cell.translate(_LATEX) for cell in cells) for cells in _texts(rows, names)]
+    head = " & ".join(name.translate(_LATEX) for name in names)
+    body = "".join(f"{line} \\\\\n" for line in lines)
+    return (
+        f"\\begin{{tabular}}{{{form}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\\bottomrule\n"
+        "\\end{tabular}"
+    )
+
+
+WRITERS: Mapping[str, Callable[[Sequence[RoundRow], Sequence[str]], str]] = MappingProxyType(
+    {"csv": as_csv, "latex": as_latex, "markdown": as_markdown}
+)
+"""What writes rows and the names of their columns in each format of text."""
+
+
+def fitting(rows: Sequence[RoundRow], names: Sequence[str], width: int) -> tuple[Table, list[str]]:
+    """Return a table of the first columns that fit a width, and the names of the others.
+
+    A column that is the same dash in all rows is left out unless it is all that there is.
+    """
+    texts = {name: [text_of(row, name) for row in rows] for name in names}
+    known = [name for name in names if any(text != "-" for text in texts[name])] or list(names)
+    shown: list[str] = []
+    used = 1
+    for name in known:
+        used += max(len(text) for text in (name, *texts[name])) + _BETWEEN
+        if shown and used > width:
+            break
+        shown.append(name)
+    cells = zip(*(texts[name] for name in shown), strict=True)
+    return plain_table(shown, list(cells)), [name for name in known if name not in shown]
+
+
+def _texts(rows: Sequence[RoundRow], names: Sequence[str]) -> list[list[str]]:
+    return [[text_of(row, name) for name in names] for row in rows]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

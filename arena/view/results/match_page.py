@@ -1,0 +1,84 @@
+"""Everything about one match: a column for each round, a line for each figure that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from arena.errors import ArenaError, did_you_mean
+from arena.game.match.rows import RoundRow
+from arena.game.rules.figures import figures
+from arena.view.results.report import Report
+from arena.view.results.tables import plain_table
+
+_FIGURES = figures(RoundRow)
+_LABEL, _WIDE = 36, 16  # characters of a figure's name, and of a round's column
+
+
+def rounds_of(report: Report, title: str) -> list[RoundRow]:
+    """Return the rounds of a match.
+
+    Raises:
+        ArenaError: none of that name was played.
+    """
+    if title not in report.matches:
+        hint = did_you_mean(title, report.matches) if len(report.matches) < 100 else ""
+        hint = hint or "; `arena show DIR --format csv --columns match` lists them"
+        raise ArenaError(f"expected a match that was played, found {title!r}{hint}")
+    return report.matches[title]
+
+
+def match_page(rows: Sequence[RoundRow], width: int) -> Group:
+    """Return what is printed of a match, in tables that fit a width."""
+    first = rows[0]
+    head = Text(
+        f"{first.match}: thief {first.thief} against owner {first.owner} ({first.scheme}), "
+        f"repeat {first.repeat}, seed {first.seed}",
+        style="bold",
+    )
+    n = max(1, (width - _LABEL) // _WIDE)
+    blocks = [rows[i : i + n] for i in range(0, len(rows), n)]
+    threat = "; ".join(f"{key} {value}" for key, value in first.threat.items() if value)
+    parts: list[RenderableType] = [head, Text(f"granted: {threat or 'nothing'}")]
+    parts += [_block(block) for block in blocks]
+    parts += [Text(line) for line in _sentences(rows)]
+    return Group(*parts)
+
+
+def _block(rows: Sequence[RoundRow]) -> Table:
+    table = plain_table(["", *(f"round {row.round}" for row in rows)])
+    table.add_row(Text("move"), *(Text(_move(row)) for row in rows))
+    table.add_row(Text("status"), *(Text(row.status) for row in rows))
+    for name, figure in _FIGURES.items():
+        values = [getattr(row, name) for row in rows]
+        if figure.says and any(value is not None for value in values):
+            unit = f", {figure.unit}" if figure.unit else ""
+            cells = ["-" if value is None else f"{value:{figure.form}}" for value in values]
+            label = figure.says if not figure.tag.startswith("meters/") else name.replace("_", " ")
+            table.add_row(Text(label + unit), *map(Text, _worded(values, cells)))
+    return table
+
+
+def _worded(values: Sequence[object], cells: Sequence[str]) -> list[str]:
+    """Return the cells, a yes or a no where a figure says whether something is so."""
+    words = {True: "yes", False: "no"}
+    pairs = zip(values, cells, strict=True)
+    return [words[value] if isinstance(value, bool) else cell for value, cell in pairs]
+
+
+def _move(row: RoundRow) -> str:
+    return row.move if row.strength is None else f"{row.move} ({row.strength:g})"
+
+
+def _sentences(rows: Sequence[RoundRow]) -> Iterator[str]:
+    """Yield what was said in each round: the verdict's reason, the ruling, or why it failed."""
+    for row in rows:
+        for said in (row.message, row.reason):
+            if said:
+                yield f"round {row.round}: {said}"
+        if row.winner is not None:
+            reasons = "; ".join(row.reasons)
+            yield f"round {row.round}: the dispute ends for the {row.winner}: {reasons}"
