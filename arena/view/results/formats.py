@@ -43,8 +43,7 @@ def as_markdown(rows: Sequence[RoundRow], names: Sequence[str]) -> str:
 
 def as_latex(rows: Sequence[RoundRow], names: Sequence[str]) -> str:
     """Return rows as a LaTeX table of the package booktabs, texts left and numbers right."""
-    numbers = [any(_is_number(getattr(row, name)) for row in rows) for name in names]
-    form = "".join("r" if number else "l" for number in numbers)
+    form = "".join("r" if _has_numbers(rows, name) else "l" for name in names)
     lines = [" & ".join(cell.translate(_LATEX) for cell in cells) for cells in _texts(rows, names)]
     head = " & ".join(name.translate(_LATEX) for name in names)
     body = "".join(f"{line} \\\\\n" for line in lines)
@@ -74,13 +73,15 @@ def fitting(rows: Sequence[RoundRow], names: Sequence[str], width: int) -> tuple
         if shown and used > width:
             break
         shown.append(name)
-    cells = zip(*(texts[name] for name in shown), strict=True)
-    return plain_table(shown, list(cells)), [name for name in known if name not in shown]
+    table = plain_table(shown, zip(*(texts[name] for name in shown), strict=True))
+    for name, column in zip(shown, table.columns, strict=True):
+        column.justify = "right" if _has_numbers(rows, name) else "left"
+    return table, [name for name in known if name not in shown]
 
 
 def _texts(rows: Sequence[RoundRow], names: Sequence[str]) -> list[list[str]]:
     return [[text_of(row, name) for name in names] for row in rows]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _has_numbers(rows: Sequence[RoundRow], name: str) -> bool:
+    return any(type(getattr(row, name)) in (int, float) for row in rows)

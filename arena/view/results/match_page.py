@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
@@ -10,7 +11,8 @@ from rich.text import Text
 
 from arena.errors import ArenaError, did_you_mean
 from arena.game.match.rows import RoundRow
-from arena.game.rules.figures import figures
+from arena.game.rules.figures import Figure, figures
+from arena.game.rules.threat import ThreatModel
 from arena.view.results.report import Report
 from arena.view.results.tables import plain_table
 
@@ -41,8 +43,7 @@ def match_page(rows: Sequence[RoundRow], width: int) -> Group:
     )
     n = max(1, (width - _LABEL) // _WIDE)
     blocks = [rows[i : i + n] for i in range(0, len(rows), n)]
-    threat = "; ".join(f"{key} {value}" for key, value in first.threat.items() if value)
-    parts: list[RenderableType] = [head, Text(f"granted: {threat or 'nothing'}")]
+    parts: list[RenderableType] = [head, Text(f"granted: {_granted(first)}")]
     parts += [_block(block) for block in blocks]
     parts += [Text(line) for line in _sentences(rows)]
     return Group(*parts)
@@ -55,11 +56,22 @@ def _block(rows: Sequence[RoundRow]) -> Table:
     for name, figure in _FIGURES.items():
         values = [getattr(row, name) for row in rows]
         if figure.says and any(value is not None for value in values):
-            unit = f", {figure.unit}" if figure.unit else ""
             cells = ["-" if value is None else f"{value:{figure.form}}" for value in values]
-            label = figure.says if not figure.tag.startswith("meters/") else name.replace("_", " ")
-            table.add_row(Text(label + unit), *map(Text, _worded(values, cells)))
+            table.add_row(Text(_label(name, figure)), *map(Text, _worded(values, cells)))
     return table
+
+
+def _label(name: str, figure: Figure) -> str:
+    """Return what a figure is, and its unit where the words do not say it."""
+    is_meter = figure.tag.startswith("meters/")
+    words = name.removesuffix("_s").replace("_", " ") if is_meter else figure.says
+    return f"{words}, {figure.unit}" if figure.unit == "s" else words
+
+
+def _granted(row: RoundRow) -> str:
+    """Return what the thief was granted beyond what every thief has."""
+    grants = ThreatModel.model_validate(row.threat).model_dump(mode="json", exclude_defaults=True)
+    return "; ".join(f"{key} = {json.dumps(value)}" for key, value in grants.items()) or "nothing"
 
 
 def _worded(values: Sequence[object], cells: Sequence[str]) -> list[str]:
