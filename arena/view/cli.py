@@ -13,6 +13,10 @@ from arena.view.commands.failures import ending
 from arena.view.commands.find_scenario import DEFAULT
 from arena.view.commands.judge_cli import judge, serve
 from arena.view.plain_output import tolerate
+from arena.view.protect.keys_cli import keys
+from arena.view.protect.protect_cli import protect
+from arena.view.protect.verify_cli import verify
+from arena.view.regress.regress_cli import regress
 
 app = typer.Typer(
     name="arena",
@@ -170,8 +174,10 @@ def tensorboard(folder: Folder) -> None:
     rebuild_tensorboard(folder)
 
 
-app.command()(judge)
-app.command()(serve)
+for command in (judge, serve, protect, verify):
+    app.command()(command)
+app.add_typer(keys, name="keys")
+app.add_typer(regress, name="regress")
 
 
 def main() -> None:

@@ -54,6 +54,10 @@ class Exam(ABC):
     def utility(self, answers: Tensor) -> float:
         """Return how useful the answers (N, ...) to `inputs` are, in [0, 1]."""
 
+    def each(self, answers: Tensor) -> Tensor | None:
+        """Return which answers are right (N,), bool; None where utility is no share of those."""
+        return None
+
     @property
     @abstractmethod
     def floor(self) -> float:
