@@ -80,7 +80,8 @@ def _checked(
     try:
         VerifierBuilder(roots=list(roots)).build().verify(response, stamped)
     except VerificationError as error:
-        return Stamp(time, False, f"the given authorities do not stand behind it ({error})")
+        reason = str(error).partition(":")[0]
+        return Stamp(time, False, f"the given authorities do not stand behind it ({reason})")
     return Stamp(time, True)
 
 

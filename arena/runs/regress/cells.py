@@ -10,7 +10,6 @@ import scipy  # its parts load when they are first used
 from pydantic import Field
 
 from arena.game.court.referee import Judgement
-from arena.game.court.verdict import Verdict
 from arena.game.match.judge_step import JudgeStep
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Memo, Setting, resolve
@@ -18,10 +17,8 @@ from arena.game.rules.threat import ThreatModel, preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec
 from arena.runs.regress.subject import Subject
-from arena.world.json_values import Frozen
+from arena.world.json_values import Frozen, digest
 
-UNITS = ("n_bits", "n_triggers", "n_points")
-"""Figures of verdicts that count what the statistic is a share of."""
 THREAT = "whitebox_third"
 _SEEDS = 8
 
@@ -38,6 +35,11 @@ class Thief(Frozen):
         return " + ".join(map(_in_words, self.moves))
 
     @property
+    def digest(self) -> str:
+        """Return what tells one thief from another."""
+        return digest(self.plain())
+
+    @property
     def grants(self) -> ThreatModel:
         """Return what it is granted."""
         return preset(self.threat)
@@ -52,8 +54,7 @@ class Cell(Frozen):
 
     Attributes:
         thief: who. statistic: of the verdict, by name; strong: whether copies are high in it.
-        values: of that statistic. units: how many bits, triggers or points it is a share of; 0
-            where it is no such share. p_values: of the verdicts. caught: how many were a copy.
+        values: of that statistic. p_values: of the verdicts. caught: how many were a copy.
         kept: the share of the victim's usefulness that the thief kept.
     """
 
@@ -61,7 +62,6 @@ class Cell(Frozen):
     statistic: str
     strong: bool
     values: tuple[float, ...] = Field(min_length=1)
-    units: int = 0
     p_values: tuple[float, ...]
     caught: int
     kept: tuple[float, ...]
@@ -119,16 +119,10 @@ def measure(
         statistic=verdicts[0].name,
         strong=verdicts[0].copies == "high",
         values=tuple(verdict.statistic for verdict in verdicts),
-        units=max(map(units_of, verdicts)),
         p_values=tuple(verdict.p_value for verdict in verdicts),
         caught=sum(verdict.is_copy for verdict in verdicts),
         kept=tuple(judgement.kept for judgement in found),
     )
-
-
-def units_of(verdict: Verdict) -> int:
-    """Return how many bits, triggers or points a statistic is a share of; 0 for none."""
-    return next((int(verdict.figures[name]) for name in UNITS if name in verdict.figures), 0)
 
 
 def _judged(

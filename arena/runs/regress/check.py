@@ -40,19 +40,33 @@ def record(
 
 
 def check(
-    baseline: Baseline, subject: Subject, root: int, memo: Memo, hear: Hear, level: float = LEVEL
+    baseline: Baseline,
+    subject: Subject,
+    root: int,
+    memo: Memo,
+    hear: Hear,
+    others: Sequence[Thief] = (),
 ) -> tuple[Compared, ...]:
     """Measure every thief of a baseline again, with seeds of its own, and compare.
+
+    Args:
+        baseline: what was.
+        subject: what is measured.
+        root: of the seeds.
+        memo: keeps what was measured.
+        hear: told of each thief.
+        others: further thieves, which the baseline should know.
 
     Raises:
         BaselineError: the data are others, so that nothing can be compared. StepFailed: a thief
             could not be played.
     """
     refuse_other_data(baseline, subject)
-    thieves = [cell.thief for cell in baseline.cells]
+    known = [cell.thief for cell in baseline.cells]
+    thieves = [*known, *(thief for thief in others if thief not in known)]
     n_seeds = max((len(cell.values) for cell in baseline.cells), default=2)
     now = measure_all(subject, thieves, root, n_seeds, memo, hear)
-    return compare(baseline.cells, now, level)
+    return compare(baseline.cells, now, LEVEL)
 
 
 def refuse_other_data(baseline: Baseline, subject: Subject) -> None:

@@ -10,8 +10,8 @@ from arena.runs.regress.compare import LEVEL, Compared
 
 COLUMNS = ("thief", "statistic", "before", "now", "p weaker", "caught", "status")
 TEST = (
-    "Weaker means: the larger of an exact permutation test over seeds and Fisher's exact test over "
-    f"the key's units, with Holm's procedure over thieves, rejects at a family-wise {LEVEL:g}."
+    "Weaker means: an exact one-sided permutation test of the mean over seeds rejects, with Holm's "
+    f"procedure over thieves, at a family-wise level of {LEVEL:g}."
 )
 
 

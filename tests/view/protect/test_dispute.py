@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from arena.view.commands.exit_codes import ExitCode
-from tests.view.conftest import Command
-from tests.view.protect.conftest import FAST, call
+from tests.view.conftest import FAST, Command, call
 
 
 @pytest.fixture(scope="module")
