@@ -25,7 +25,7 @@ from arena.runs.regress.baseline import Baseline
 from arena.runs.regress.cells import Thief
 from arena.runs.regress.check import check, record
 from arena.runs.regress.compare import LEVEL
-from arena.runs.regress.subject import Subject
+from arena.runs.regress.subject import OwnedSubject
 from arena.view.regress.regress_command import USUAL, thief_of
 from arena.world.models import Model, build
 from arena.world.rng import Rng
@@ -70,7 +70,7 @@ def halved(before: Model, marked: Model) -> Model:
     return made
 
 
-def failures(baseline: Baseline, subject: Subject, roots: Sequence[int]) -> int:
+def failures(baseline: Baseline, subject: OwnedSubject, roots: Sequence[int]) -> int:
     """Return how many of so many checks with fresh seeds fail."""
     failed = 0
     for root in roots:
@@ -92,8 +92,8 @@ def main() -> None:
     for key in range(said.keys):
         order, made = marked_by(key)
         marked = made.protected.model
-        subject = Subject.of(marked, owned(made), "digits")
-        weaker = Subject.of(halved(order.model, marked), owned(made), "digits")
+        subject = OwnedSubject.of(marked, owned(made), "digits")
+        weaker = OwnedSubject.of(halved(order.model, marked), owned(made), "digits")
         root = 1000 * (key + 1)
         baseline = record(subject, thieves(), root, said.seeds, MemoryMemo(), lambda stage: None)
         fresh = range(root + 1, root + 1 + said.checks)

@@ -128,7 +128,7 @@ def measure(
 def _judged(
     subject: Subject, thief: Thief, seed: tuple[str, str], memo: Memo, setting: Setting
 ) -> Judgement:
-    protect, played = subject.step(), None
+    protect, played = subject.step(seed), None
     for number, move in enumerate(thief.moves):
         attacks.make(move)
         stream = ("regress", *seed, str(number))

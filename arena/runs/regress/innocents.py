@@ -10,7 +10,7 @@ from arena.game.sides.suspect import Suspect
 from arena.runs.protect.innocents import halves, train_innocent
 from arena.runs.protect.order import Order
 from arena.runs.protect.verify import verify
-from arena.runs.regress.subject import Subject
+from arena.runs.regress.subject import OwnedSubject
 from arena.world.one_thread import one_thread
 from arena.world.task import load_task
 from arena.world.training import Recipe
@@ -34,7 +34,7 @@ class FalsePositives:
 
 
 def false_positives(
-    subject: Subject, n: int, epochs: int, memo: Memo, setting: Setting
+    subject: OwnedSubject, n: int, epochs: int, memo: Memo, setting: Setting
 ) -> FalsePositives:
     """Train innocents, and let the key say of each whether it is a copy."""
     task, scheme = load_task(subject.task, setting.cache), subject.owned.about.defense

@@ -1,10 +1,11 @@
-"""Whose protection is measured: a model and a key that a person brings, as a step of a match."""
+"""Whose protection is measured: a model with its key, or a recipe that makes both for each seed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from arena.game.match.play import MatchSpec
 from arena.game.match.protect_step import OWNER_TIME, ProtectStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep, yardsticks
@@ -14,24 +15,43 @@ from arena.game.sides.defense import defenses
 from arena.runs.keys.folder import OwnedKey
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
-from arena.world.json_values import Frozen, Json
+from arena.world.json_values import Frozen, Json, digest
 from arena.world.models import Model, pack
 from arena.world.task import TaskSpec, load_task
+
+_ROOT_DIGITS = 12
 
 
 class SubjectRecord(Frozen):
     """What was measured, by name and by fingerprint.
 
     Attributes:
-        scheme, key_sha256, model_sha256: the key's scheme and commitment, and the model's digest.
-        data, data_sha256: the data by name, and the digest of the thieves' part of them.
+        scheme: of the key. data, data_sha256: the data by name, and the digest of thieves' part.
+        key_sha256, model_sha256: the commitment to the key, and the digest of the model.
+        recipe_sha256: of what makes both, where that is measured.
     """
 
     scheme: str
-    key_sha256: str
-    model_sha256: str
     data: str
     data_sha256: str
+    key_sha256: str = ""
+    model_sha256: str = ""
+    recipe_sha256: str = ""
+
+    @property
+    def root(self) -> int:
+        """Return the root of the seeds that belongs to the subject: measured once, looked up."""
+        return int(digest(self.plain())[:_ROOT_DIGITS], 16)
+
+
+class Subject(Protocol):
+    """Whose protection is measured."""
+
+    def step(self, seed: tuple[str, str]) -> ProtectStep:
+        """Return the protection that thieves of a seed attack."""
+
+    def record(self, setting: Setting) -> SubjectRecord:
+        """Return what a baseline says of the subject."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,28 +90,28 @@ class OwnedStep(ProtectStep):
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A protected model and its task."""
+class OwnedSubject:
+    """A protected model and its task: the same for every seed, so only the thief varies."""
 
     victim: Model
     owned: OwnedKey
     task: TaskSpec
 
     @classmethod
-    def of(cls, victim: Model, owned: OwnedKey, data: str, data_seed: int = 0) -> Subject:
+    def of(cls, victim: Model, owned: OwnedKey, data: str, data_seed: int = 0) -> OwnedSubject:
         """Return the subject that a person's model is, on data by name."""
         compute = Compute.choose("cpu")
         task = TaskSpec(
             data=data,
             model=victim.card.architecture,
-            arguments=_plain(victim.card.arguments),
+            arguments=dict(victim.card.arguments),
             seed=data_seed,
             precision=compute.precision,
         )
         return cls(victim, owned, task)
 
-    def step(self) -> OwnedStep:
-        """Return the protection as a step."""
+    def step(self, seed: tuple[str, str]) -> OwnedStep:
+        """Return the protection as a step, whatever the seed."""
         base = TrainStep(self.task, 0, ("regress", "unprotected"))  # names the task, never trained
         return OwnedStep(
             base=base,
@@ -109,9 +129,32 @@ class Subject:
             key_sha256=self.owned.about.commitment,
             model_sha256=self.victim.digest(),
             data=self.task.data,
-            data_sha256=load_task(self.task, setting.cache).splits.thief.digest(),
+            data_sha256=_thieves_data(self.task, setting),
         )
 
 
-def _plain(arguments: Mapping[str, Json]) -> dict[str, Json]:
-    return dict(arguments)
+@dataclass(frozen=True)
+class RecipeSubject:
+    """What makes protected models, as a scenario says it: a victim and a key for each seed."""
+
+    match: MatchSpec
+
+    def step(self, seed: tuple[str, str]) -> ProtectStep:
+        """Return the protection of the seed's own victim."""
+        root, repeat = map(int, seed)
+        return self.match.model_copy(update={"seed": root, "repeat": repeat}).protect()
+
+    def record(self, setting: Setting) -> SubjectRecord:
+        """Return what a baseline says of the subject."""
+        match = self.match
+        recipe: Json = [match.task.plain(), match.defense.plain(), match.pools.plain()]
+        return SubjectRecord(
+            scheme=match.defense.name,
+            recipe_sha256=digest(recipe),
+            data=match.task.data,
+            data_sha256=_thieves_data(match.task, setting),
+        )
+
+
+def _thieves_data(task: TaskSpec, setting: Setting) -> str:
+    return load_task(task, setting.cache).splits.thief.digest()

@@ -17,8 +17,8 @@ from arena.runs.regress.cells import THREAT, Cell, Thief, measure
 from arena.runs.regress.check import refuse_other_data
 from arena.runs.regress.compare import LEVEL, compare
 from arena.runs.regress.innocents import false_positives
-from arena.runs.regress.subject import Subject
-from arena.view.regress.regress_command import root_of, store
+from arena.runs.regress.subject import OwnedSubject
+from arena.view.regress.regress_command import store
 from arena.view.regress.words import caught, sentence_of, value_of
 from arena.world.cache_folder import cache_folder
 from arena.world.file_lock import hold, lock_of
@@ -47,7 +47,9 @@ class Terms:
 class UnderTest:
     """The protection under test."""
 
-    def __init__(self, subject: Subject, terms: Terms, note: Callable[[str, object], None]) -> None:
+    def __init__(
+        self, subject: OwnedSubject, terms: Terms, note: Callable[[str, object], None]
+    ) -> None:
         self._subject, self._terms, self._note = subject, terms, note
 
     def survives(self, move: str, *, threat: str = THREAT, **settings: Json) -> None:
@@ -99,8 +101,8 @@ class UnderTest:
 
     def _measured(self, thief: Thief) -> Cell:
         subject, terms = self._subject, self._terms
-        root = root_of(subject) if terms.seed is None else terms.seed
         setting = Setting(cache_folder())
+        root = subject.record(setting).root if terms.seed is None else terms.seed
         try:
             return measure(subject, thief, root, store(), setting, terms.n_seeds)
         except ArenaError as error:
@@ -135,7 +137,8 @@ class UnderTest:
             if path.exists():
                 known = read_baseline(path)
             else:
-                known = Baseline.of(subject.record(Setting()), root_of(subject), ())
+                record = subject.record(Setting(cache_folder()))
+                known = Baseline.of(record, record.root, ())
             write_baseline(path, known.replaced(cell))
 
 

@@ -69,13 +69,12 @@ def _arena_subject(pytestconfig: pytest.Config) -> Any:
         if not said[name]:
             pytest.fail(f"expected {name} in the pytest settings, found none", pytrace=False)
     closed = said["arena_passphrase_file"]
-    return Protection(
-        model=_path(pytestconfig, "arena_model"),
-        key=_path(pytestconfig, "arena_key"),
+    said_of_it = Protection(
         data=said["arena_data"],
         architecture=said["arena_architecture"],
         passphrase_file=pytestconfig.rootpath / closed if closed else None,
-    ).read()
+    )
+    return said_of_it.read_owned(*(_path(pytestconfig, n) for n in ("arena_model", "arena_key")))
 
 
 @pytest.fixture

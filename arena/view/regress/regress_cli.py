@@ -17,9 +17,16 @@ BaselineFile: TypeAlias = Annotated[
     Path, typer.Argument(metavar="BASELINE", help="A JSON file that belongs into version control.")
 ]
 Protected: TypeAlias = Annotated[
-    Path, typer.Option(metavar="FILE", help="The protected model: .safetensors, or a state dict.")
+    Path | None,
+    typer.Option(metavar="FILE", help="The protected model: .safetensors, or a state dict."),
 ]
-Key: TypeAlias = Annotated[Path, typer.Option(metavar="DIR", help="The folder of its key.")]
+Key: TypeAlias = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of its key.")]
+Recipe: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="SCENARIO", help="In their place a scenario whose owner makes both, for each seed."
+    ),
+]
 Data: TypeAlias = Annotated[
     str, typer.Option(help="What thieves have of it; by default what the key says.")
 ]
@@ -41,8 +48,9 @@ Seed: TypeAlias = Annotated[
 @regress.command()
 def record(
     baseline: BaselineFile,
-    model: Protected,
-    key: Key,
+    model: Protected = None,
+    key: Key = None,
+    recipe: Recipe = None,
     data: Data = "",
     thieves: Thieves = None,
     threat: Threat = "whitebox_third",
@@ -54,7 +62,7 @@ def record(
     """Write down what thieves do to a protected model."""
     from arena.view.regress.regress_command import Protection, Thievery, record_baseline
 
-    protection = Protection(model, key, data, architecture, passphrase_file)
+    protection = Protection(model, key, recipe, data, architecture, passphrase_file)
     thievery = Thievery(tuple(thieves or ()), threat, seeds, seed)
     raise typer.Exit(record_baseline(baseline, protection, thievery))
 
@@ -62,8 +70,9 @@ def record(
 @regress.command()
 def check(
     baseline: BaselineFile,
-    model: Protected,
-    key: Key,
+    model: Protected = None,
+    key: Key = None,
+    recipe: Recipe = None,
     data: Data = "",
     thieves: Thieves = None,
     threat: Threat = "whitebox_third",
@@ -82,7 +91,7 @@ def check(
     """
     from arena.view.regress.regress_command import Protection, Thievery, check_baseline
 
-    protection = Protection(model, key, data, architecture, passphrase_file)
+    protection = Protection(model, key, recipe, data, architecture, passphrase_file)
     thievery = Thievery(tuple(thieves or ()), threat, seeds, seed)
     code = check_baseline(baseline, protection, thievery, update=update, as_json=as_json)
     raise typer.Exit(code)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from arena.errors import ArenaError, BaselineError
-from arena.game.match.step_cache import Memo, MemoryMemo
+from arena.game.match.step_cache import Memo, MemoryMemo, Setting
 from arena.game.rules.threat import preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec
@@ -21,8 +21,10 @@ from arena.runs.regress.cells import Cell, Thief
 from arena.runs.regress.check import check, record
 from arena.runs.regress.compare import Compared
 from arena.runs.regress.memo import KeylessStore
-from arena.runs.regress.subject import Subject
+from arena.runs.regress.subject import OwnedSubject, RecipeSubject, Subject
+from arena.runs.scenario import read_scenario
 from arena.runs.store import Store
+from arena.runs.tournament import task_of
 from arena.view.commands.exit_codes import ExitCode
 from arena.view.commands.overrides import parse_changes
 from arena.view.progress.judge_progress import choose_stages
@@ -30,28 +32,58 @@ from arena.view.protect.passphrase import passphrase_from
 from arena.view.regress import words
 from arena.view.results.tables import plain_table
 from arena.world.cache_folder import cache_folder
-from arena.world.json_values import Json, digest
+from arena.world.compute import Compute
+from arena.world.json_values import Json
 
 USUAL = ("noise deviation=0.5", "noise deviation=1.0", "prune rate=0.9", "ft-al")
 """Thieves where none is named: mild and harsh, so that some leave a part of the mark."""
-_ROOT_DIGITS = 12
 
 
 @dataclass(frozen=True)
 class Protection:
     """What is protected, as on the command line; no data are those that the key names."""
 
-    model: Path
-    key: Path
+    model: Path | None = None
+    key: Path | None = None
+    recipe: Path | None = None
     data: str = ""
     architecture: str = ""
     passphrase_file: Path | None = None
 
     def read(self) -> Subject:
-        """Return the subject; raises like what it reads."""
-        owned = read_key(self.key, passphrase_from(self.passphrase_file))
-        victim = read_suspect(self.model, self.architecture, owned.about.card)
-        return Subject.of(victim, owned, self.data or owned.about.data)
+        """Return the subject; raises like what it reads.
+
+        Raises:
+            BaselineError: neither a model with its key nor a recipe is named, or both are.
+        """
+        if self.recipe is not None and self.model is None and self.key is None:
+            return read_recipe(self.recipe)
+        if self.recipe is not None or self.model is None or self.key is None:
+            raise BaselineError("expected --model and --key, or --recipe, found neither or both")
+        return self.read_owned(self.model, self.key)
+
+    def read_owned(self, model: Path, key: Path) -> OwnedSubject:
+        """Return a model with its key; raises like what it reads."""
+        owned = read_key(key, passphrase_from(self.passphrase_file))
+        victim = read_suspect(model, self.architecture, owned.about.card)
+        return OwnedSubject.of(victim, owned, self.data or owned.about.data)
+
+
+def read_recipe(path: Path) -> RecipeSubject:
+    """Return what the one owner of a scenario does.
+
+    Raises:
+        ScenarioError: the scenario cannot be played. BaselineError: it has several owners.
+    """
+    scenario = read_scenario(path)
+    matches = scenario.matches(task_of(scenario, Compute.choose(scenario.device)))
+    owners = list(dict.fromkeys(match.owner for match, _ in matches))
+    if len(owners) != 1:
+        raise BaselineError(
+            f"expected a scenario with one owner, found {', '.join(owners) or 'none'} in {path}; "
+            "keep a baseline for each"
+        )
+    return RecipeSubject(matches[0][0])
 
 
 @dataclass(frozen=True)
@@ -73,14 +105,8 @@ class Thievery:
         return [thief_of(text, self.threat) for text in self.thieves or USUAL]
 
     def root(self, subject: Subject) -> int:
-        """Return the root of the seeds: what was measured of the same model is looked up."""
-        return root_of(subject) if self.seed is None else self.seed
-
-
-def root_of(subject: Subject) -> int:
-    """Return the root of the seeds that belongs to a model and its key."""
-    name = digest([subject.victim.digest(), subject.owned.about.commitment])
-    return int(name[:_ROOT_DIGITS], 16)
+        """Return the root of the seeds: what was measured of the same subject is looked up."""
+        return subject.record(Setting(cache_folder())).root if self.seed is None else self.seed
 
 
 def thief_of(text: str, threat: str) -> Thief:

@@ -13,7 +13,7 @@ from arena.runs.protect.files import owned
 from arena.runs.protect.order import Protection
 from arena.runs.regress.cells import Cell, Thief, measure
 from arena.runs.regress.memo import KeylessStore
-from arena.runs.regress.subject import Subject
+from arena.runs.regress.subject import OwnedSubject
 from arena.runs.store import Store
 from tests.runs.conftest import UCHIDA
 
@@ -21,12 +21,12 @@ NOISE = Thief(moves=(PlayerSpec(name="noise", settings={"deviation": 1.0}),))
 
 
 @pytest.fixture(scope="module")
-def subject(protection: Protection) -> Subject:
-    return Subject.of(protection.protected.model, owned(protection), "digits")
+def subject(protection: Protection) -> OwnedSubject:
+    return OwnedSubject.of(protection.protected.model, owned(protection), "digits")
 
 
 @pytest.fixture(scope="module")
-def measured(subject: Subject) -> Cell:
+def measured(subject: OwnedSubject) -> Cell:
     return measure(subject, NOISE, 1, MemoryMemo(), Setting(), 3)
 
 
@@ -38,12 +38,12 @@ def test_a_seed_is_an_attack_of_its_own(measured: Cell) -> None:
     assert low <= sum(measured.values) / 3 <= high
 
 
-def test_the_same_root_measures_the_same(subject: Subject, measured: Cell) -> None:
+def test_the_same_root_measures_the_same(subject: OwnedSubject, measured: Cell) -> None:
     assert measure(subject, NOISE, 1, MemoryMemo(), Setting(), 3) == measured
 
 
 def test_what_was_measured_is_looked_up_and_no_key_is_written(
-    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    subject: OwnedSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memo = KeylessStore(Store(tmp_path))
     first = measure(subject, NOISE, 2, memo, Setting(), 2)
@@ -55,13 +55,13 @@ def test_what_was_measured_is_looked_up_and_no_key_is_written(
     assert measure(subject, NOISE, 2, KeylessStore(Store(tmp_path)), Setting(), 2) == first
 
 
-def test_an_attack_that_cannot_be_played_is_said_to_be_one(subject: Subject) -> None:
+def test_an_attack_that_cannot_be_played_is_said_to_be_one(subject: OwnedSubject) -> None:
     refused = Thief(moves=NOISE.moves, threat="claimant_readonly")
     with pytest.raises(ArenaError, match="expected a deliverable of claim"):
         measure(subject, refused, 1, MemoryMemo(), Setting(), 2)
 
 
-def test_the_subject_is_told_by_model_key_and_data(subject: Subject) -> None:
+def test_the_subject_is_told_by_model_key_and_data(subject: OwnedSubject) -> None:
     said = subject.record(Setting())
     assert said.scheme == UCHIDA.name
     assert said.model_sha256 == subject.victim.digest()

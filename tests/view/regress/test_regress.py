@@ -11,7 +11,7 @@ from _pytest.outcomes import Failed
 
 from arena.runs.keys.folder import OwnedKey, read_key
 from arena.runs.regress.baseline import read_baseline
-from arena.runs.regress.subject import Subject
+from arena.runs.regress.subject import OwnedSubject
 from arena.view.commands.exit_codes import ExitCode
 from arena.view.regress.fixture import Terms, UnderTest
 from arena.view.regress.regress_command import thief_of
@@ -135,7 +135,7 @@ def under_test(own: Path, owned: OwnedKey, tmp_path: Path) -> Callable[..., Unde
         model = load_model(own / "protected" / "mine.safetensors")
         if turned:  # every weight changes its sign, and so does every bit
             model.load_state_dict({k: -v for k, v in model.state_dict().items()})
-        subject = Subject.of(model, owned, "digits")
+        subject = OwnedSubject.of(model, owned, "digits")
         terms = Terms(tmp_path / "baseline.json", 8, None, first_run, update)
         return UnderTest(subject, terms, lambda name, value: None)
 
