@@ -66,12 +66,12 @@ class UnderTest:
         """
         thief = Thief(moves=(PlayerSpec(name=move, settings=dict(settings)),), threat=threat)
         cell = self._measured(thief)
-        self._note(f"arena {thief.name}", f"{cell.statistic} {value_of(cell)}, {caught(cell)}")
+        self._note(f"arena {thief.name}", f"{value_of(cell)}, {caught(cell)}")
         level = self._subject.owned.about.defense.level
         if cell.median_p > level:
             _fail(
                 f"{thief.name}: the mark does not outlive it: {caught(cell)} suspects are called "
-                f"copies, {cell.statistic} {value_of(cell)}, median p {cell.median_p:.2g} where "
+                f"copies, {value_of(cell)}, median p {cell.median_p:.2g} where "
                 f"{level:g} is asked. More: arena regress check"
             )
         self._held(cell)
@@ -114,7 +114,7 @@ class UnderTest:
             self._write(cell)
             _fail(
                 f"{cell.thief.name}: there was no baseline, so this was written into "
-                f"{terms.baseline.name}: {cell.statistic} {value_of(cell)}, {caught(cell)} caught. "
+                f"{terms.baseline.name}: {value_of(cell)}, {caught(cell)} caught. "
                 "Look at it, commit it, and test again"
             )
         baseline = read_baseline(terms.baseline)

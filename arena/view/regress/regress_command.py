@@ -76,7 +76,7 @@ def read_recipe(path: Path) -> RecipeSubject:
         ScenarioError: the scenario cannot be played. BaselineError: it has several owners.
     """
     scenario = read_scenario(path)
-    matches = scenario.matches(task_of(scenario, Compute.choose(scenario.device)))
+    matches = list(scenario.matches(task_of(scenario, Compute.choose(scenario.device))))
     owners = list(dict.fromkeys(match.owner for match, _ in matches))
     if len(owners) != 1:
         raise BaselineError(
@@ -201,11 +201,8 @@ def _console() -> Console:
 
 def _show(cells: Sequence[Cell], path: Path) -> None:
     said = _console()
-    rows = [
-        (cell.thief.name, cell.statistic, words.value_of(cell), words.caught(cell))
-        for cell in cells
-    ]
-    said.print(plain_table(("thief", "statistic", "mean (95 %)", "caught"), rows))
+    rows = [(cell.thief.name, words.value_of(cell), words.caught(cell)) for cell in cells]
+    said.print(plain_table(("thief", "mean (95 %)", "caught"), rows))
     for cell in cells:
         if words.saturated(cell):
             said.print(f"{cell.thief.name}: the mark is whole; a harsher thief shows more")

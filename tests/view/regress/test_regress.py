@@ -54,7 +54,7 @@ def test_a_mark_that_is_gone_is_weaker_and_is_not_accepted(regress: Callable[...
     regress("record", f"--thief={NOISE}")
     done = regress("check", "--seed=3", marked=False)
     assert done.code == ExitCode.FAILED
-    assert f"- {NOISE}: BER was 0." in done.out
+    assert f"- {NOISE}: was BER 0." in done.out
     assert done.out.splitlines()[-1] == "Protection is weaker."
     refused = regress("check", "--seed=3", "--update", marked=False)
     assert refused.code == ExitCode.REFUSED
