@@ -114,11 +114,11 @@ UCHIDA = PlayerSpec(name="uchida", settings={"strength": 0.3})
 
 
 @pytest.fixture(scope="session")
-def order(task: Task, _trained: Model) -> Order:
+def order(small_task: Task, _small: Model) -> Order:
     """A mark that takes at the first attempt, by a wide margin."""
     return Order(
-        model=_trained.copy(),
-        task=task,
+        model=_small.copy(),
+        task=small_task,
         scheme=UCHIDA,
         seed=1 << 127,
         epochs=(12,),

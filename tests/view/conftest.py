@@ -184,10 +184,10 @@ def call(*words: str | Path) -> int:
 
 
 @pytest.fixture(scope="session")
-def own(_trained: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own(_small: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `mine.safetensors`, and `protected`, which the command made of it."""
     folder = tmp_path_factory.mktemp("own")
-    save_model(_trained, folder / "mine.safetensors")
+    save_model(_small, folder / "mine.safetensors")
     (folder / "secret.txt").write_text("six blind mice\n")
     out, closed = f"--out={folder / 'protected'}", f"--passphrase-file={folder / 'secret.txt'}"
     assert not call("protect", folder / "mine.safetensors", "--data=digits", *FAST, out, closed)

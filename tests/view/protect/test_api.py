@@ -31,13 +31,13 @@ class Scaled(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def own_module(_trained: Model) -> Scaled:
-    return Scaled(copy.deepcopy(_trained.body)).eval()
+def own_module(_small: Model) -> Scaled:
+    return Scaled(copy.deepcopy(_small.body)).eval()
 
 
 @pytest.fixture(scope="module")
-def marked(own_module: Scaled, _trained: Model) -> arena.Marked:
-    card = _trained.card
+def marked(own_module: Scaled, _small: Model) -> arena.Marked:
+    card = _small.card
     options = {"epochs": (12,), "innocents": 2, "innocent_epochs": 1}
     options |= {"mean": card.mean, "std": card.std}
     scheme = {"scheme": "uchida", "strength": 0.3}

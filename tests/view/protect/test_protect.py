@@ -78,7 +78,7 @@ def test_a_state_dict_comes_back_as_one(arena: Command, own: Path, tmp_path: Pat
         "--set=strength=0.3",
         "--epochs=12",
         "--innocents=0",
-        f"--architecture=cnn8, mean = [{means}], std = [{stds}]",
+        f"--architecture=mlp, mean = [{means}], std = [{stds}]",
         f"--out={tmp_path / 'out'}",
         "--json",
     )
