@@ -125,8 +125,9 @@ def fresh(template: nn.Module) -> nn.Module:
             reset()
             continue
         for parameter in part.parameters(recurse=False):
-            spread = float(parameter.std()) if parameter.numel() > 1 else 0.0
-            nn.init.normal_(parameter, float(parameter.mean()), spread)
+            values = parameter.detach()
+            spread = float(values.std()) if values.numel() > 1 else 0.0
+            nn.init.normal_(parameter, float(values.mean()), spread)
     return made
 
 

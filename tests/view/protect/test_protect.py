@@ -117,7 +117,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
         (("protect", mine, digits, f"--out={own / 'protected'}"), "expected a new folder"),
         (("protect", mine, digits, out, "--scheme=uchidda"), "did you mean 'uchida'?"),
         (("protect", mine, digits, out, "--epochs=few"), "expected --epochs like 3,10,30"),
-        (("protect", own / "none.pt", digits, out), "expected a model's file"),
+        (("protect", own / "none.pt", digits, out), "expected the file of a model"),
         (("protect", mine, digits, out, "--set=n_bitts=8"), "did you mean 'n_bits'?"),
         (("protect", mine, digits, out, f"--passphrase-file={own / 'no'}"), "a passphrase in"),
         (("verify", key, mine), "another passphrase"),
