@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Generic, Literal, Self, TypeGuard, TypeVar
@@ -146,6 +147,23 @@ class Registry(Generic[P]):
             return player
 
         return enter
+
+    @contextmanager
+    def lent(self, players: Mapping[str, type[P]]) -> Iterator[None]:
+        """Have classes under their names for a while; raises like `register`."""
+        before = dict(self._classes)
+        try:
+            for name, player in players.items():
+                if name in self.classes():
+                    raise RegistryError(
+                        f"expected a new name for {self.kind} {player.__qualname__}, {name!r} is "
+                        "taken; choose another"
+                    )
+                self.register(name)(player)
+            yield
+        finally:
+            for name in players.keys() - before.keys():
+                self._classes.pop(name, None)
 
     def entered(self) -> Mapping[str, type[P]]:
         """Return the classes that were registered so far, by name; nothing is looked for."""
