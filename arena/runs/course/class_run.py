@@ -6,7 +6,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Graded:
 @dataclass(frozen=True)
 class _Running:
     process: BaseProcess
+    pipe: Connection
     submission: Submission
     ends: float  # by the monotonic clock
 
@@ -106,9 +107,11 @@ def _limit_s(assignment: Assignment) -> float:
 
 def _begun(submission: Submission, folder: Path, place: Place, limit_s: float) -> _Running:
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=grade_here, args=(submission, folder, place))
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=grade_here, args=(submission, folder, place, theirs))
     process.start()
-    return _Running(process, submission, time.monotonic() + limit_s)
+    theirs.close()
+    return _Running(process, ours, submission, time.monotonic() + limit_s)
 
 
 def _ended(running: _Running, limit_s: float) -> str | None:
@@ -121,12 +124,19 @@ def _ended(running: _Running, limit_s: float) -> str | None:
     running.process.join()
     if overdue:
         return f"not graded: it took longer than {limit_s:g} s"
-    code = running.process.exitcode
-    return f"not graded: its process ended with code {code}" if code else ""
+    try:
+        return f"not graded: {running.pipe.recv_bytes().decode()}"
+    except EOFError:
+        code = running.process.exitcode
+        return f"not graded: its process ended with code {code}" if code else ""
 
 
-def grade_here(submission: Submission, folder: Path, place: Place) -> None:
-    """Grade a submission in this process and write its results.json; raises like `grade`."""
-    document = results_of(grade(submission, read_assignment(folder), place))
-    close_readers()
-    write_results(document, place.of(submission.name) / NAME)
+def grade_here(submission: Submission, folder: Path, place: Place, pipe: Connection) -> None:
+    """Grade a submission in this process and write its results.json; say through a pipe why not."""
+    try:
+        document = results_of(grade(submission, read_assignment(folder), place))
+        write_results(document, place.of(submission.name) / NAME)
+    except Exception as error:  # whatever it is, it is this submission's alone, and is said
+        pipe.send_bytes(f"{type(error).__name__}: {error}".encode())
+    finally:
+        close_readers()

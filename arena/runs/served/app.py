@@ -47,7 +47,7 @@ def app_of(service: Service, patience_s: float = PATIENCE_S) -> Starlette:
     """
     counts = _Counts()
     routes = _Routes(service, counts, patience_s)
-    listed = [
+    listed: list[tuple[str, str, Endpoint]] = [
         ("/", "POST", routes.answer),
         ("/query", "POST", routes.answer),
         ("/health", "GET", routes.health),

@@ -67,7 +67,7 @@ def _refusals(*statuses: str) -> dict[str, Any]:
 def _get(says: str, name: str, schema: Any, refusals: tuple[str, ...] = ()) -> dict[str, Any]:
     answered = {"description": says, "content": {"application/json": {"schema": schema}}}
     found = {"operationId": name, "summary": says}
-    security = {"security": [{"token": []}]} if "401" in refusals else {}
+    security: dict[str, Any] = {"security": [{"token": []}]} if "401" in refusals else {}
     return {**found, **security, "responses": {"200": answered, **_refusals(*refusals)}}
 
 

@@ -43,6 +43,7 @@ class Server:
             ) from error
         config = uvicorn.Config(
             app_of(service),
+            log_config=None,
             log_level=logging.ERROR,
             access_log=False,
             limit_concurrency=_MOST_CONNECTIONS,

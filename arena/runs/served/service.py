@@ -50,8 +50,8 @@ def read_batch(blob: bytes, kind: str, shape: tuple[int, ...], most: int) -> Ten
         images = read_png(blob, shape, most) if kind == PNG else read_images(blob, FORMS[kind])
     except EndpointError as error:
         raise Refusal(400, str(error)) from error
-    if tuple(images.shape[1:]) != shape or not images.dim():
-        found = tuple(images.shape[1:])
+    if tuple(images.shape[1:]) != shape or not images.numel():
+        found = tuple(images.shape[1:]) if images.numel() else "none"
         raise Refusal(400, f"expected images of {shape}, found {found}; send others")
     if len(images) > most:
         raise Refusal(413, f"expected at most {most} images in a batch, found {len(images)}")

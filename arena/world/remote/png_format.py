@@ -21,7 +21,7 @@ def write_png(images: Tensor) -> bytes:
     n, channels, height, width = pixels.shape
     rows = pixels.permute(0, 2, 3, 1).reshape(n * height, width, channels).numpy()
     buffer = io.BytesIO()
-    Image.fromarray(rows[:, :, 0] if channels == 1 else rows, _MODES[channels]).save(buffer, "PNG")
+    Image.fromarray(rows[:, :, 0] if channels == 1 else rows).save(buffer, "PNG")
     return buffer.getvalue()
 
 
