@@ -36,12 +36,13 @@ class Rule(Frozen):
     full: float  # the value that is worth all points
     points: float
     log: bool = False  # the line is straight in the logarithm of the figure
+    unless: str = ""  # a figure of 0 or 1: where it is 1 the rule gives nothing
 
-    @field_validator("figure")
+    @field_validator("figure", "unless")
     @classmethod
     def _is_known(cls, figure: str) -> str:
         known = known_figures()
-        if figure not in known:
+        if figure and figure not in known:
             raise ValueError(f"a figure that is recorded{did_you_mean(figure, known)}")
         return figure
 
@@ -50,6 +51,12 @@ class Rule(Frozen):
         if self.none == self.full:
             raise ValueError(f"two values for {self.figure}, `none` and `full`; make them differ")
         return self
+
+    def worth(self, round_: Mapping[str, float | None]) -> float:
+        """Return the share in [0, 1] of the points that a round's figures earn."""
+        if self.unless and round_[self.unless]:
+            return 0.0
+        return self.share(round_[self.figure])
 
     def share(self, value: float | None) -> float:
         """Return the share in [0, 1] of the points that a value earns.
@@ -101,11 +108,18 @@ def earned(rule: Rule, share: float, rounds: Sequence[Mapping[str, float | None]
         rounds: the figures of each match's last round.
     """
     most = rule.points * share
-    found = [round_[rule.figure] for round_ in rounds] or [None]
-    worth = sum(map(rule.share, found)) / len(found)
-    listed = ", ".join("none" if value is None else f"{value:.4g}" for value in found)
+    nothing = dict.fromkeys((rule.figure, rule.unless))
+    found = list(rounds) or [nothing]
+    worth = sum(map(rule.worth, found)) / len(found)
+    listed = ", ".join(_said(rule, round_) for round_ in found)
     scale = f"nothing at {rule.none:g}, all at {rule.full:g}"
     return Earned(rule, round(most * worth, 4) + 0.0, most, f"{rule.figure}: {listed} ({scale})")
+
+
+def _said(rule: Rule, round_: Mapping[str, float | None]) -> str:
+    value = round_[rule.figure]
+    said = "none" if value is None else f"{value:.4g}"
+    return f"{said} but {rule.unless}" if rule.unless and round_[rule.unless] else said
 
 
 class Part(Frozen):

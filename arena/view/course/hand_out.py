@@ -95,11 +95,9 @@ def _task_lines(task: Exercise) -> list[str]:
 
 
 def _rule_line(rule: Rule) -> str:
-    scale = " (log)" if rule.log else ""
-    return (
-        f"| {rule.points:g} | {rule.says} | `{rule.figure}`{scale} | {rule.none:g} | "
-        f"{rule.full:g} |"
-    )
+    figure = f"`{rule.figure}`" + (" (log)" if rule.log else "")
+    figure += f", unless `{rule.unless}`" if rule.unless else ""
+    return f"| {rule.points:g} | {rule.says} | {figure} | {rule.none:g} | {rule.full:g} |"
 
 
 def notebook(assignment: Assignment) -> dict[str, Json]:

@@ -27,7 +27,8 @@ def test_a_submission_is_graded_the_same_twice_and_sees_nothing_of_the_hidden_pa
     assert document == results_of(grade(handed_in, assignment, Place(tmp_path / "two")))
     assert [done.problem for done in first.done] == ["", ""]
     assert first.most == 4
-    assert first.points == document["score"] > 3  # it delivers the victim, and nobody accuses
+    assert first.points == document["score"]
+    assert first.points > 3  # it delivers the victim, and nobody accuses
     tests = {test["name"]: test for test in json.loads(json.dumps(document))["tests"]}
     assert tests["steal, public: it is useful"]["visibility"] == "visible"
     hidden = [test for name, test in tests.items() if ", hidden: " in name]
@@ -97,18 +98,42 @@ def test_forty_files_of_one_class_name_are_graded_each_alone(folder: Path, tmp_p
     assert again == []
 
 
+MUTANTS = {
+    "remove-adi": (
+        ('access.lab.build(access.card, rng.child("model"))', "stolen.copy()"),
+        ("epochs: int = 60", "epochs: int = 1"),
+    ),
+    "steal-on-a-budget": (
+        ("n: int = 100", "n: int = 10"),
+        ("epochs: int = 120", "epochs: int = 8"),
+    ),
+    "surviving-mark": (("n_signs: int = 128", "n_signs: int = 4"),),
+}
+"""What is changed in a solution: the copy is never a fresh one, too little is asked, too few signs."""
+
+
 @needs_sandbox
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", shipped())
-def test_the_solution_of_an_assignment_that_ships_reaches_what_is_expected(
+def test_a_solution_reaches_what_is_expected_and_a_mutant_or_the_starter_does_not(
     name: str, tmp_path: Path
 ) -> None:
     assignment = read_assignment(SHIPPED / name)
+    (task,) = assignment.tasks
     assert assignment.hidden is not None
-    files = {task.name: SHIPPED / name / "hidden" / task.file for task in assignment.tasks}
-    found = grade(Submission("solution", files), assignment, Place(tmp_path))
-    assert found.points >= assignment.hidden.expected > 0.7 * found.most
-    starters = {task.name: SHIPPED / name / task.file for task in assignment.tasks}
-    begun = grade(Submission("starter", starters), assignment, Place(tmp_path))
-    assert begun.points < 0.5 * assignment.hidden.expected
+    solution = SHIPPED / name / "hidden" / task.file
+    mutated = solution.read_text()
+    for before, after in MUTANTS[name]:
+        assert before in mutated
+        mutated = mutated.replace(before, after, 1)
+    (tmp_path / task.file).write_text(mutated)
+    paths = (solution, tmp_path / task.file, SHIPPED / name / task.file)
+    graded = [
+        grade(Submission(str(i), {task.name: path}), assignment, Place(tmp_path / "out"))
+        for i, path in enumerate(paths)
+    ]
+    assert [one.problem for found in graded for one in found.done] == [""] * 6
+    points = [found.points for found in graded]
+    assert points[0] >= assignment.hidden.expected
+    assert max(points[1:]) < assignment.hidden.expected - 2

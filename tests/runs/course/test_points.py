@@ -46,6 +46,14 @@ def test_points_are_the_mean_over_matches_and_the_share_of_the_part() -> None:
     assert earned(accused, 1.0, found).points == pytest.approx(2.0)
 
 
+def test_a_rule_gives_nothing_where_what_it_is_bound_to_holds() -> None:
+    bound = rule(unless="caught")
+    rounds = [figures_of(row("o", "t", kept=0.9, caught=caught), {}) for caught in (False, True)]
+    assert [bound.worth(round_) for round_ in rounds] == [1.0, 0.0]
+    found = earned(bound, 1.0, rounds)
+    assert (found.points, "0.9, 0.9 but caught" in found.why) == (2.0, True)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [({"figure": "keptt"}, "did you mean 'kept'"), ({"full": 0.5}, "make them differ")],

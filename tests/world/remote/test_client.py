@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -223,6 +224,6 @@ def test_the_server_refuses_what_is_no_batch(server: ModelServer) -> None:
 
 def test_a_port_that_is_taken_is_said(server: ModelServer, tiny: Model) -> None:
     with pytest.raises(EndpointError, match="expected a free port"):
-        ModelServer(tiny, port=server.server_address[1])
+        ModelServer(tiny, port=urlsplit(server.url).port or 0)
     with pytest.raises(EndpointError, match="expected a free port"):
         ModelServer(tiny, port=70_000)
