@@ -109,7 +109,7 @@ MUTANTS = {
     ),
     "surviving-mark": (("n_signs: int = 128", "n_signs: int = 4"),),
 }
-"""What is changed in a solution: the copy is never a fresh one, too little is asked, too few signs."""
+"""What is changed in a solution: no fresh copy, too little asked, too few signs."""
 
 
 @needs_sandbox
