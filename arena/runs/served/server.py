@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import threading
 from pathlib import Path
 
 import uvicorn
@@ -50,7 +51,7 @@ class Server:
             timeout_graceful_shutdown=_FAREWELL_S,
             server_header=False,
         )
-        self._server = uvicorn.Server(config)
+        self._server, self._ended = uvicorn.Server(config), threading.Event()
 
     @property
     def url(self) -> str:
@@ -60,11 +61,15 @@ class Server:
 
     def serve_forever(self, _poll_s: float = 0.5) -> None:
         """Answer until `shutdown`, Ctrl-C or SIGTERM."""
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        try:
+            asyncio.run(self._server.serve(sockets=[self._socket]))
+        finally:
+            self._ended.set()
 
     def shutdown(self) -> None:
-        """Let what is being answered be answered, then stop."""
+        """Let what is being answered be answered; return when the server has stopped."""
         self._server.should_exit = True
+        self._ended.wait(2 * _FAREWELL_S)
 
     def server_close(self) -> None:
         """Give the port back."""
