@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Generic, Literal, Self, TypeGuard, TypeVar
 
@@ -101,6 +103,12 @@ class Player:
         return class_version(cls)
 
     @classmethod
+    def author(cls) -> tuple[str, str]:
+        """Return the file that holds the class ("" where there is none) and its title there."""
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        return str(Path(file).resolve()) if file else "", cls.__qualname__
+
+    @classmethod
     def summary(cls) -> str:
         """Return the first line of the docstring."""
         return (cls.__doc__ or "").strip().partition("\n")[0]
@@ -126,21 +134,26 @@ class Registry(Generic[P]):
     def __init__(self, kind: str, *groups: str) -> None:
         self.kind, self._groups = kind, groups
         self._classes: dict[str, type[P]] = {}
+        self._authors: dict[str, tuple[str, str]] = {}
         self._found = False
 
     def register(self, name: str) -> Callable[[type[P]], type[P]]:
         """Return the decorator that enters a class under a name.
+
+        A class takes the place of one of the same file and title: the same, imported again.
 
         Raises:
             RegistryError: the name is taken by another class.
         """
 
         def enter(player: type[P]) -> type[P]:
-            known = self._classes.get(name)
-            if known is not None and known.__qualname__ != player.__qualname__:
+            author = player.author()
+            known = self._authors.setdefault(name, author)
+            if known != author:
+                where = f" of {Path(known[0]).name}" if known[0] != author[0] else ""
                 raise RegistryError(
-                    f"expected a new name for {self.kind} {player.__qualname__}, {name!r} is taken "
-                    f"by {known.__qualname__}; choose another"
+                    f"expected a new name for {self.kind} {author[1]}, {name!r} is taken "
+                    f"by {known[1]}{where}; choose another"
                 )
             player.name = name
             self._classes[name] = player
@@ -150,20 +163,25 @@ class Registry(Generic[P]):
 
     @contextmanager
     def lent(self, players: Mapping[str, type[P]]) -> Iterator[None]:
-        """Have classes under their names for a while; raises like `register`."""
-        before = dict(self._classes)
+        """Have classes under their names for a while.
+
+        Raises:
+            RegistryError: a name is taken.
+        """
+        known = self.classes()
+        for name, player in players.items():
+            if name in known:
+                raise RegistryError(
+                    f"expected a new name for {self.kind} {player.__name__}, {name!r} is taken; "
+                    "choose another"
+                )
+        classes, authors = dict(self._classes), dict(self._authors)
         try:
             for name, player in players.items():
-                if name in self.classes():
-                    raise RegistryError(
-                        f"expected a new name for {self.kind} {player.__qualname__}, {name!r} is "
-                        "taken; choose another"
-                    )
                 self.register(name)(player)
             yield
         finally:
-            for name in players.keys() - before.keys():
-                self._classes.pop(name, None)
+            self._classes, self._authors = classes, authors
 
     def entered(self) -> Mapping[str, type[P]]:
         """Return the classes that were registered so far, by name; nothing is looked for."""
