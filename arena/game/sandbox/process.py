@@ -60,7 +60,7 @@ class PlayerProcess:
     ) -> None:
         self.cell, self.timed_out, self._heard = cell, False, heard
         ours, theirs = socket.socketpair()
-        line = [sys.executable, "-m", _INSIDE, str(theirs.fileno()), str(int(walled))]
+        line = [sys.executable, "-u", "-m", _INSIDE, str(theirs.fileno()), str(int(walled))]
         with theirs:
             self._process = subprocess.Popen(
                 [*command(cell), *line] if walled else line,
