@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import arena
+from arena.view.commands.course_cli import course, grade
 from arena.view.commands.failures import ending
 from arena.view.commands.find_scenario import DEFAULT
 from arena.view.commands.judge_cli import judge, serve
@@ -174,10 +175,10 @@ def tensorboard(folder: Folder) -> None:
     rebuild_tensorboard(folder)
 
 
-for command in (judge, serve, protect, verify):
+for command in (judge, serve, protect, verify, grade):
     app.command()(command)
-app.add_typer(keys, name="keys")
-app.add_typer(regress, name="regress")
+for name, commands in {"keys": keys, "regress": regress, "course": course}.items():
+    app.add_typer(commands, name=name)
 
 
 def main() -> None:
