@@ -16,7 +16,7 @@ import pytest
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.view.cli import main
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 
 ROOT = Path(__file__).parents[1]
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))

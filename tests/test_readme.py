@@ -15,7 +15,7 @@ from arena.runs.executors import InProcess
 from arena.runs.scenario import read_scenario
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.cli import main
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 from arena.world.compute import Compute
 from arena.world.data import load
 from arena.world.models import load_model

@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from arena.errors import ArenaError, NotTaken, ScenarioError, did_you_mean
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 
 TRACE = "crash.txt"
 

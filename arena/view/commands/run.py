@@ -15,10 +15,10 @@ from arena.runs.ledger import Ledger
 from arena.runs.store import Store
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.view.commands.dry_run import show_plan
-from arena.view.commands.exit_codes import ExitCode
 from arena.view.commands.failures import resumable
 from arena.view.commands.run_options import Order, ReadyRun, prepare
 from arena.view.commands.show import print_report
+from arena.view.exit_codes import ExitCode
 from arena.view.progress.boards import Board, choose_board
 from arena.view.results.refresh import refresh_matches, refresh_views
 from arena.view.results.report import read_report

@@ -17,9 +17,9 @@ from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.judge import Hearing, Milestone
 from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
-from arena.view.commands.exit_codes import ExitCode
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
+from arena.view.exit_codes import ExitCode
 from arena.view.judge.files import document, save, set_aside
 from arena.view.judge.page import REPORT, show
 from arena.view.judge.verdicts import exit_code_of

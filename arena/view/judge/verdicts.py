@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from arena.game.court.evidence import ALL, MetricEvidence, consistency_of, evidence_of
 from arena.game.court.verdict import Verdict
 from arena.runs.judge.request import Findings
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 from arena.view.figures.radar import Chart
 
 COLUMNS = ("metric", "value", "tau", "margin", "vote", "p-value")

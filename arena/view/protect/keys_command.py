@@ -20,7 +20,7 @@ from arena.runs.keys.commitments import (
 )
 from arena.runs.keys.folder import is_sealed, read_about, read_key, write_key
 from arena.runs.keys.timestamp import read_roots, read_stamp
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 from arena.world.json_values import Json
 
 

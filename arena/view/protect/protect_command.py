@@ -17,9 +17,9 @@ from arena.runs.protect.files import COMMITMENT, KEY, REPORT, check_free, write_
 from arena.runs.protect.order import Limits, Order, Protection
 from arena.runs.protect.protect import protect as carry_out
 from arena.runs.store import Store
-from arena.view.commands.exit_codes import ExitCode
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
+from arena.view.exit_codes import ExitCode
 from arena.view.progress.judge_progress import choose_stages
 from arena.view.protect.passphrase import passphrase_from
 from arena.view.protect.words import report_lines

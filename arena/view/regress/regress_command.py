@@ -25,8 +25,8 @@ from arena.runs.regress.subject import OwnedSubject, RecipeSubject, Subject
 from arena.runs.scenario import read_scenario
 from arena.runs.store import Store
 from arena.runs.tournament import task_of
-from arena.view.commands.exit_codes import ExitCode
 from arena.view.commands.overrides import parse_changes
+from arena.view.exit_codes import ExitCode
 from arena.view.progress.judge_progress import choose_stages
 from arena.view.protect.passphrase import passphrase_from
 from arena.view.regress import words

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from arena.errors import KeyFileError
 from arena.runs.keys.commitments import Commitments, SignedEntry, Statement, author_of
 from arena.runs.keys.timestamp import read_roots, read_stamp
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 from arena.view.protect.keys_command import check_commitments
 
 STAMP = Path(__file__).parent / "stamp"

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from arena.runs.judge.judge import Milestone
 from arena.runs.served.server import ModelServer, Server
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 from arena.view.figures.plots import pixels
 from arena.view.judge.command import kept_seed
 from arena.view.progress.judge_progress import BarStages, LineStages, choose_stages

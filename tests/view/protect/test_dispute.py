@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 from tests.view.conftest import FAST, Command, call
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 from arena.world.models import Model, load_model, save_model
 from tests.view.conftest import Command
 

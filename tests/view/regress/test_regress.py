@@ -12,7 +12,7 @@ from _pytest.outcomes import Failed
 from arena.runs.keys.folder import OwnedKey, read_key
 from arena.runs.regress.baseline import read_baseline
 from arena.runs.regress.subject import OwnedSubject
-from arena.view.commands.exit_codes import ExitCode
+from arena.view.exit_codes import ExitCode
 from arena.view.regress.fixture import Terms, UnderTest
 from arena.view.regress.regress_command import thief_of
 from arena.world.models import load_model
