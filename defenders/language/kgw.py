@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
@@ -18,6 +18,7 @@ from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import Answer, Client, wrapper
 from arena.game.sides.defense import defense
 from arena.game.sides.player import Dial
+from arena.world.json_values import Json
 from arena.world.kinds.language import BYTES
 from defenders.language.marks import MarkedTexts, TextMark
 from defenders.language.scheme.colours import Colouring
@@ -86,7 +87,7 @@ class GreenMark(TextMark):
     lists: ClassVar[bool] = True
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("green share", "high")
     dial: ClassVar[Dial] = Dial("delta", 0.5, 5.0)
-    quick: ClassVar = MappingProxyType({**TextMark.quick, "delta": 1.0})
+    quick: ClassVar[Mapping[str, Json]] = MappingProxyType({**TextMark.quick, "delta": 1.0})
 
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.25
     delta: Annotated[float, Field(ge=0)] = 2.0

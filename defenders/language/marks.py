@@ -80,7 +80,9 @@ class TextMark(Defense):
     accuses: ClassVar[Accused] = "output"
     task_needs: ClassVar[frozenset[str]] = TEXT
     victim: ClassVar[Mapping[str, Json]] = SMALL_WRITER
-    quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"n_texts": 4, "length": 60})
+    quick: ClassVar[Mapping[str, Json]] = MappingProxyType(
+        {"n_texts": 4, "length": 60, "level": 1e-5}
+    )
 
     protocol: StandardOfProof = "seeded"
     temperature: Annotated[float, Field(ge=0)] = 1.0

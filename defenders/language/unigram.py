@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, ClassVar
 
 import torch
@@ -14,6 +15,7 @@ from arena.errors import NotComparable
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import defense
+from arena.world.json_values import Json
 from defenders.language.kgw import GreenMark
 from defenders.language.scheme.prf import Seeding, contexts, keyed, uniforms
 
@@ -35,13 +37,15 @@ class Unigram(GreenMark):
     Differences to the paper: occurrences of one token have one colour, so they are no independent
     trials, and the paper's p-value does not hold. Here p is the rank of the green share among those
     of N_LISTS random lists for the same text. On bytes, of which few letters make most of a text,
-    that leaves little to tell a list by.
+    that leaves little to tell a list by: there it is a control.
     Reference: Zhao, Ananth, Li, Wang: Provable robust watermarking for AI-generated text, 2024.
     Versions: 1.
     """
 
     paper: ClassVar[str] = "Zhao et al., ICLR 2024"
+    control: ClassVar[bool] = True
     lists: ClassVar[bool] = False
+    quick: ClassVar[Mapping[str, Json]] = MappingProxyType({**GreenMark.quick, "level": 1e-4})
 
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.5
 

@@ -61,16 +61,16 @@ def contexts(windows: Tensor, key: int, seeding: Seeding) -> Tensor:
     if seeding in ("minhash", "selfhash"):
         least: Tensor = mix(start ^ windows).amin(-1)
         return least
-    folded = start.expand(windows.shape[:-1])
+    hashed = start.expand(windows.shape[:-1])
     for place in range(windows.shape[-1]):
-        folded = mix(folded ^ windows[..., place])
-    return folded
+        hashed = mix(hashed ^ windows[..., place])
+    return hashed
 
 
 def uniforms(context: Tensor, tokens: Tensor) -> Tensor:
     """Return a number in (0, 1) for each context and token, whose shapes broadcast; float64."""
     bits = _shifted(mix(context ^ mix(tokens)), 64 - _MANTISSA)
-    return (bits.double() + 0.5) / 2**_MANTISSA
+    return (bits.double() + 0.5) / 2.0**_MANTISSA
 
 
 def list_size(gamma: float, vocabulary: int) -> int:
