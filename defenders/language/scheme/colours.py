@@ -35,7 +35,8 @@ class Colouring:
     lists: bool = True
 
     @property
-    def _fixed(self) -> bool:
+    def fixed(self) -> bool:
+        """Return whether green lists have a fixed size."""
         return self.lists and self.seeding != "selfhash"
 
     @property
@@ -46,7 +47,7 @@ class Colouring:
     @property
     def chance(self) -> float:
         """Return the probability that a token is green under a random key."""
-        if not self._fixed:
+        if not self.fixed:
             return self.gamma
         return list_size(self.gamma, self.vocabulary) / self.vocabulary
 
@@ -59,7 +60,7 @@ class Colouring:
                 own = torch.minimum(contexts(before, self.key, "selfhash")[:, None], own)
             return uniforms(own, every) < self.gamma
         context = contexts(before, self.key, self.seeding)
-        if self._fixed:
+        if self.fixed:
             return green_lists(context, self.gamma, self.vocabulary)[:, every]
         return uniforms(context[:, None], every) < self.gamma
 
@@ -69,7 +70,7 @@ class Colouring:
 
     def hits(self, places: Scored) -> int:
         """Return how many of the scored tokens are green."""
-        if not self._fixed:
+        if not self.fixed:
             return int((uniforms(places.contexts, places.tokens) < self.gamma).sum())
         known, which = places.contexts.unique(return_inverse=True)
         green = green_lists(known, self.gamma, self.vocabulary)

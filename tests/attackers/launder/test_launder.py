@@ -117,10 +117,10 @@ class Forger(Wrapper):
 def test_a_spoofer_wins_against_one_token_of_context_and_loses_against_four(
     scheme: GreenMark, wins: bool
 ) -> None:
-    """It has 40,000 characters of marked and of plain text, and never the key."""
+    """It has 18,000 characters of marked and of plain text, and never the key."""
     width = scheme.rule[0]
-    marked = sources.tokens(100, 400, scheme.wrapper(SECRET))
-    plain = sources.tokens(100, 400, seed=4)
+    marked = sources.tokens(60, 300, scheme.wrapper(SECRET))
+    plain = sources.tokens(60, 300, seed=4)
     stolen = StolenLists(list(folded(marked)), list(folded(plain)), width)
     texts = sources.texts(8, 200, Forger(stolen=stolen), seed=9)
     found = scheme.judged(key(scheme), read(texts))
