@@ -11,11 +11,12 @@ import pytest
 from rich.console import Console
 
 from arena.runs.judge.judge import Milestone
+from arena.runs.served.server import ModelServer, Server
+from arena.view.exit_codes import ExitCode
 from arena.view.figures.plots import pixels
 from arena.view.judge.command import kept_seed
 from arena.view.progress.judge_progress import BarStages, LineStages, choose_stages
 from arena.world.models import load_model
-from arena.world.remote.server import ModelServer
 from tests.runs.judge.exhibits import FAST, make_exhibits
 from tests.view.conftest import Command, Done
 from tests.world.endpoints import Reply, running, scripted
@@ -59,7 +60,7 @@ def court(arena: Command, exhibits: Path, tmp_path: Path) -> Court:
 
 def test_a_copy_is_judged_with_its_evidence(court: Court) -> None:
     done = court()
-    assert done.code == 0
+    assert done.code == ExitCode.COPY
     lines = done.out.splitlines()
     assert any(
         line.split() == ["metric", "value", "tau", "margin", "vote", "p-value"] for line in lines
@@ -91,7 +92,7 @@ def test_the_report_is_saved_in_three_files(court: Court) -> None:
 
 def test_a_stranger_is_not_shown_to_be_a_copy(court: Court) -> None:
     done = court("stranger.safetensors")
-    assert done.code == 0
+    assert done.code == ExitCode.DONE
     assert "Verdict: not shown to be a copy" in done.out
     assert "a copy that these tests miss would look the same" in done.out
 
@@ -257,7 +258,7 @@ def test_stages_are_lines_in_a_file_and_a_bar_on_a_terminal(tmp_path: Path) -> N
 def test_a_served_model_says_where_it_answers(
     arena: Command, exhibits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ModelServer, "serve_forever", lambda _self: None)
+    monkeypatch.setattr(Server, "serve_forever", lambda _self: None)
     done = arena("serve", exhibits / "copy.safetensors", "--port=0")
     assert done.code == 0
     assert "copy.safetensors answers probabilities for images of 1x8x8 at http://127" in done.out
