@@ -133,6 +133,7 @@ class Scenario(Frozen):
     repeats: int = Field(1, ge=1, le=10_000)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     isolate: bool = False  # every move in a process of its own
+    max_loss: float = Field(0.05, ge=0, le=1)  # fidelity that an owner may cost and still win
     players: tuple[str, ...] = ()  # Python files with players, run in a sandbox unless trusted
     task: TaskTable = TaskTable()
     innocents: Pools = Pools()

@@ -8,28 +8,38 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from arena.errors import ArenaError, did_you_mean
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import values
 from arena.view.results.formats import FORMATS, WRITERS, fitting
+from arena.view.results.headline import headline
 from arena.view.results.match_page import match_page, rounds_of
 from arena.view.results.refresh import rebuild
-from arena.view.results.report import Report, known, results_in
+from arena.view.results.report import Report, known, results_in, with_max_loss
 from arena.view.results.selection import Wanted, columns, plain, select
 from arena.view.results.tables import results
 from arena.world.json_values import Json
 
 
-def show_results(folder: Path, match: str | None, form: str, wanted: Wanted) -> None:
+def show_results(
+    folder: Path,
+    match: str | None,
+    form: str,
+    wanted: Wanted,
+    max_loss: float | None = None,
+) -> None:
     """Print the results in a folder, those of a match, or the rounds that are wanted.
+
+    `max_loss` is the fidelity that an owner may cost and still win, in place of the scenario's.
 
     Raises:
         StoreError: there are none. ArenaError: no such match, column or format.
     """
     if form not in FORMATS:
         raise ArenaError(f"expected a format, found {form!r}{did_you_mean(form, FORMATS)}")
-    report = results_in(folder)
+    report = with_max_loss(results_in(folder), max_loss)
     if match is None and wanted.everything and form in ("table", "json"):
         print_report(report, as_json=form == "json")
         return
@@ -79,6 +89,8 @@ def print_report(report: Report, *, as_json: bool) -> None:
         console.print(table)
     if any("*" in word for row in report.payoffs.words for word in row):
         console.print("* the mean of fewer matches than the scenario has repeats")
+    for sentence in headline(report):
+        console.print(Text(sentence))
 
 
 def as_plain(report: Report) -> dict[str, Json]:
@@ -88,6 +100,8 @@ def as_plain(report: Report) -> dict[str, Json]:
         "name": report.name,
         "scenario": report.facts["scenario"],
         "versions": report.facts["versions"],
+        "headline": headline(report),
+        "faults": dict(report.faults),
         "n_matches": report.n_matches,
         "standings": {
             side: [asdict(line) for line in lines] for side, lines in report.standings.items()

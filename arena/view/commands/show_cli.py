@@ -32,6 +32,14 @@ def show(
     columns: Annotated[
         str, typer.Option(metavar="NAME,NAME", help="Which columns of the rounds to show.")
     ] = "",
+    max_loss: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Fidelity that an owner may cost and still win.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the results of a tournament, of a match in it, or of the rounds that you choose."""
@@ -40,7 +48,7 @@ def show(
 
     named = tuple(name.strip() for name in columns.split(",") if name.strip())
     wanted = Wanted(tuple(filters or ()), sort, named)
-    show_results(folder, match, "json" if as_json else form, wanted)
+    show_results(folder, match, "json" if as_json else form, wanted, max_loss)
 
 
 def list_known(

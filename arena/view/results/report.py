@@ -25,6 +25,8 @@ from arena.world.rng import Rng
 Floats = NDArray[np.float64]
 LEDGER = "ledger.sqlite"
 NOT_YET, NOT_MEANT = "·", "-"  # a match still to be played; a pair that the scenario leaves out
+LEVEL = 0.01  # the share of innocents that an owner may accuse where its settings say no other
+MAX_LOSS = 0.05  # the fidelity that protecting may cost where a scenario says no other
 CLAIM = "claim"  # a thief that delivers a claim and no model
 
 
@@ -164,10 +166,31 @@ class Report:
         columns = zip(*(_game(row) for row in scored), strict=True) if scored else ([], [], [], [])
         games = Games(*(list(column) for column in columns))
         rng = Rng(self.facts["scenario"]["seed"]).child("leaderboard")
-        return {
-            "owner": leaderboard(games, "owner", rng),
+        owners = leaderboard(games, "owner", rng)
+        return {  # who accuses innocents, or spoils its model, catches thieves at no price
+            "owner": sorted(owners, key=lambda line: line.name in self.faults),
             "thief": leaderboard(games, "thief", rng),
         }
+
+    @cached_property
+    def faults(self) -> Mapping[str, str]:
+        """Return why an owner cannot win, for those that cannot.
+
+        It accuses more innocents than its level, even at the lower end of the interval, or its
+        protection costs more fidelity than the scenario's `max_loss`.
+        """
+        max_loss = float(self.facts["scenario"].get("max_loss", MAX_LOSS))
+        found = {}
+        for name, table in zip(self.owners, self.facts["scenario"]["owner"], strict=True):
+            owner, said = self._honesty(name), []
+            level = float(table.get("settings", {}).get("level", LEVEL))
+            if owner.n_innocents and owner.low > level:
+                said.append(f"accuses {owner.n_accused} of {owner.n_innocents} innocents")
+            if owner.fidelity_loss is not None and owner.fidelity_loss > max_loss:
+                said.append(f"costs {owner.fidelity_loss:.3f} of fidelity, above {max_loss:g}")
+            if said:
+                found[name] = " and ".join(said)
+        return found
 
     @cached_property
     def honesty(self) -> tuple[Honesty, ...]:
@@ -237,6 +260,14 @@ def _checked(ledger: Ledger) -> dict[str, Raw]:
             f"can be read ({first}); run the scenario into this folder again"
         ) from error
     return facts
+
+
+def with_max_loss(report: Report, max_loss: float | None) -> Report:
+    """Return a report in which owners may cost another fidelity than the scenario says."""
+    if max_loss is None:
+        return report
+    scenario = {**report.facts["scenario"], "max_loss": max_loss}
+    return replace(report, facts={**report.facts, "scenario": scenario})
 
 
 def results_in(folder: Path) -> Report:

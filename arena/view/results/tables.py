@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
-from arena.runs.standings.leaderboard import Side, Standing
+from arena.runs.standings.leaderboard import Interval, Side, Standing
 from arena.view.results.report import Cells, Honesty, Report
 
 _COSTS = {name: figures(RoundRow)[name] for name in ("fidelity_loss", "protect_s", "judge_s")}
@@ -74,15 +74,24 @@ def _cell(value: float, word: str) -> Text:
     return Text(word, style="red" if value >= 0.5 else "")
 
 
-def leaderboard_table(side: Side, lines: Iterable[Standing], most: int | None = None) -> Group:
-    """Return a leaderboard, best first; `most` is how many lines it has at most."""
+def leaderboard_table(
+    side: Side,
+    lines: Iterable[Standing],
+    most: int | None = None,
+    marked: Collection[str] = (),
+) -> Group:
+    """Return a leaderboard, best first, with intervals where repeats make them known.
+
+    `most` is how many lines it has at most; `marked` are players that cannot win, whatever they
+    earn.
+    """
     columns = (side, "worst\ncase", "Nash", "mean", "rating", "matches", "not\nmet")
     rows = [
         (
-            line.name,
-            number(line.worst),
-            number(line.nash),
-            number(line.mean),
+            f"{line.name} !" if line.name in marked else line.name,
+            _with_interval(line.worst, line.worst_interval),
+            _with_interval(line.nash, line.nash_interval),
+            _with_interval(line.mean, line.mean_interval),
             f"{line.rating:.1f} ± {line.rating_interval[1] - line.rating:.1f}",
             str(line.n_matches),
             str(line.missing or ""),
@@ -93,6 +102,12 @@ def leaderboard_table(side: Side, lines: Iterable[Standing], most: int | None = 
     return titled(
         f"{title}: their own pay-offs, best worst case first", plain_table(columns, rows[:most])
     )
+
+
+def _with_interval(value: float, interval: Interval) -> str:
+    """Return a figure, and below it its interval if the repeats differ at all."""
+    low, high = interval
+    return number(value) if low == high else f"{number(value)}\n{low:.2f} to {high:.2f}"
 
 
 def honesty_table(owners: Iterable[Honesty]) -> Group:
@@ -136,7 +151,11 @@ def live_standings(report: Report) -> RenderableType:
 
 def results(report: Report, width: int) -> list[Group]:
     """Return everything that is printed of a tournament, in its order."""
-    boards = [leaderboard_table(side, lines) for side, lines in report.standings.items() if lines]
+    boards = [
+        leaderboard_table(side, lines, marked=report.faults)
+        for side, lines in report.standings.items()
+        if lines
+    ]
     payoffs = payoff_tables(report.payoffs, width)
     tables = [*boards, titled("Pay-off of each thief against each owner", *payoffs)]
     tables.append(honesty_table(report.honesty))
