@@ -13,6 +13,7 @@ from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Answer
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.outputs import Outputs
+from arena.world.calls import module_of
 from arena.world.compute import Compute
 from arena.world.kinds.interface import Output, level
 from arena.world.kinds.kind import Kind
@@ -180,9 +181,9 @@ class Suspect:
         return tensor.detach().cpu().double()
 
     def activations(self, layer: str, images: Tensor) -> Tensor:
-        """Return the outputs (N, ...) of a named layer, on the CPU; raises like `weights`."""
+        """Return the outputs (N, ...) of a layer, or of one of its calls; raises like `weights`."""
         model = self.model()
-        if layer not in dict(model.named_modules()):
+        if module_of(layer) not in dict(model.named_modules()):
             raise NotComparable(f"the suspect has no layer {layer!r}")
         self._check(images)
         self.n_queries += len(images)

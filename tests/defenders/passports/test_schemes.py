@@ -18,7 +18,7 @@ from arena.game.sides.defense import OwnerTask, Protected
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.compute import captured
+from arena.world.calls import captured
 from arena.world.json_values import Json
 from arena.world.models import Model, ModelCard, build, pack, unpack
 from arena.world.rng import Rng

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from arena.world.adversarial import Ahead
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
 from defenders.deepjudge.growth.blackbox_tests import (
-    Ahead,
     ExampleRecipe,
     Method,
     Steps,
