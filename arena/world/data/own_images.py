@@ -19,7 +19,7 @@ _NAMES = ("data", "pool", "transfer")  # keys of a scenario that name data
 def apart(name: str) -> tuple[str, str]:
     """Return what comes before the view, and the view; a path that exists is a path and no view."""
     base, _, part = name.rpartition("/")
-    path = name.partition(":")[2].partition("?")[0]
+    path = name.partition(":")[2]
     if not base or (path and (Path(path).expanduser().exists() or not is_view(part))):
         return name, ""
     return base, part

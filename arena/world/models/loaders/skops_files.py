@@ -38,7 +38,10 @@ def read_skops(file: ModelFile, form: ModelCard, want: Output) -> LoadedModel:
     def ask(images: Tensor) -> NDArray[np.generic]:
         rows = feed(images).flatten(1).double().numpy()
         if not hasattr(classifier, "predict_proba"):
-            return columns[np.searchsorted(classifier.classes_, classifier.predict(rows))]
+            places: NDArray[np.intp] = np.searchsorted(
+                classifier.classes_, classifier.predict(rows)
+            )
+            return columns[places]
         found = np.zeros((len(rows), form.n_classes))
         found[:, columns] = classifier.predict_proba(rows)
         return found
