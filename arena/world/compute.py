@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from arena.errors import ArenaError, NotComparable
-from arena.world.calls import captured
 from arena.world.frozen_conv import fix_convolutions
+from arena.world.models.calls import captured
 from arena.world.models.model import Model
 
 Precision = Literal["float32", "bfloat16"]
@@ -139,7 +139,7 @@ class Compute:
         Args:
             model: the model, put into eval mode.
             images: (N, *input_shape).
-            layers: names of modules, or of their calls (see `arena.world.calls`).
+            layers: names of modules, or of their calls (see `arena.world.models.calls`).
             reduce: applied to each chunk's output (B, ...) before it is kept, to bound memory.
 
         Raises:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from arena.errors import NotComparable
-from arena.world.calls import heard, module_of
+from arena.world.models.calls import heard, module_of
 from arena.world.models.model import Model
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)

@@ -15,12 +15,12 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
-from arena.world.adversarial import Pgd, craft
 from arena.world.global_rng import lent
 from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
+from arena.world.training.adversarial import Pgd, craft
 from attackers.modify.finetune import LabelSource, labelled
 
 

@@ -13,13 +13,13 @@ from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Answer
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.outputs import Outputs
-from arena.world.calls import module_of
 from arena.world.compute import Compute
 from arena.world.kinds.interface import Output, level
 from arena.world.kinds.kind import Kind
 from arena.world.kinds.registry import find
 from arena.world.layers import weight_of
 from arena.world.models import Model, ModelCard
+from arena.world.models.calls import module_of
 from arena.world.rng import Rng
 from arena.world.task import Task
 

@@ -25,6 +25,7 @@ from arena.game.sides.defense import Defense, OwnerTask, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
+from arena.runs.judge.door import check_knows
 from arena.runs.judge.model_files import (
     ModelFile,
     check_victim,
@@ -37,10 +38,9 @@ from arena.runs.judge.request import ComparedModel, Findings, GrownTests, Trial
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version, core_version
-from arena.world.door_check import check_knows
 from arena.world.json_values import Json, digest
 from arena.world.models import Model, unpack
-from arena.world.models.loaders import LoadedModel
+from arena.world.models.loaders import Asked, LoadedModel
 from arena.world.one_thread import one_thread
 from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
@@ -158,7 +158,7 @@ class Hearing:
     def _suspect(self, victim: Model, task: Task) -> Suspect:
         """Return the suspect; an endpoint is asked one image, so that faults are found early."""
         trial, card = self.trial, victim.card
-        if isinstance(trial.suspect, ModelFile):
+        if not isinstance(trial.suspect, Endpoint):
             loaded = load_suspect(trial.suspect, victim, task, trial.access)
             suspect = suspect_of(loaded, task, trial.access)
             self.findings.suspect = _described_suspect(loaded, trial.suspect, task)
@@ -241,7 +241,7 @@ def _check(trial: Trial) -> None:
             f"expected at least {FEWEST} innocents for a bound, found {trial.innocents}; "
             "try --innocents 12"
         )
-    if isinstance(trial.suspect, Endpoint) and trial.access == "weights":
+    if not isinstance(trial.suspect, ModelFile) and trial.access == "weights":
         raise ArenaError(
             "expected access of labels or probabilities to an endpoint, found weights; "
             "try --access probabilities"
@@ -261,16 +261,17 @@ def _described(model: Model, task: Task, kind: str = "") -> ComparedModel:
     )
 
 
-def _described_suspect(loaded: LoadedModel, file: ModelFile, task: Task) -> ComparedModel:
+def _described_suspect(loaded: LoadedModel, source: ModelFile | Asked, task: Task) -> ComparedModel:
     """Return what a suspect is; one whose weights are not read is known by its file and answers."""
     if loaded.model is not None:
         return _described(loaded.model, task)
     assert loaded.answer is not None  # noqa: S101 - what has no weights answers
     test = task.splits.test
-    right = loaded.answer(test.images.float() / 255).argmax(1) == test.labels
+    right = loaded.answer(test.images).argmax(1) == test.labels
+    blob = source.path.read_bytes() if isinstance(source, ModelFile) else b""
     return ComparedModel(
         architecture=loaded.card.title,
         n_classes=loaded.card.n_classes,
-        sha256=hashlib.sha256(file.path.read_bytes()).hexdigest(),
+        sha256=hashlib.sha256(blob).hexdigest() if blob else "",
         accuracy=float(right.double().mean()),
     )

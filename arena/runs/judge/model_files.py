@@ -9,7 +9,14 @@ from arena.errors import ModelError
 from arena.game.sides.suspect import Suspect
 from arena.world.kinds.interface import Output, level
 from arena.world.models import Model, load_model
-from arena.world.models.loaders import LoadedModel, ModelFile, card_in_words, read_model
+from arena.world.models.loaders import (
+    Asked,
+    LoadedModel,
+    ModelFile,
+    card_in_words,
+    of_callable,
+    read_model,
+)
 from arena.world.models.registry import fit_of
 from arena.world.task import Task
 
@@ -39,13 +46,18 @@ def load_exhibit(file: ModelFile, task: Task) -> Model:
     return model
 
 
-def load_suspect(file: ModelFile, victim: Model, task: Task, access: Output) -> LoadedModel:
-    """Return the model in a file or a folder, of which as much as `access` can be seen.
+def load_suspect(
+    source: ModelFile | Asked, victim: Model, task: Task, access: Output
+) -> LoadedModel:
+    """Return the model in a file, a folder or a function, of which `access` can be seen.
 
     Raises:
         ModelError: it cannot be read, or not so much of it, or no test can be shown to it.
     """
-    loaded = read_model(file, task.card, access if access == "weights" else None)
+    if isinstance(source, Asked):
+        loaded = of_callable(source.ask, victim.card, source.name)
+    else:
+        loaded = read_model(source, task.card, access if access == "weights" else None)
     if level(access) > level(loaded.grants):
         raise ModelError(
             f"expected a suspect that answers {access}, found {loaded.card.title}, which answers "

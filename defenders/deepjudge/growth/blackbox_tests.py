@@ -9,9 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from arena.world.adversarial import CarliniWagner, Crafting, Fgsm, Pgd, craft
 from arena.world.json_values import Frozen
 from arena.world.rng import Rng
+from arena.world.training.adversarial import CarliniWagner, Crafting, Fgsm, Pgd, craft
 
 Method = Literal["fgsm", "pgd", "cw"]
 Steps = Literal["scaled", "projected", "repository"]

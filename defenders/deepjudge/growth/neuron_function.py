@@ -12,10 +12,10 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from arena.errors import NotComparable
-from arena.world.calls import heard, module_of
 from arena.world.compute import Compute
 from arena.world.kinds.classifier import normalisation
 from arena.world.models import Model
+from arena.world.models.calls import heard, module_of
 from defenders.deepjudge.growth.batch_last_conv import PipelineStage
 from defenders.deepjudge.growth.fusible import stages_to
 from defenders.deepjudge.scheme.metrics import neurons

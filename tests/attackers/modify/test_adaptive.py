@@ -11,11 +11,11 @@ from torch import Tensor
 from arena.errors import NotComparable, RuleViolation
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.lab import Lab
-from arena.world.adversarial import Pgd
 from arena.world.bundle import Bundle
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
+from arena.world.training.adversarial import Pgd
 from attackers.modify.adaptive import AdaptBlackbox, AdaptWhitebox, Mixed, exposed_tests
 from attackers.modify.adversarial import attacked
 from defenders.deepjudge.scheme.metrics import neurons

@@ -13,13 +13,13 @@ from arena.errors import BudgetExceeded
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.sides.lab import Lab
-from arena.world.adversarial import Pgd
 from arena.world.compute import Compute
 from arena.world.data import concat
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
+from arena.world.training.adversarial import Pgd
 from attackers.modify.adversarial import AdversarialTraining, attacked
 from tests.attackers.conftest import Thief
 from tests.statements import loss, right

@@ -12,12 +12,16 @@ from arena.game.match.step_cache import Setting
 from arena.runs.judge.judge import Hearing
 from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
+from arena.world.compute import Compute
 from arena.world.models import load_model
+from arena.world.models.loaders import Asked
 from arena.world.training import Recipe
 from tests.runs.judge.exhibits import SCHEME
 
 
-def _held(exhibits: Path, folder: Path, suspect: ModelFile, access: AccessLevel) -> Findings:
+def _held(
+    exhibits: Path, folder: Path, suspect: ModelFile | Asked, access: AccessLevel
+) -> Findings:
     trial = Trial(
         victim=ModelFile(exhibits / "victim.safetensors", "victim"),
         suspect=suspect,
@@ -59,14 +63,20 @@ def _as_onnx(exhibits: Path, path: Path) -> str:
     return f"mean = {list(model.card.mean)}, std = {list(model.card.std)}"
 
 
-def test_an_onnx_suspect_is_judged_by_its_answers_and_by_its_weights(
+def test_an_onnx_suspect_and_a_function_are_judged_as_the_copy_that_they_are(
     exhibits: Path, tmp_path: Path
 ) -> None:
     words = _as_onnx(exhibits, tmp_path / "copy.onnx")
     suspect = ModelFile(tmp_path / "copy.onnx", "suspect", words)
     own = ModelFile(exhibits / "copy.safetensors", "suspect")
-    for access, n_metrics in (("probabilities", 2), ("weights", 2)):
-        found = _held(exhibits, tmp_path / "court", suspect, access)  # type: ignore[arg-type]
+    compute, copy = Compute(), load_model(own.path)
+    function = Asked(lambda images: compute.logits(copy, images))
+    for source, access, n_metrics in (
+        (suspect, "probabilities", 2),
+        (suspect, "weights", 2),
+        (function, "probabilities", 2),
+    ):
+        found = _held(exhibits, tmp_path / "court", source, access)  # type: ignore[arg-type]
         expected = _held(exhibits, tmp_path / "court", own, access)  # type: ignore[arg-type]
         assert found.verdict is not None
         assert expected.verdict is not None

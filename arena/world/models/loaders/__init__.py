@@ -8,7 +8,7 @@ from arena.world.models.loaders import (  # noqa: F401 - they register
     skops_files,
     timm_folders,
 )
-from arena.world.models.loaders.answers import of_callable, of_endpoint
+from arena.world.models.loaders.answers import Asked, of_callable, of_endpoint
 from arena.world.models.loaders.registry import (
     LoadedModel,
     Loader,
@@ -20,6 +20,7 @@ from arena.world.models.loaders.registry import (
 from arena.world.models.loaders.words import card_in_words
 
 __all__ = [
+    "Asked",
     "LoadedModel",
     "Loader",
     "ModelFile",

@@ -7,6 +7,7 @@ what is none is taken for logits.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,24 @@ from arena.world.remote.http_format import Wanted
 from arena.world.rng import Rng
 
 _N_PROBES = 32
+_CHUNK = 256  # images that are asked at once
 _SUM = 1e-3  # by which a row of probabilities may miss 1
 
 Ask = Callable[[Tensor], Any]
 """Images (N, *input_shape) as floats in [0, 1] -> rows (N, C) or classes (N,), tensor or array."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A Python function that answers as a model does.
+
+    Attributes:
+        ask: from images to rows or classes.
+        name: what reports and messages call it.
+    """
+
+    ask: Ask
+    name: str = "a Python function"
 
 
 def of_callable(ask: Ask, form: ModelCard, name: str = "a Python function") -> LoadedModel:
@@ -44,17 +59,16 @@ def of_callable(ask: Ask, form: ModelCard, name: str = "a Python function") -> L
     probes = torch.rand(_N_PROBES, *form.input_shape, generator=Rng(0).torch())
     first = _asked(ask, probes, form, name)
     card = form.model_copy(update={"architecture": name, "arguments": {}})
-    if first.dim() == 1:
-        return LoadedModel(
-            card, "labels", answer=lambda x: _one_hot(_asked(ask, x, form, name), form)
-        )
-    is_logits = not _are_probabilities(first)
+    is_labels, is_logits = first.dim() == 1, first.dim() == 2 and not _are_probabilities(first)
 
     def answer(images: Tensor) -> Tensor:
-        rows = _asked(ask, images, form, name)
+        parts = [_asked(ask, part, form, name) for part in images.split(_CHUNK)]
+        rows = torch.cat(parts) if parts else torch.zeros(0, form.n_classes)
+        if is_labels:
+            return F.one_hot(rows, form.n_classes).float()
         return rows.softmax(1) if is_logits else rows
 
-    return LoadedModel(card, "probabilities", answer=answer)
+    return LoadedModel(card, "labels" if is_labels else "probabilities", answer=answer)
 
 
 def of_endpoint(endpoint: Endpoint, form: ModelCard, want: Output = "probabilities") -> LoadedModel:
@@ -93,10 +107,6 @@ def _asked(ask: Ask, images: Tensor, form: ModelCard, name: str) -> Tensor:
     if not bool(torch.isfinite(found).all()):
         raise ModelError(f"expected finite numbers of {name}, found others")
     return found.float()
-
-
-def _one_hot(classes: Tensor, form: ModelCard) -> Tensor:
-    return F.one_hot(classes, form.n_classes).float()
 
 
 def _are_probabilities(rows: Tensor) -> bool:

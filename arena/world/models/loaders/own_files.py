@@ -35,7 +35,27 @@ def read_checkpoint(file: ModelFile, form: ModelCard, want: Output) -> LoadedMod
 
 def _named(file: ModelFile, form: ModelCard) -> LoadedModel:
     card = card_in_words(file.architecture, form)
-    return LoadedModel.of(load_state_dict_file(file.path, card))
+    try:
+        return LoadedModel.of(load_state_dict_file(file.path, card))
+    except ModelError:
+        if _fits_in_colour(file, card):
+            raise ModelError(
+                f"{file.path} is a model of colour images, found grey data; read them as "
+                "torchvision's ImageFolder does: --data 'folder:PATH?channels=3'"
+            ) from None
+        raise
+
+
+def _fits_in_colour(file: ModelFile, card: ModelCard) -> bool:
+    """Tell whether weights that do not fit grey images fit the same in colour."""
+    if len(card.input_shape) != 3 or card.input_shape[0] != 1:
+        return False
+    colour = card.model_copy(update={"input_shape": (3, *card.input_shape[1:])})
+    try:
+        load_state_dict_file(file.path, colour)
+    except ModelError:
+        return False
+    return True
 
 
 def _nameless(file: ModelFile, found: str) -> ModelError:

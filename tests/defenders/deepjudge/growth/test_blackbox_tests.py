@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from arena.world.adversarial import Ahead
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
+from arena.world.training.adversarial import Ahead
 from defenders.deepjudge.growth.blackbox_tests import (
     ExampleRecipe,
     Method,

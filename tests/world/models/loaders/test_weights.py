@@ -51,6 +51,13 @@ def test_a_state_dict_is_read_as_people_have_it(
     torch.testing.assert_close(found(probes()), model(probes()), atol=1e-2, rtol=0)
 
 
+def test_weights_for_colour_images_on_grey_data_say_how_to_read_them(tmp_path: Path) -> None:
+    colour = FORM.model_copy(update={"input_shape": (3, 8, 8), "architecture": "cnn8"})
+    torch.save(build(colour, Rng(0)).body.state_dict(), tmp_path / "m.pt")
+    with pytest.raises(ModelError, match=r"model of colour images.*\?channels=3"):
+        read_model(ModelFile(tmp_path / "m.pt", architecture="cnn8"), FORM)
+
+
 NET = """
 import torch
 from torch import nn

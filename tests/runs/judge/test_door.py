@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from arena.errors import ModelError
-from arena.world.door_check import Entrance, check_knows
+from arena.runs.judge.door import Entrance, check_knows
 from arena.world.models import Model, build
 from arena.world.models.loaders.words import with_constants
 from arena.world.models.model import restore

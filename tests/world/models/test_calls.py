@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from arena.errors import NotComparable
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.calls import captured
 from arena.world.compute import Compute
 from arena.world.models import Model, ModelCard, build
+from arena.world.models.calls import captured
 from arena.world.rng import Rng
 from defenders.deepjudge.growth.neuron_function import Below, path_to
 from defenders.deepjudge.scheme.metrics import neurons

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from arena.world import adversarial
-from arena.world.adversarial import CarliniWagner, Crafting, Fgsm, Pgd, craft
 from arena.world.compute import Compute
 from arena.world.global_rng import lent
 from arena.world.rng import Rng
+from arena.world.training import adversarial
+from arena.world.training.adversarial import CarliniWagner, Crafting, Fgsm, Pgd, craft
 
 N = 60
 SLOPES = torch.tensor([[0.0, 0.0, 0.0, 0.0], [3.0, -2.0, 1.5, 3.0], [-1.0, 2.5, -3.0, 1.0]])
@@ -66,7 +66,7 @@ def test_both_toolboxes_have_the_same_effect_from_a_random_start(
 def test_both_toolboxes_find_near_images_that_are_wrong_by_the_confidence(
     view: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ART goes less near: it does not weigh distance against confidence within a search."""
+    """Those of ART lie farther away."""
     images, labels = _images(view)
     found = _both(view, CarliniWagner(0.5, 1.0, 0.05, 100), monkeypatch)
     for moved in found:
