@@ -16,10 +16,10 @@ from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.judge import Hearing, Milestone, judging_scheme
 from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
+from arena.runs.served.server import ModelServer
 from arena.world.json_values import Raw
 from arena.world.models import load_model
 from arena.world.remote.endpoint import Endpoint
-from arena.world.remote.server import ModelServer
 from arena.world.training import Recipe
 from tests.runs.judge.exhibits import N_INNOCENTS, SCHEME
 from tests.world.endpoints import Reply, running, scripted
