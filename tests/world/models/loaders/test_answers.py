@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,14 @@ import torch
 from torch import Tensor
 
 from arena.errors import ModelError
+from arena.runs.served.server import ModelServer
 from arena.world.compute import Compute
 from arena.world.models import Model, build, pack, unpack
 from arena.world.models.loaders import ModelFile, of_callable, of_endpoint, read_model
 from arena.world.models.loaders.registry import granted
 from arena.world.remote.endpoint import Endpoint
-from arena.world.remote.server import ModelServer
 from arena.world.rng import Rng
+from tests.world.endpoints import running
 from tests.world.models.loaders.folders import FORM, onnx_file, probes
 
 
@@ -100,12 +100,11 @@ def _own_function(rows: object) -> object:
 
 def test_a_url_answers_as_the_model_behind_it() -> None:
     model = build(FORM, Rng(0))
-    with ModelServer(model) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = ModelServer(model)
+    with running(server):
         loaded = of_endpoint(Endpoint(url=server.url), FORM)
         assert loaded.answer is not None
         found = loaded.answer(probes())
-        server.shutdown()
     torch.testing.assert_close(found, Compute().probabilities(model, probes()), atol=1e-5, rtol=0)
 
 
