@@ -117,7 +117,7 @@ def judge(
     """Judge your own two models: is the suspect derived from the victim?"""
     from arena.view.judge.command import Asking, Question
     from arena.view.judge.command import judge as hold
-    from arena.world.data.own_images import with_form
+    from arena.world.data.own_data import with_form
 
     asking = Asking(
         form=form,

@@ -11,19 +11,27 @@ from arena.errors import DataError, did_you_mean
 from arena.world.cache_folder import user_cache
 from arena.world.data.cache import through_cache
 from arena.world.data.dataset import Dataset, Source
-from arena.world.data.own_images import AN, apart, existing, own_images
+from arena.world.data.own_data import AN, apart, existing, own_data
 from arena.world.data.relabel import view
 from arena.world.data.sources.archives import fingerprint
 from arena.world.data.sources.bundled import bundled_version, read_bundled
 from arena.world.data.sources.folders import first_shape, read_class_folders
-from arena.world.data.sources.local_copies import arena_data, offline_copy, read_copy
+from arena.world.data.sources.local_copies import (
+    arena_data,
+    offline_copy,
+    offline_text,
+    read_copy,
+)
 from arena.world.data.sources.synthetic import SHAPES_VERSION, shapes
+from arena.world.data.sources.texts import FABLES_VERSION, ROW, fables, read_text
 from arena.world.data.sources.vision import read_vision
 from arena.world.data.stratify import stratified
 from arena.world.rng import Rng
 
 _BUNDLED = "bundled with scikit-learn"
 _GENERATED = "generated: abstract images, a pool for thieves"
+_TOLD = "generated: small stories, a text"
+_OFFLINE = "ARENA_DATA"
 _PUBLIC = "torchvision (download) or ARENA_DATA"
 _SHARES = (0.75, 0.25)  # train and test, where a source has no test part
 
@@ -45,6 +53,8 @@ _KNOWN = (
     DataInfo("breast-cancer", 2, (30,), 427, 142, _BUNDLED),
     DataInfo("wine", 3, (13,), 133, 45, _BUNDLED),
     DataInfo("shapes", 10, (1, 28, 28), 20_000, 1_000, _GENERATED),
+    DataInfo("fables", 1, (ROW,), 1_688, 187, _TOLD),
+    DataInfo("tinyshakespeare", 1, (ROW,), 7_843, 871, _OFFLINE),
     DataInfo("mnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
     DataInfo("fashion-mnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
     DataInfo("kmnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
@@ -83,9 +93,10 @@ def input_shape(name: str) -> tuple[int, ...]:
     base, part = apart(name)
     if part:
         return input_shape(base)
-    own = own_images(base)
+    own = own_data(base)
     if own is not None:
-        return first_shape(existing(own.path, own.kind), own.form)
+        path = existing(own.path, own.kind)
+        return (ROW,) if own.kind == "text" else first_shape(path, own.form)
     return _known(name).shape
 
 
@@ -103,11 +114,12 @@ def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
     """Load a data set; called again while it is unchanged, it returns the same object.
 
     Args:
-        name: one of `known()`, or `folder:PATH` or `archive:PATH` for images in class folders. Of
-            these, `?resize=N` scales the shorter side and cuts out the central square, and
-            `?channels=1` or `3` makes all of them grey or colour (`?resize=N&channels=3`). With
-            a view behind it if wanted: `/0-4` or `/0,2,4` keeps only these classes, by position,
-            numbered anew from 0, and `/parity` makes two classes of them, even and odd.
+        name: one of `known()`, or `text:PATH` for a text file, or `folder:PATH` or `archive:PATH`
+            for images in class folders. Of these, `?resize=N` scales the shorter side and cuts out
+            the central square, and `?channels=1` or `3` makes all of them grey or colour
+            (`?resize=N&channels=3`). With a view behind it if wanted: `/0-4` or `/0,2,4` keeps only
+            these classes, by position, numbered anew from 0, and `/parity` makes two classes of
+            them, even and odd.
         seed: cuts a test part off a source that has none: a quarter of every class.
         cache: a folder that keeps decoded images; None keeps none. Downloads go there too.
 
@@ -139,15 +151,22 @@ def _divided(whole: Dataset, seed: int) -> Source:
 
 
 def _locate(name: str, cache: Path | None) -> _Origin:
-    own = own_images(name)
+    own = own_data(name)
     if own is not None:
         path = existing(own.path, own.kind)
+        if own.kind == "text":
+            return _Origin(name, fingerprint(path), partial(read_text, path, name))
         return _Origin(name, fingerprint(path), partial(read_class_folders, path, name, own.form))
     info = _known(name)
     if info.origin == _BUNDLED:
         return _Origin(name, bundled_version(), partial(read_bundled, name))
     if info.origin == _GENERATED:
         return _Origin(name, SHAPES_VERSION, shapes)
+    if info.origin == _TOLD:
+        return _Origin(name, FABLES_VERSION, fables)
+    if info.origin == _OFFLINE:
+        path = offline_text(name)
+        return _Origin(name, fingerprint(path), partial(read_text, path, name))
     return _public(info, cache)
 
 

@@ -1,4 +1,4 @@
-"""A person's own images by name: `folder:PATH` or `archive:PATH`, and what is made of them."""
+"""A person's own data by name: `folder:PATH`, `archive:PATH` or `text:PATH`, and their form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arena.world.data.sources.archives import SUFFIXES
 from arena.world.data.sources.folders import ImageForm
 from arena.world.json_values import Raw
 
-AN = {"folder": "a folder", "archive": "an archive"}
+AN = {"folder": "a folder", "archive": "an archive", "text": "a text file"}
 _LARGEST = 4096  # pixels
 _NAMES = ("data", "pool", "transfer")  # keys of a scenario that name data
 
@@ -25,16 +25,16 @@ def apart(name: str) -> tuple[str, str]:
     return base, part
 
 
-class OwnImages(NamedTuple):
-    """A person's own images: "folder" or "archive", where they lie, what is made of them."""
+class OwnData(NamedTuple):
+    """A person's own data: "folder", "archive" or "text"; where they lie; the form of images."""
 
     kind: str
     path: Path
     form: ImageForm
 
 
-def own_images(name: str) -> OwnImages | None:
-    """Return what a name says of a person's own images; None where it names a known data set.
+def own_data(name: str) -> OwnData | None:
+    """Return what a name says of a person's own data; None where it names a known data set.
 
     Raises:
         DataError: it says something of their form that cannot be meant.
@@ -55,7 +55,7 @@ def own_images(name: str) -> OwnImages | None:
     if settings["channels"] not in (0, 1, 3):
         raise DataError(f"expected 1 or 3 channels, found {settings['channels']} in {name!r}")
     form = ImageForm(settings["resize"] or None, settings["channels"] or None)
-    return OwnImages(kind, Path(place).expanduser(), form)
+    return OwnData(kind, Path(place).expanduser(), form)
 
 
 def with_form(name: str, resize: int | None) -> str:
@@ -70,7 +70,8 @@ def with_form(name: str, resize: int | None) -> str:
     if resize is None:
         return name
     base, part = apart(name)
-    if own_images(base) is None:
+    own = own_data(base)
+    if own is None or own.kind == "text":
         raise DataError(
             f"expected images of your own to resize, found {name!r}; try folder:PATH or "
             "archive:PATH"
@@ -106,7 +107,7 @@ def placed_in(tables: Raw, folder: Path) -> Raw:
 
 
 def existing(path: Path, kind: str) -> Path:
-    """Return the path of a folder or an archive that is there.
+    """Return the path of a folder or a file that is there.
 
     Raises:
         DataError: there is nothing, or something else.

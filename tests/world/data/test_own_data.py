@@ -10,7 +10,7 @@ from PIL import Image
 
 from arena.errors import DataError
 from arena.world.data import input_shape, load
-from arena.world.data.own_images import placed_in, with_form
+from arena.world.data.own_data import placed_in, with_form
 
 
 @pytest.fixture
