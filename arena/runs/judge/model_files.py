@@ -13,7 +13,6 @@ from arena.world.models.loaders import (
     Asked,
     LoadedModel,
     ModelFile,
-    card_in_words,
     of_callable,
     read_model,
 )
@@ -22,7 +21,6 @@ from arena.world.task import Task
 
 __all__ = [
     "ModelFile",
-    "card_in_words",
     "check_suspect",
     "check_victim",
     "given_innocents",

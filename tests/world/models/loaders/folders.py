@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -24,7 +25,7 @@ def hugging_face_folder(folder: Path, model_type: str) -> nn.Module:
     """Write a tiny classifier of transformers for grey 8x8 images, and return it."""
     import transformers
 
-    sizes = {
+    sizes: dict[str, dict[str, Any]] = {
         "vit": {"image_size": 8, "patch_size": 4, "hidden_size": 8, "num_hidden_layers": 1,
                 "num_attention_heads": 2, "intermediate_size": 8},
         "resnet": {"embedding_size": 4, "hidden_sizes": [4, 8], "depths": [1, 1],
@@ -35,7 +36,8 @@ def hugging_face_folder(folder: Path, model_type: str) -> nn.Module:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network: nn.Module = transformers.AutoModelForImageClassification.from_config(config)
+        auto: Any = transformers.AutoModelForImageClassification
+        network: nn.Module = auto.from_config(config)
     network.eval().save_pretrained(folder)  # type: ignore[operator]
     write_json(folder / "preprocessor_config.json", {"image_mean": [*MEAN], "image_std": [*STD]})
     return network

@@ -12,6 +12,7 @@ from torch import Tensor
 from arena.errors import ModelError
 from arena.runs.served.server import ModelServer
 from arena.world.compute import Compute
+from arena.world.kinds.interface import Output
 from arena.world.models import Model, build, pack, unpack
 from arena.world.models.loaders import ModelFile, of_callable, of_endpoint, read_model
 from arena.world.models.loaders.registry import granted
@@ -62,9 +63,10 @@ def test_an_onnx_model_becomes_a_network_that_can_be_packed_trained_and_built_an
 
 def test_an_onnx_model_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"\x08\x07\x12\x04oops")
-    for want in ("probabilities", "weights"):
+    wanted: tuple[Output, ...] = ("probabilities", "weights")
+    for want in wanted:
         with pytest.raises(ModelError, match=r"is no ONNX model"):
-            read_model(ModelFile(tmp_path / "m.onnx"), FORM, want)  # type: ignore[arg-type]
+            read_model(ModelFile(tmp_path / "m.onnx"), FORM, want)
 
 
 def test_a_skops_file_answers_as_its_classifier(tmp_path: Path) -> None:
