@@ -111,8 +111,9 @@ def main() -> None:
         for key, (alarm, caught) in enumerate(pool.map(work, range(said.keys))):
             alarms, found = alarms + alarm, found + caught
             say(
-                f"key {key}: unchanged {alarm} of {said.checks} fail, "
-                f"halved {caught} of {said.weaker}"
+                f"key {key}: unchanged {alarm} of {said.checks} fail, halved {caught} of "
+                f"{said.weaker}; so far {alarms} of {said.checks * (key + 1)} and {found} of "
+                f"{said.weaker * (key + 1)}"
             )
     n, n_weaker = said.keys * said.checks, said.keys * said.weaker
     _judge("unchanged", alarms, n, alarms <= _MOST_ALARMS * n, f"at most {_MOST_ALARMS:.0%}")

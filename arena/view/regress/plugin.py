@@ -62,12 +62,12 @@ def _path(config: pytest.Config, name: str) -> Path:
 
 @pytest.fixture(scope="session")
 def _arena_subject(pytestconfig: pytest.Config) -> Any:
-    from arena.view.regress.regress_command import Protection
-
     said = {name: str(pytestconfig.getini(name)) for name in _SETTINGS}
     for name in ("arena_model", "arena_key"):
         if not said[name]:
             pytest.fail(f"expected {name} in the pytest settings, found none", pytrace=False)
+    from arena.view.regress.regress_command import Protection
+
     closed = said["arena_passphrase_file"]
     said_of_it = Protection(
         data=said["arena_data"],
