@@ -50,7 +50,10 @@ def test_every_round_has_its_row(finished: Played) -> None:
     for row in rows:
         assert row.utility is not None
         assert 0 <= row.utility <= 1
-        assert (row.payoff or 0.0) + (row.owner_payoff or 0.0) == pytest.approx(1)
+        if row.pays:
+            assert (row.payoff or 0.0) + (row.owner_payoff or 0.0) == pytest.approx(1)
+        else:  # nothing to steal counts for nobody
+            assert (row.payoff, row.owner_payoff) == (None, None)
         assert row.steps is not None
 
 

@@ -10,7 +10,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from arena.errors import NotComparable, RuleViolation
+from arena.errors import NoReference, NotComparable, RuleViolation
+from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.innocents import Accused, Half
 from arena.game.rules.keys import Key
@@ -44,6 +45,7 @@ class OwnerTask:
         unprotected: the victim's twin of the same data, recipe and seed; `base` gives copies of it.
         null_models: makes independent models that nobody reports on; `nulls` shows them.
         null_halves: whose data each of them learnt from, where that is known.
+        null_kinds: what each of them is ("Neg-1" where it is not said): the reference class.
         marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
     """
 
@@ -57,6 +59,7 @@ class OwnerTask:
     null_models: Callable[[], Sequence[Model]] = field(default=tuple)
     null_halves: tuple[Half, ...] = ()
     marks_base: bool = False
+    null_kinds: tuple[str, ...] = ()
 
     @classmethod
     def from_task(
@@ -90,6 +93,15 @@ class OwnerTask:
         """
         pairs = zip_longest(self.null_models(), self.null_halves)
         return [replace(Suspect.bare(model, self.lab.compute), half=half) for model, half in pairs]
+
+    def reference(self, nulls: Sequence[Suspect] | None = None) -> Reference:
+        """Return the reference class that the null models make up, with their utilities.
+
+        Args:
+            nulls: those models, where the caller has them already.
+        """
+        models = self.nulls() if nulls is None else nulls
+        return Reference.measured(self.probe, models, self.null_kinds)
 
     def trained(
         self,
@@ -137,16 +149,18 @@ class Protected:
 class Defense(Player):
     """Base class of protections. Subclasses write `protect` and `examine`.
 
-    Class attributes: `reads`, what verification must see of a suspect; `invasive`, whether the
-    model is changed at all (fingerprints do not); `exposes`, what a thief must be said to know for
-    `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies are low or
-    high in it; `accuses`, what a verdict is about: it decides which independent models are
-    innocent, and what can be a suspect.
+    Class attributes: `reads`, what verification must see of a suspect; `uses_nulls`, whether it
+    takes null models where there are any (who needs them says so in `task_needs`); `invasive`,
+    whether the model is changed at all (fingerprints do not); `exposes`, what a thief must be said
+    to know for `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies
+    are low or high in it; `accuses`, what a verdict is about: it decides which independent models
+    are innocent, and what can be a suspect.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
 
     reads: ClassVar[Output] = "weights"
+    uses_nulls: ClassVar[bool] = False
     invasive: ClassVar[bool] = True
     exposes: ClassVar[str] = ""
     accuses: ClassVar[Accused] = "model"
@@ -164,11 +178,16 @@ class Defense(Player):
         """Return the verdict on a suspect; may raise `NotComparable` for a strange one."""
 
     def verify(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
-        """Return the verdict on any suspect: one that the key cannot read is "not verified"."""
+        """Return the verdict on any suspect: one that the key cannot read is "not verified".
+
+        One that no null model of the key is like has "no reference".
+        """
         try:
             if self.accuses != "output":
                 suspect.need_model(f"{self.name} accuses {_ACCUSED[self.accuses]}")
             return self.examine(key, suspect, rng)
+        except NoReference as error:
+            return Verdict.no_reference(str(error), *self.statistic)
         except (NotComparable, RuleViolation) as error:
             return Verdict.unreadable(str(error), *self.statistic)
 

@@ -18,12 +18,13 @@ from torch import Tensor
 from arena.errors import ArenaError, RegistryError
 from arena.game.match.step_cache import Setting, resolve
 from arena.game.match.train_step import TrainStep
-from arena.game.rules.innocents import NEGATIVES, Half
+from arena.game.rules.innocents import Half
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import Defense, OwnerTask, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
+from arena.runs.judge.door import check_knows
 from arena.runs.judge.model_files import (
     ModelFile,
     check_suspect,
@@ -43,6 +44,7 @@ from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import Wanted
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
+from arena.world.training.variants import VARIANTS
 
 FEWEST = 3  # innocents: one may choose tests, and a bound needs two
 _HALVES: tuple[Half, Half] = ("owner", "other")
@@ -146,6 +148,7 @@ class Hearing:
         data = self._task("softmax", {})
         victim = load_exhibit(self.trial.victim, data)
         check_victim(victim, data)
+        check_knows(victim, data)
         task = self._task(victim.card.architecture, victim.card.arguments)
         self.findings.victim = _described(victim, task)
         return victim, task
@@ -174,13 +177,20 @@ class Hearing:
         return [self._trained(i, task) for i in range(wanted)]
 
     def _trained(self, i: int, task: Task) -> Model:
-        """Return an innocent; every other one learns from the half that the owner does not use."""
-        self._begin(f"train innocent {i + 1} of {self.trial.innocents}")
-        half = _HALVES[i % 2]
+        """Return an innocent; every other one learns from the half that the owner does not use.
+
+        The second half of them differ in their training: a suspect may be weaker than the victim.
+        """
+        wanted = self.trial.innocents
+        assert isinstance(wanted, int)  # noqa: S101 - `_innocents` trains by number
+        self._begin(f"train innocent {i + 1} of {wanted}")
+        n_same = max(wanted - wanted // 2, FEWEST)
+        names = list(VARIANTS)
+        variant = "" if i < n_same else names[(i - n_same) % len(names)]
         stream = ("judge", "innocent", str(i))
-        step = TrainStep(task.spec, self.trial.seed, stream, half)
+        step = TrainStep(task.spec, self.trial.seed, stream, _HALVES[i % 2], variant=variant)
         model = unpack(resolve(step, "model", self.store, self.setting))
-        self.findings.innocents.append(_described(model, task, NEGATIVES[half]))
+        self.findings.innocents.append(_described(model, task, step.kind))
         return model
 
     def _key(self, victim: Model, task: Task, innocents: Sequence[Model]) -> Key:
@@ -204,7 +214,8 @@ class Hearing:
         lab = Lab(task.compute, progress=self.setting.progress)
         rng = Rng(self.trial.seed, ("judge", "owner"))
         owner = OwnerTask.from_task(task, victim, lab, rng, lambda: innocents)
-        return replace(owner, marks_base=True)
+        kinds = tuple(model.kind for model in self.findings.innocents)
+        return replace(owner, marks_base=True, null_kinds=kinds)
 
 
 def judging_scheme(spec: PlayerSpec) -> Defense:

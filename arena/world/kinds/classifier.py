@@ -55,7 +55,11 @@ class Accuracy(Exam):
 
     def utility(self, answers: Tensor) -> float:
         """Return the accuracy of probabilities (N, C)."""
-        return float((answers.argmax(1) == self.labels).double().mean())
+        return float(self.parts(answers).mean())
+
+    def parts(self, answers: Tensor) -> Tensor:
+        """Return which of the probabilities (N, C) find the class, (N,)."""
+        return (answers.argmax(1) == self.labels).double()
 
     @property
     def floor(self) -> float:

@@ -54,6 +54,10 @@ class Exam(ABC):
     def utility(self, answers: Tensor) -> float:
         """Return how useful the answers (N, ...) to `inputs` are, in [0, 1]."""
 
+    def parts(self, answers: Tensor) -> Tensor | None:
+        """Return how useful each answer is, (N,), where utility is their mean; None elsewhere."""
+        return None
+
     @property
     @abstractmethod
     def floor(self) -> float:

@@ -93,6 +93,7 @@ def make_case(seed: str, victim: Model, pool: Examples, plan: GrowthPlan, lab: L
         blackbox_tests(seed, victim, seeds, plan.generator, lab),
         whitebox_tests(victim, few, pool, plan, lab),
         plan.layer,
+        pool.images,
     )
 
 

@@ -24,6 +24,8 @@ from arena.world.training import Recipe
 from tests.runs.judge.exhibits import N_INNOCENTS, SCHEME
 from tests.world.endpoints import Reply, running, scripted
 
+N_ASKED = 180  # held-out digits by which a suspect's utility is measured
+
 
 def trial_of(exhibits: Path, suspect: str | Endpoint = "copy", **changes: Any) -> Trial:
     """Return the trial of a suspect by name, against the given innocents unless changed."""
@@ -121,7 +123,7 @@ def test_an_endpoint_is_judged_as_its_file_is(
     assert remote.verdict.p_value == pytest.approx(local.verdict.p_value, rel=1e-3)
     told: dict[str, Raw] = remote.plain()
     queries = told["suspect"]["queries"]
-    n_tests = remote.verdict.figures["n_blackbox"]
+    n_tests = remote.verdict.figures["n_blackbox"] + N_ASKED
     assert queries["images"] == n_tests + 1  # one image finds faults before anything is made
 
 
@@ -141,7 +143,7 @@ def test_findings_are_plain_and_name_everything(exhibits: Path, court: Path) -> 
     [
         ({"innocents": 2}, "expected at least 3 innocents for a bound, found 2"),
         ({"innocents": Path("nowhere")}, "found 0 in nowhere"),
-        ({"scheme": PlayerSpec(name="uchida")}, "found 'uchida', which does not; try deepjudge or"),
+        ({"scheme": PlayerSpec(name="uchida")}, "which does not; try dawn or deepjudge or"),
         ({"scheme": PlayerSpec(name="none")}, "found 'none', which does not"),
         ({"scheme": PlayerSpec(name="deepjuge")}, "did you mean 'deepjudge'"),
         ({"scheme": PlayerSpec(name="deepjudge", settings={"n_seed": 1})}, "'n_seeds'"),
@@ -214,7 +216,7 @@ def test_evidence_is_kept_when_the_endpoint_fails_and_continued_from(
 
     with scripted(reply) as script:
         endpoint = Endpoint(url=script.url, batch=10, retries=0)
-        trial = trial_of(exhibits, endpoint, innocents=3)
+        trial = trial_of(exhibits, endpoint, innocents=3, recipe=Recipe(epochs=8))
         first = hearing_of(trial, tmp_path)
         with pytest.raises(EndpointError, match="found status 503"):
             first.hold()
@@ -236,7 +238,7 @@ def test_evidence_is_kept_when_the_endpoint_fails_and_continued_from(
     assert second.meter is not None
     assert second.meter.remembered == 21
     assert second.verdict is not None
-    assert second.meter.images == second.verdict.figures["n_blackbox"] - 20
+    assert second.meter.images == second.verdict.figures["n_blackbox"] + N_ASKED - 20
 
 
 def test_another_seed_grows_other_tests(exhibits: Path, tmp_path: Path, court: Path) -> None:
@@ -257,7 +259,7 @@ def test_every_fingerprint_may_judge(exhibits: Path, tmp_path: Path) -> None:
     assert stranger is not None
     assert (copy.name, copy.statistic) == ("MR", 1.0)
     assert copy.p_value < stranger.p_value
-    with pytest.raises(RegistryError, match="try deepjudge or ipguard"):
+    with pytest.raises(RegistryError, match="try dawn or deepjudge or ipguard"):
         judging_scheme(PlayerSpec(name="adi"))
 
 
