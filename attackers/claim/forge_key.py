@@ -14,7 +14,7 @@ from arena.errors import PlayerError
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
-from arena.game.sides.as_owner import answered, needs_to_pose, posed
+from arena.game.sides.as_owner import References, answered, needs_to_pose, posed
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
@@ -167,5 +167,5 @@ class ForgeKey(Attack):
 
         data = answered(access, victim, rng.child("images"))
         recipe, stream = Recipe(epochs=0), rng.child("no training")
-        task = posed(access, victim, data, recipe, stream, references)
+        task = posed(access, victim, data, recipe, stream, References(references))
         return defenses.make(self.scheme).protect(task, rng.child("key")).key

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from arena.errors import NoReference, NotComparable, PlayerError
 from arena.game.court.evidence import CONSISTENCY
-from arena.game.court.reference import SAME, Reference
+from arena.game.court.reference import SAME
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
@@ -124,7 +124,7 @@ class DeepJudge(Defense):
         case = make_case(seed, victim, pool, plan, lab)
         measured = [case.measure(nulls[i], "weights") for i in judged_on]
         models, named = [nulls[i] for i in judged_on], [kinds[i] for i in judged_on]
-        reference = Reference.measured(task.probe, models, named)
+        reference = task.reference(models, named)
         contents = Contents(plan, case, pool, nulls_of(measured), found, reference)
         return Protected(victim.copy(), contents.key("" if self.protocol == "none" else seed))
 

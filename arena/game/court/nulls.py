@@ -5,7 +5,7 @@ from strong innocents alike: compared with strong innocents alone it can look li
 p-value is computed among independent models that are as useful as the suspect, and where there are
 none, there is no reference and nothing is said.
 
-    reference = task.reference()                              # in `protect`; part of the key
+    reference = task.reference(task.nulls())                  # in `protect`; part of the key
     nulls = Nulls(values, reference.utilities, copies="low")  # of one statistic
     utility = reference.utility_of(suspect)                   # in `examine`; may raise NoReference
     p = nulls.p_value(statistic, utility)

@@ -46,6 +46,8 @@ class OwnerTask:
         null_models: makes independent models that nobody reports on; `nulls` shows them.
         null_halves: whose data each of them learnt from, where that is known.
         null_kinds: what each of them is ("Neg-1" where it is not said): the reference class.
+        exam: images that no null model learnt from, by which utility is measured; the probe where
+            it is None.
         marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
     """
 
@@ -60,6 +62,7 @@ class OwnerTask:
     null_halves: tuple[Half, ...] = ()
     marks_base: bool = False
     null_kinds: tuple[str, ...] = ()
+    exam: Dataset | None = None
 
     @classmethod
     def from_task(
@@ -94,14 +97,15 @@ class OwnerTask:
         pairs = zip_longest(self.null_models(), self.null_halves)
         return [replace(Suspect.bare(model, self.lab.compute), half=half) for model, half in pairs]
 
-    def reference(self, nulls: Sequence[Suspect] | None = None) -> Reference:
-        """Return the reference class that the null models make up, with their utilities.
+    def reference(self, nulls: Sequence[Suspect], kinds: Sequence[str] = ()) -> Reference:
+        """Return the reference class that null models make up, with their utilities.
 
         Args:
-            nulls: those models, where the caller has them already.
+            nulls: those models: all of this task, or some.
+            kinds: what each of them is; where none are given, in the order of `null_kinds`.
         """
-        models = self.nulls() if nulls is None else nulls
-        return Reference.measured(self.probe, models, self.null_kinds)
+        exam = self.probe if self.exam is None else self.exam
+        return Reference.measured(exam, nulls, kinds or self.null_kinds)
 
     def trained(
         self,
