@@ -25,6 +25,7 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
+from arena.world.training.hooks import Meter
 
 Algorithm = Literal["flip", "nearest", "grind"]
 _UCHIDA = PlayerSpec(name="uchida")
@@ -63,14 +64,20 @@ def nearest(projection: Projection, margin: float) -> Tensor:
     return (projection.rows.double() + moved).to(projection.rows.dtype)
 
 
-def ground(scheme: Defense, honest: Key, suspect: Suspect, n_seeds: int, rng: Rng) -> Key:
+def ground(
+    scheme: Defense, honest: Key, suspect: Suspect, n_seeds: int, rng: Rng, meter: Meter
+) -> Key:
     """Return the best of many honest keys: the one that the suspect speaks for by luck.
 
-    N seeds reach a p-value of about 1 / N. Each seed is one draw of the null.
+    N seeds reach a p-value of about 1 / N. Each seed is one draw of the null, and each reading is
+    charged: for the images that the suspect answered, and as one where it answered none.
     """
 
     def p_value(key: Key) -> float:
-        return scheme.verify(key, suspect, rng.child("verify")).p_value
+        before = suspect.n_queries
+        found = scheme.verify(key, suspect, rng.child("verify")).p_value
+        meter.charge({"images_forward": max(1, suspect.n_queries - before)})
+        return found
 
     seeds = [fresh_seed(rng.child("seed", i)) for i in range(n_seeds)]
     keys = (scheme.rederive(replace(honest, seed=seed)) for seed in seeds)
@@ -94,7 +101,7 @@ class ForgeKey(Attack):
     scheme calibrates); commits (enters the key into the register, which can only be after
     publication); keeps_seed (shows the seed, although the key is no longer what it expands to).
     Cost: one product of the projection with what it reads, and a pass of the own images; n_seeds
-    readings for "grind".
+    readings for "grind", each metered as an image forward at least.
     Differences to the paper: signs are flipped, where others optimise the matrix.
     Reference: Fan, Ng, Chan: Rethinking deep neural network ownership verification, 2019.
     Versions: 2 (three algorithms, any linear decoder).
@@ -146,7 +153,9 @@ class ForgeKey(Attack):
         if self.algorithm == "grind":
             if scheme.rederive(honest) is None:
                 raise PlayerError(f"expected keys that expand from a seed, {scheme.name} has none")
-            return ground(scheme, honest, suspect, self.n_seeds, rng.child("grind"))
+            return ground(
+                scheme, honest, suspect, self.n_seeds, rng.child("grind"), access.lab.meter
+            )
         projection = scheme.projection(honest, suspect)
         if projection is None:
             raise PlayerError(

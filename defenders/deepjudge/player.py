@@ -59,8 +59,9 @@ class DeepJudge(Defense):
     Threat model: secret are the tests, expanded from one committed seed; verification uses all that
     the scenario grants, up to `access`. The model is not changed.
     Parameters: access; method ("any": the gap rule chooses among all), eps (of CW the confidence;
-    0: the gap rule chooses among `strengths`); n_steps, steps (see `ExampleRecipe`); n_seeds,
-    n_whitebox (seeds of either kind of test); share (of the held-out images that the seed draws
+    0: the gap rule chooses among `strengths`); n_steps, steps, random_start (see `ExampleRecipe`);
+    n_seeds, n_whitebox (seeds of either kind of test; without weights there are no white-box
+    ones); share (of the held-out images that the seed draws
     from); layer ("" is the second activation), factor (m), growth_steps (of white-box tests);
     alpha, alpha_whitebox (tau as a share of the bound); needed (how many metrics the p-value needs:
     "any" is Bonferroni's rule, "majority" the vote's); decide_on (a part of the tests: where a
@@ -91,6 +92,7 @@ class DeepJudge(Defense):
     strengths: tuple[float, ...] = (0.03, 0.05, 0.1, 0.15, 0.2, 0.3)
     n_steps: int = 10
     steps: Steps = "scaled"
+    random_start: bool = False
     n_seeds: int = 1000
     n_whitebox: int = 20
     share: float = 0.75
@@ -130,16 +132,21 @@ class DeepJudge(Defense):
 
     def _candidates(self) -> list[ExampleRecipe]:
         """Return the generators that the gap rule may choose; one if the settings name it."""
-        like = ExampleRecipe(n_steps=self.n_steps, steps=self.steps)
+        like = ExampleRecipe(n_steps=self.n_steps, steps=self.steps, random_start=self.random_start)
         if self.eps and self.method != "any":
             return [like.of_strength(self.method, self.eps)]
         return grid(self.method, (self.eps,) if self.eps else self.strengths, like)
 
+    def seeing(self, grants: Output) -> DeepJudge:
+        """Return the scheme that asks for no more of a suspect than it grants."""
+        return dataclasses.replace(self, access=min(self.access, grants, key=level))
+
     def _plan(self, victim: Model, generator: ExampleRecipe) -> GrowthPlan:
+        looks_inside = self.access == "weights"
         return GrowthPlan(
             generator=generator,
             growth=Growth(factor=self.factor, n_steps=self.growth_steps),
-            layer=self.layer or default_layer(victim),
+            layer=(self.layer or default_layer(victim)) if looks_inside else "",
             n_seeds=self.n_seeds,
             n_whitebox=self.n_whitebox,
             share=self.share,

@@ -195,6 +195,10 @@ class Defense(Player):
         except (NotComparable, RuleViolation) as error:
             return Verdict.unreadable(str(error), *self.statistic)
 
+    def seeing(self, grants: Output) -> Defense:
+        """Return the scheme for suspects of which no more than that is seen; here, itself."""
+        return self
+
     def evidence(self, key: Key, log: QueryLog) -> Key:
         """Return the key with what its owner finds in the log of its interface; here, nothing.
 

@@ -88,7 +88,7 @@ class Hearing:
             ArenaError: no such scheme, or none that can judge a finished model; no such files; too
                 few innocents; weights are to be read from an endpoint.
         """
-        self.scheme = judging_scheme(trial.scheme)
+        self.scheme = judging_scheme(trial.scheme).seeing(trial.access)
         _check(trial)
         self.trial, self.setting, self._hear = trial, setting, hear
         self.store = Store(folder / "artefacts")
@@ -197,7 +197,8 @@ class Hearing:
         """Return the scheme's key, from the store where this trial made it before."""
         named = [victim.digest(), *(model.digest() for model in innocents)]
         code = [core_version(), class_version(type(self.scheme))]
-        rules: Json = [self.trial.scheme.plain(), self.trial.seed, task.spec.plain()]
+        scheme: Json = [self.scheme.name, self.scheme.settings()]
+        rules: Json = [scheme, self.trial.seed, task.spec.plain()]
         name = digest(["judge", rules, dict(task.splits.record), named, code])
         found, started = self.store.load(name, "key"), time.perf_counter()
         if found is None:

@@ -195,10 +195,14 @@ class Report:
 
     @cached_property
     def honesty(self) -> tuple[Honesty, ...]:
-        """Return what protection cost each owner and whom it accused wrongly, best first."""
+        """Return what protection cost each owner and whom it accused wrongly, best first.
+
+        Whoever accuses innocents comes last also where nothing was to steal, and nobody is ranked.
+        """
         ranked = [line.name for line in self.standings["owner"]]
         order = [*ranked, *(owner for owner in self.owners if owner not in ranked)]
-        return tuple(self._honesty(owner) for owner in order)
+        found = (self._honesty(owner) for owner in order)
+        return tuple(sorted(found, key=lambda owner: owner.accuses))
 
     def _alarms(self, verdicts: Sequence[InnocentRow], owner: str) -> Alarms:
         """Return how many innocents were accused, with an interval over keys and models."""

@@ -123,6 +123,7 @@ def test_an_endpoint_is_judged_as_its_file_is(
     assert remote.verdict.p_value == pytest.approx(local.verdict.p_value, rel=1e-3)
     told: dict[str, Raw] = remote.plain()
     queries = told["suspect"]["queries"]
+    assert remote.verdict.figures["n_whitebox"] == 0  # nobody could read them
     n_tests = remote.verdict.figures["n_blackbox"] + N_ASKED
     assert queries["images"] == n_tests + 1  # one image finds faults before anything is made
 

@@ -100,12 +100,16 @@ def test_same_and_odd_innocents_are_counted_apart() -> None:
     assert (owner.odd.n_accused, owner.odd.n_innocents) == (1, 1)
 
 
-def test_an_owner_that_accuses_everybody_comes_last_and_is_marked() -> None:
+@pytest.mark.parametrize("to_steal", [True, False])
+def test_an_owner_that_accuses_everybody_comes_last_and_is_marked(to_steal: bool) -> None:
     innocents = [innocent("all", caught=True, number=i) for i in range(8)]
     innocents += [innocent("fair", caught=False, number=i) for i in range(8)]
     rounds = [row("all", "t", 0.0), row("fair", "t", 0.5)]
+    if not to_steal:
+        rounds = [replace(found, pays=False, payoff=None, owner_payoff=None) for found in rounds]
     report = made_report(rounds, innocents)
-    assert [line.name for line in report.standings["owner"]] == ["fair", "all"]
+    ranked = ["fair", "all"] if to_steal else []
+    assert [line.name for line in report.standings["owner"]] == ranked
     assert [(owner.owner, owner.accuses) for owner in report.honesty] == [
         ("fair", False),
         ("all", True),
