@@ -90,7 +90,7 @@ class CommitThenBuy(DoubleClaim):
     Parameters: decoy; scheme (its whole key must follow from its seed); epochs, lr of Adam and
     batch (images) of both markings; own_epochs (of training the decoy); reference_epochs.
     Cost: 0 queries; epochs * ceil(n / batch) optimiser steps, and (own_epochs + epochs) *
-    ceil(n / batch) for a decoy; four trainings of reference_epochs on two thirds of the data for
+    ceil(n / batch) for a decoy; four trainings of reference_epochs on four fifths of the data for
     schemes that cannot do without null models, once for both markings.
     Differences to the paper: none is known; the decoy is ours.
     Reference: Lukas et al.: SoK: How robust is image classification watermarking, S&P 2022
@@ -143,7 +143,7 @@ class SecondOwner(DoubleClaim):
     Parameters: own_epochs (of fine-tuning the base); scheme; epochs, lr of Adam and batch (images)
     of the marking; reference_epochs (the references are trained from scratch).
     Cost: 0 queries; (own_epochs + epochs) * ceil(n / batch) optimiser steps, and four trainings of
-    reference_epochs on two thirds of the data for schemes that cannot do without null models.
+    reference_epochs on four fifths of the data for schemes that cannot do without null models.
     Differences to the paper: nobody published the case; it is an honest owner's double claim, where
     Adi et al. have a dishonest one.
     Reference: Adi et al.: Turning your weakness into a strength: watermarking deep neural networks

@@ -18,7 +18,7 @@ from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 
 _N_NOISE = 64  # images of a thief that was granted none
-_EXAM = 3  # one own image in so many is held out of the references' training
+_EXAM = 5  # one own image in so many is held out of the references' training
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ def posed(
 def trained_references(
     access: Access, data: Dataset, recipe: Recipe, n: int, rng: Rng
 ) -> References:
-    """Return n models that the thief trains on two thirds of its data, each from its own start.
+    """Return n models that the thief trains on four fifths of its data, each from its own start.
 
-    They are trained once, when they are first asked for; the last third is their exam.
+    They are trained once, when they are first asked for; the other fifth is their exam.
     """
     examined = torch.arange(len(data)) % _EXAM == 0
     own = Examples.of(data.select(~examined))

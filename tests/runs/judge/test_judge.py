@@ -17,10 +17,12 @@ from arena.runs.judge.judge import Hearing, Milestone, judging_scheme
 from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
 from arena.world.json_values import Raw
-from arena.world.models import load_model
+from arena.world.models import build, load_model, save_model
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.server import ModelServer
-from arena.world.training import Recipe
+from arena.world.rng import Rng
+from arena.world.task import TaskSpec, load_task
+from arena.world.training import Examples, Recipe, Trainer
 from tests.runs.judge.exhibits import N_INNOCENTS, SCHEME
 from tests.world.endpoints import Reply, running, scripted
 
@@ -71,6 +73,38 @@ def test_a_copy_is_told_from_a_stranger(exhibits: Path, court: Path) -> None:
     assert copy.p_value < 1e-3
     assert not stranger.is_copy
     assert stranger.p_value > 0.01
+
+
+def test_nothing_is_said_of_a_stranger_that_is_weaker_than_all_innocents(
+    exhibits: Path, court: Path
+) -> None:
+    """It errs where the victim errs, for the reason that it errs everywhere."""
+    weak = held(trial_of(exhibits, "weak"), court).verdict
+    assert weak is not None
+    assert (weak.outcome, weak.is_copy, weak.p_value) == ("no reference", False, 1.0)
+    assert "train some that are as useful as it" in weak.reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "recipe",
+    [Recipe(epochs=25, label_smoothing=0.1), Recipe(epochs=1), Recipe(epochs=2)],
+    ids=["smoothed labels", "one epoch", "two epochs"],
+)
+def test_an_independent_model_that_was_trained_otherwise_is_no_copy(
+    tmp_path: Path, recipe: Recipe
+) -> None:
+    """Both learnt so, from halves of the data that share nothing."""
+    task = load_task(TaskSpec())
+    for name, data, seed in (("victim", task.splits.owner, 0), ("other", task.splits.other, 1)):
+        model = build(task.card, Rng(seed))
+        how = recipe if name == "other" or recipe.label_smoothing else Recipe(epochs=25)
+        Trainer(task.compute).train(model, Examples.of(data), how, Rng(seed + 100))
+        save_model(model, tmp_path / f"{name}.safetensors")
+    changes = {"innocents": 12, "recipe": Recipe(epochs=25)}
+    verdict = held(trial_of(tmp_path, "other", **changes), tmp_path).verdict
+    assert verdict is not None
+    assert not verdict.is_copy
 
 
 def test_the_victim_itself_is_found_by_the_first_stage(exhibits: Path, court: Path) -> None:

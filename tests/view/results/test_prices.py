@@ -35,8 +35,8 @@ def test_the_table_marks_the_front() -> None:
     console = Console(width=100, record=True, file=None)
     with console.capture() as said:
         console.print(price_table(FOUND))
-    lines = said.get().splitlines()
-    assert next(line for line in lines if line.startswith("ft")).rstrip().endswith("x")
+    lines = [line.strip() for line in said.get().splitlines()]
+    assert next(line for line in lines if line.startswith("ft")).endswith("x")
     assert "2,000" in next(line for line in lines if line.startswith("knockoff"))
 
 
