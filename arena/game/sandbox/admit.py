@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 from arena.game.sandbox.bubblewrap import missing
@@ -14,7 +15,7 @@ from arena.game.sandbox.stranger_attack import StrangerAttack
 from arena.game.sandbox.stranger_defense import StrangerDefense
 from arena.game.sandbox.traits import Traits
 from arena.game.sides.attack import Attack, attacks
-from arena.game.sides.defense import defenses
+from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.plugins import import_file
 
 S = TypeVar("S", StrangerAttack, StrangerDefense)
@@ -29,7 +30,7 @@ def admit(path: Path, cell: Cell, *, trusted: bool = False) -> PlayersFile:
         RegistryError: the file cannot be read, holds what is no player, or a name is taken.
     """
     if trusted:
-        import_file(path)
+        _enter_module(import_file(path))
         return PlayersFile(path.resolve(), walled=False, cell=cell)
     changed = path.stat().st_mtime if path.exists() else 0.0
     name = (path.resolve(), changed, cell)
@@ -43,9 +44,20 @@ def enter(files: Iterable[PlayersFile]) -> None:
     """Enter files that were admitted in another process; raises like `admit`."""
     for file in files:
         if file.path is not None and not file.walled:
-            import_file(file.path)
+            _enter_module(import_file(file.path))
         for traits in file.traits:
             _enter(file, traits)
+
+
+def _enter_module(module: ModuleType) -> None:
+    """Enter the players of a trusted file, where those that stood for them may be known."""
+    for player in vars(module).values():
+        if not isinstance(player, type) or "name" not in vars(player):
+            continue
+        if issubclass(player, Attack) and player.__module__ == module.__name__:
+            attacks.register(player.name)(player)
+        elif issubclass(player, Defense) and player.__module__ == module.__name__:
+            defenses.register(player.name)(player)
 
 
 def _enter(file: PlayersFile, traits: Traits) -> None:

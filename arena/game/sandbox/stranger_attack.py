@@ -38,6 +38,11 @@ class StrangerAttack(Attack):
         return type(self)(chosen=found["settings"])
 
     @classmethod
+    def author(cls) -> tuple[str, str]:
+        """Return the file and the title of the class that this one stands for."""
+        return str(cls.home.path), cls.__name__
+
+    @classmethod
     def version(cls) -> str:
         """Return a hash of the file."""
         return cls.home.version

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Generic, Literal, Self, TypeGuard, TypeVar
 
@@ -100,6 +102,12 @@ class Player:
         return class_version(cls)
 
     @classmethod
+    def author(cls) -> tuple[str, str]:
+        """Return the file that holds the class ("" where there is none) and its title there."""
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        return str(Path(file).resolve()) if file else "", cls.__qualname__
+
+    @classmethod
     def summary(cls) -> str:
         """Return the first line of the docstring."""
         return (cls.__doc__ or "").strip().partition("\n")[0]
@@ -125,21 +133,26 @@ class Registry(Generic[P]):
     def __init__(self, kind: str, *groups: str) -> None:
         self.kind, self._groups = kind, groups
         self._classes: dict[str, type[P]] = {}
+        self._authors: dict[str, tuple[str, str]] = {}
         self._found = False
 
     def register(self, name: str) -> Callable[[type[P]], type[P]]:
         """Return the decorator that enters a class under a name.
+
+        A class takes the place of one of the same file and title: the same, imported again.
 
         Raises:
             RegistryError: the name is taken by another class.
         """
 
         def enter(player: type[P]) -> type[P]:
-            known = self._classes.get(name)
-            if known is not None and known.__qualname__ != player.__qualname__:
+            author = player.author()
+            known = self._authors.setdefault(name, author)
+            if known != author:
+                where = f" of {Path(known[0]).name}" if known[0] != author[0] else ""
                 raise RegistryError(
-                    f"expected a new name for {self.kind} {player.__qualname__}, {name!r} is taken "
-                    f"by {known.__qualname__}; choose another"
+                    f"expected a new name for {self.kind} {author[1]}, {name!r} is taken "
+                    f"by {known[1]}{where}; choose another"
                 )
             player.name = name
             self._classes[name] = player

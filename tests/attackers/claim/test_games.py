@@ -158,7 +158,10 @@ def test_trigger_sets_survive_mild_fine_tuning(table: Table, name: str, move: st
     assert table.caught(spec(name), spec(move)).is_copy
 
 
-@pytest.mark.parametrize("output", ["labels", "probabilities", "logits"])
+@pytest.mark.parametrize(
+    "output",
+    ["labels", *(pytest.param(o, marks=pytest.mark.slow) for o in ("probabilities", "logits"))],
+)
 def test_retraining_keeps_the_model_and_leaves_every_mark_behind(
     table: Table, output: Output
 ) -> None:

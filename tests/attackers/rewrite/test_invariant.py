@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from arena import testing
 from arena.game.rules.threat import preset
 from arena.game.sides.as_owner import answered, posed
 from arena.game.sides.defense import Defense, Protected
@@ -73,15 +74,15 @@ def test_the_rng_decides(thief: Thief) -> None:
     assert one.digest() == again.digest() != other.digest()
 
 
-@pytest.fixture
-def marked(thief: Thief) -> Marked:
+@pytest.fixture(scope="module")
+def marked(task: Task, _trained: Model) -> Marked:
     """The victim, fine-tuned with a mark of each scheme."""
-    world, found = thief(preset("whitebox_third")), {}
+    world, found = testing.thief(task, _trained.copy(), preset("whitebox_third")), {}
     recipe = world.task.spec.recipe.but(epochs=30)
     for scheme in MARKS:
         data = answered(world.access, world.victim, Rng(0))
-        task = posed(world.access, world.victim.copy(), data, recipe, Rng(1))
-        found[scheme.name] = scheme.protect(task, Rng(2))
+        owner = posed(world.access, world.victim.copy(), data, recipe, Rng(1))
+        found[scheme.name] = scheme.protect(owner, Rng(2))
     return found
 
 

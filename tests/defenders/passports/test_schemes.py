@@ -229,7 +229,9 @@ def test_where_no_convolution_has_a_normalisation_of_its_own_the_model_is_refuse
         passport_layers(own("TwiceRead"), 1)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:])]
+)
 @pytest.mark.parametrize("name", SCHEMES)
 def test_the_owner_reads_every_bit_of_its_model(
     owners: list[Owner], suspect: Show, name: str, seed: int
@@ -243,6 +245,7 @@ def test_the_owner_reads_every_bit_of_its_model(
     assert verdict.rule.is_copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_protection_costs_as_little_as_promised(owners: list[Owner], task: Task, name: str) -> None:
     test = task.splits.test

@@ -107,6 +107,7 @@ def _pair(data: Dataset) -> tuple[Tensor, Tensor]:
     return data.images, data.labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_with_its_defaults_a_scheme_keeps_what_is_promised(
     owners: list[OwnerTask], task: Task, name: str

@@ -12,8 +12,10 @@ import torch
 from arena.errors import PlayerError, RegistryError
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel
+from arena.game.sandbox.admit import admit
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.players_file import PlayersFile, read_players_file
+from arena.game.sandbox.stranger_attack import StrangerAttack
 from arena.game.sides.access import Access
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import OwnerTask, defenses
@@ -142,3 +144,32 @@ def test_a_file_that_cannot_be_read_is_refused_in_a_sentence(
     path.write_text(source)
     with pytest.raises(RegistryError, match=f"bad_players.py cannot be read: .*{sentence}"):
         read_players_file(path, Cell(wall_s=120 if "True" not in source else 6))
+
+
+MINE = '''
+from dataclasses import dataclass
+from arena.game.sides.attack import Attack, attack
+
+@attack("trusted-or-not")
+@dataclass(frozen=True, kw_only=True)
+class Mine(Attack):
+    """Does nothing."""
+'''
+
+
+def test_a_file_may_be_trusted_after_it_was_not_and_the_other_way_round(tmp_path: Path) -> None:
+    path = tmp_path / "trusted_or_not.py"
+    path.write_text(MINE)
+    for trusted in (False, True, False, True):
+        admit(path, Cell(), trusted=trusted)
+        stands_in = issubclass(attacks.find("trusted-or-not"), StrangerAttack)
+        assert stands_in is not trusted
+
+
+def test_two_files_cannot_hold_players_of_one_name(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "twice.py").write_text(MINE.replace("trusted-or-not", "named-twice"))
+    admit(tmp_path / "one" / "twice.py", Cell())
+    with pytest.raises(RegistryError, match=r"'named-twice' is taken by Mine of twice\.py"):
+        admit(tmp_path / "two" / "twice.py", Cell())
