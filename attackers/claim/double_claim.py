@@ -11,6 +11,7 @@ from arena.game.sides.access import Access
 from arena.game.sides.as_owner import (
     References,
     answered,
+    needs_references,
     needs_to_pose,
     posed,
     trained_references,
@@ -18,7 +19,6 @@ from arena.game.sides.as_owner import (
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Protected, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
-from arena.game.sides.needs import NULLS
 from arena.game.sides.player import Dial, PlayerSpec
 from arena.world.data import Dataset
 from arena.world.models import Model
@@ -54,7 +54,7 @@ class DoubleClaim(Attack):
 
     def references(self, access: Access, rng: Rng) -> References:
         """Return what the scheme's key is calibrated on, where it cannot do without."""
-        n = _N_REFERENCES if NULLS in defenses.make(self.scheme).needs_of_task else 0
+        n = _N_REFERENCES if needs_references(self.scheme) else 0
         recipe = self.recipe(self.reference_epochs)
         return trained_references(access, access.data(), recipe, n, rng)
 

@@ -14,7 +14,13 @@ from arena.errors import PlayerError
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
-from arena.game.sides.as_owner import References, answered, needs_to_pose, posed
+from arena.game.sides.as_owner import (
+    References,
+    answered,
+    needs_references,
+    needs_to_pose,
+    posed,
+)
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
@@ -98,7 +104,7 @@ class ForgeKey(Attack):
     Parameters: scheme (any defender with a projection, with its settings; for "grind" any whose
     keys expand from a seed); algorithm; margin (of "nearest", in standard deviations of an honest
     score); n_seeds (of "grind"); references (untrained models that stand for null models where a
-    scheme calibrates); commits (enters the key into the register, which can only be after
+    scheme cannot do without); commits (enters the key into the register, which can only be after
     publication); keeps_seed (shows the seed, although the key is no longer what it expands to).
     Cost: one product of the projection with what it reads, and a pass of the own images; n_seeds
     readings for "grind", each metered as an image forward at least.
@@ -169,9 +175,10 @@ class ForgeKey(Attack):
 
     def honest(self, access: Access, victim: Model, rng: Rng) -> Key:
         """Return a key as an owner of the victim would draw it, without a mark in the victim."""
+        n = self.references if needs_references(self.scheme) else 0
 
         def references() -> list[Model]:
-            streams = [rng.child("reference", i) for i in range(self.references)]
+            streams = [rng.child("reference", i) for i in range(n)]
             return [access.lab.build(victim.card, stream) for stream in streams]
 
         data = answered(access, victim, rng.child("images"))

@@ -39,6 +39,11 @@ def needs_to_pose(scheme: PlayerSpec) -> frozenset[str]:
     return defenses.make(scheme).needs_of_task - {NULLS}
 
 
+def needs_references(scheme: PlayerSpec) -> bool:
+    """Say whether a scheme makes no key without null models: a claimant shows no others."""
+    return NULLS in defenses.make(scheme).needs_of_task
+
+
 def answered(access: Access, model: Model, rng: Rng) -> Dataset:
     """Return the thief's own images, noise where it has none, with the model's answers."""
     if access.grants.data:
