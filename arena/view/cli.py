@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import arena
+from arena.view.commands.course_cli import course, grade
 from arena.view.commands.failures import ending
 from arena.view.commands.find_scenario import DEFAULT
 from arena.view.commands.judge_cli import judge, serve
@@ -176,6 +177,8 @@ def tensorboard(folder: Folder) -> None:
 
 app.command()(judge)
 app.command()(serve)
+app.command()(grade)
+app.add_typer(course, name="course")
 
 
 def main() -> None:

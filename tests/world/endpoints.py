@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 
 
 @dataclass
@@ -32,8 +33,18 @@ class Script:
     headers: list[dict[str, str]] = field(default_factory=list)
 
 
+class Servable(Protocol):
+    """What can be served in a thread."""
+
+    def serve_forever(self, poll_s: float = ..., /) -> None: ...
+
+    def shutdown(self) -> None: ...
+
+    def server_close(self) -> None: ...
+
+
 @contextlib.contextmanager
-def running(server: HTTPServer) -> Iterator[None]:
+def running(server: Servable) -> Iterator[None]:
     """Serve in a thread of its own."""
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from arena.game.sandbox.bubblewrap import missing
 from arena.game.sandbox.cell import Cell
@@ -65,6 +66,27 @@ def _enter(file: PlayersFile, traits: Traits) -> None:
         attacks.register(traits.name)(_stand_in(StrangerAttack, file, traits))
     else:
         defenses.register(traits.name)(_stand_in(StrangerDefense, file, traits))
+
+
+@contextmanager
+def admitted(file: PlayersFile, side: Literal["attack", "defense"]) -> Iterator[list[str]]:
+    """Have a stranger's players of one side in the registry for a while; give their names.
+
+    What a file holds of the other side is not entered, so that no thief can bring its own owner.
+
+    Raises:
+        RegistryError: a name is taken.
+    """
+    found = [traits for traits in file.traits if traits.side == side]
+    names = [traits.name for traits in found]
+    if side == "attack":
+        stand_ins = {traits.name: _stand_in(StrangerAttack, file, traits) for traits in found}
+        with attacks.lent(stand_ins):
+            yield names
+    else:
+        schemes = {traits.name: _stand_in(StrangerDefense, file, traits) for traits in found}
+        with defenses.lent(schemes):
+            yield names
 
 
 def _stand_in(base: type[S], file: PlayersFile, traits: Traits) -> type[S]:

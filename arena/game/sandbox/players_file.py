@@ -20,9 +20,10 @@ from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle
 from arena.world.json_values import Raw, canonical
 
-_READING_S = 120.0  # how long a file may take to be imported and to describe itself
+_READING_S = 300.0  # how long a file may take to be imported and to describe itself
 _MOST_BYTES = 1 << 20
 _MOST_PLAYERS = 200
+_MOST_PRINTED = 16  # processes whose output is kept
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class PlayersFile:
     cell: Cell = field(default_factory=Cell)
     traits: tuple[Traits, ...] = ()
     checked: dict[str, dict[str, Raw]] = field(default_factory=dict, compare=False)
+    printed: list[str] = field(default_factory=list, compare=False)
 
     @property
     def name(self) -> str:
@@ -52,7 +54,7 @@ class PlayersFile:
 
     def process(self, cell: Cell | None = None) -> PlayerProcess:
         """Return a fresh process that has imported this file and nothing else of a stranger's."""
-        process = PlayerProcess(cell or self.cell, walled=self.walled)
+        process = PlayerProcess(cell or self.cell, walled=self.walled, heard=self._hear)
         try:
             settled = {"cell": dataclasses.asdict(process.cell), "source": self.source}
             process.do("settle", Bundle({**settled, "stem": self.path.stem if self.path else ""}))
@@ -60,6 +62,10 @@ class PlayersFile:
             process.close()
             raise
         return process
+
+    def _hear(self, said: str) -> None:
+        self.printed.append(said)
+        del self.printed[:-_MOST_PRINTED]
 
     def check(self, player: PlayerSpec, side: str, strength: float | None) -> dict[str, Raw]:
         """Return all hyper-parameters of a player, and what follows from them, as the file says.
@@ -113,8 +119,10 @@ def close_readers() -> None:
         _readers.popitem()[1].close()
 
 
-def read_players_file(path: Path, cell: Cell) -> PlayersFile:
+def read_players_file(path: Path, cell: Cell, *, walled: bool = True) -> PlayersFile:
     """Return a stranger's file, described by itself in a sandbox.
+
+    With `walled=False` its processes are plain ones: for a machine that is thrown away afterwards.
 
     Raises:
         RegistryError: there is no such file, it cannot be read, or nothing can be sandboxed here.
@@ -128,9 +136,9 @@ def read_players_file(path: Path, cell: Cell) -> PlayersFile:
         ) from error
     if len(source.encode()) > _MOST_BYTES:
         raise RegistryError(f"expected at most {_MOST_BYTES >> 20} MiB of source in {path.name}")
-    if missing():
+    if walled and missing():
         raise RegistryError(
             f"{path.name} is somebody's own file and is run in a sandbox only; {missing()}; or, if "
             f"you would run it with all your rights: --trust {path}"
         )
-    return PlayersFile(path.resolve(), source, cell=cell).described()
+    return PlayersFile(path.resolve(), source, walled, cell).described()

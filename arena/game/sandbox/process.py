@@ -56,10 +56,12 @@ class PlayerProcess:
     process shows its environment to what runs in it, and so gets none that could hold a secret.
     """
 
-    def __init__(self, cell: Cell, *, walled: bool = True) -> None:
-        self.cell, self.timed_out = cell, False
+    def __init__(
+        self, cell: Cell, *, walled: bool = True, heard: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.cell, self.timed_out, self._heard = cell, False, heard
         ours, theirs = socket.socketpair()
-        line = [sys.executable, "-m", _INSIDE, str(theirs.fileno()), str(int(walled))]
+        line = [sys.executable, "-u", "-m", _INSIDE, str(theirs.fileno()), str(int(walled))]
         with theirs:
             self._process = subprocess.Popen(
                 [*command(cell), *line] if walled else line,
@@ -97,6 +99,8 @@ class PlayerProcess:
         self._process.wait()
         self._pipe.close()
         self._drain.join(1.0)
+        if self.output:
+            self._heard(self.output)
 
     @property
     def is_over(self) -> bool:

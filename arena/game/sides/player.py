@@ -6,7 +6,8 @@ import dataclasses
 import importlib.metadata
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -159,6 +160,28 @@ class Registry(Generic[P]):
             return player
 
         return enter
+
+    @contextmanager
+    def lent(self, players: Mapping[str, type[P]]) -> Iterator[None]:
+        """Have classes under their names for a while.
+
+        Raises:
+            RegistryError: a name is taken.
+        """
+        known = self.classes()
+        for name, player in players.items():
+            if name in known:
+                raise RegistryError(
+                    f"expected a new name for {self.kind} {player.__name__}, {name!r} is taken; "
+                    "choose another"
+                )
+        classes, authors = dict(self._classes), dict(self._authors)
+        try:
+            for name, player in players.items():
+                self.register(name)(player)
+            yield
+        finally:
+            self._classes, self._authors = classes, authors
 
     def entered(self) -> Mapping[str, type[P]]:
         """Return the classes that were registered so far, by name; nothing is looked for."""

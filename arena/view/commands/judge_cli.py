@@ -149,13 +149,26 @@ def judge(
 
 
 def serve(
-    model: Annotated[Path, typer.Argument(metavar="FILE", help="A .safetensors file.")],
+    model: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A .safetensors file, for anybody.")
+    ] = None,
+    course: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Serve a course instead: its folder has serve.toml."),
+    ] = None,
     answers: Annotated[
-        str, typer.Option(metavar="labels|probabilities", help="What it reveals.")
+        str, typer.Option(metavar="labels|probabilities", help="What a single model reveals.")
     ] = "probabilities",
     port: Annotated[int, typer.Option(min=0, help="0 takes any that is free.")] = 8000,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where it listens; by default on loopback alone.")
+    ] = "127.0.0.1",
 ) -> None:
-    """Answer batches of images over HTTP, on this machine alone: a suspect to try out."""
+    """Answer batches over HTTP: a suspect to try out, or a course's victims, on a budget."""
     from arena.view.commands.serve import serve as answer
+    from arena.view.commands.serve import serve_course
 
-    answer(model, answers, port)
+    if course is not None:
+        serve_course(course, host, port)
+    else:
+        answer(model, answers, host, port)

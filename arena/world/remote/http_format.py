@@ -50,6 +50,8 @@ def read_images(blob: bytes, form: BatchForm) -> Tensor:
         EndpointError: the bytes are none, or a value is not in [0, 1].
     """
     found = _read(blob, form, ("images",))
+    if found.is_complex():
+        raise EndpointError("expected values in [0, 1], found complex numbers; send real ones")
     if found.dtype == torch.uint8:
         return found.float() / 255
     images = found.float()

@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from arena.runs.judge.judge import Milestone
+from arena.runs.served.server import ModelServer, Server
 from arena.view.figures.plots import pixels
 from arena.view.judge.command import kept_seed
 from arena.view.progress.judge_progress import BarStages, LineStages, choose_stages
 from arena.world.models import load_model
-from arena.world.remote.server import ModelServer
 from tests.runs.judge.exhibits import FAST, make_exhibits
 from tests.view.conftest import Command, Done
 from tests.world.endpoints import Reply, running, scripted
@@ -257,7 +257,7 @@ def test_stages_are_lines_in_a_file_and_a_bar_on_a_terminal(tmp_path: Path) -> N
 def test_a_served_model_says_where_it_answers(
     arena: Command, exhibits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ModelServer, "serve_forever", lambda _self: None)
+    monkeypatch.setattr(Server, "serve_forever", lambda _self: None)
     done = arena("serve", exhibits / "copy.safetensors", "--port=0")
     assert done.code == 0
     assert "copy.safetensors answers probabilities for images of 1x8x8 at http://127" in done.out

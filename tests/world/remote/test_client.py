@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -13,12 +14,12 @@ from torch import Tensor
 
 from arena.errors import EndpointError
 from arena.game.sides.suspect import Suspect
+from arena.runs.served.server import ModelServer
 from arena.world.compute import Compute
 from arena.world.models import Model
 from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import BatchForm, write_answers
-from arena.world.remote.server import ModelServer
 from tests.world.endpoints import Reply, running, scripted
 
 IMAGES = torch.rand(10, 8, generator=torch.Generator().manual_seed(0))
@@ -223,6 +224,6 @@ def test_the_server_refuses_what_is_no_batch(server: ModelServer) -> None:
 
 def test_a_port_that_is_taken_is_said(server: ModelServer, tiny: Model) -> None:
     with pytest.raises(EndpointError, match="expected a free port"):
-        ModelServer(tiny, port=server.server_address[1])
+        ModelServer(tiny, port=urlsplit(server.url).port or 0)
     with pytest.raises(EndpointError, match="expected a free port"):
         ModelServer(tiny, port=70_000)

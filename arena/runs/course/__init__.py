@@ -1,0 +1,1 @@
+"""Coursework: assignments, submissions graded each alone, a league of a class."""

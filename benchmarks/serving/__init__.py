@@ -1,0 +1,1 @@
+"""Benchmarks of what answers over HTTP."""
