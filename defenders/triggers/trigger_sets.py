@@ -10,6 +10,7 @@ import scipy  # its parts load when they are first used
 import torch
 from torch import Tensor, nn
 
+from arena.game.court.nulls import ENOUGH
 from arena.game.court.statistics import binomial_tail, null_p_value, rank_p_value
 from arena.game.court.verdict import Rule, Verdict
 from arena.world.json_values import Json
@@ -57,16 +58,17 @@ def binomial_verdict(
     """Return the verdict on `hits` of `n` triggers whose labels were drawn at random.
 
     Over keys the test is exact; under one key all models may answer alike, for they share habits.
-    So where the hits of independent models are given, the larger p-value counts.
+    So where the hits of six independent models are given, the larger p-value counts.
 
     The null is Bin(n, chance): it holds because the labels were drawn independently of the images
     and before the suspect was seen. Source: Adi et al., USENIX Security 2018
     (random labels); the exact test is ours.
     """
+    known = len(null_hits) >= ENOUGH
 
     def p_value(k: int) -> float:
         exact = binomial_tail(k, n, chance)
-        return max(exact, null_matches_p_value(k, n, null_hits)) if null_hits else exact
+        return max(exact, null_matches_p_value(k, n, null_hits)) if known else exact
 
     figures: dict[str, Json] = {"n_triggers": n}
     if null_hits:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from arena.errors import NotComparable
+from arena.game.court.nulls import ENOUGH
 from arena.game.court.verdict import Verdict
 from arena.game.rules.key_form import KeyForm
 from arena.game.rules.keys import Key, fresh_seed
@@ -64,7 +65,7 @@ class WhiteBox(Defense):
     Fields: `verifier`, the level of reading; `n_probes`, the images that channels are matched by.
     Class attributes: `form`, of the scheme's keys; `learns`, whether reading rests on a trained
     extractor. Such a reading, and every aligned one (a marked model is what suspects are brought
-    to), is not read without null models. Where there are any, every reading is judged against them
+    to), is not read without null models. Where there are six, every reading is judged against them
     as well as by the binomial test: over keys the test is exact, but under one key all models may
     say the same.
     """
@@ -142,6 +143,6 @@ class WhiteBox(Defense):
         """Read the bits at the scheme's level and judge them."""
         reading, figures = self._shown(key, suspect)
         nulls = NullMatches.of(key).null_matches.get(self.verifier, ())
-        known = nulls if nulls or self._calibrates else None
+        known = nulls if self._calibrates or len(nulls) >= ENOUGH else None
         verdict = reading_verdict(reading, self.level, known)
         return dataclasses.replace(verdict, figures={**verdict.figures, **figures})

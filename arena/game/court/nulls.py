@@ -22,6 +22,8 @@ import numpy as np
 
 from arena.game.court.statistics import null_p_value, null_threshold
 
+ENOUGH = 6
+"""Null models that tell their own spread: where a null is exact, fewer of them have no say."""
 _FEWEST = 8  # independent models in a neighbourhood, where there are as many
 _SHARE = 1 / 3  # of all independent models that make a neighbourhood
 
