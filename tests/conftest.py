@@ -10,6 +10,7 @@ import torch
 from hypothesis import settings
 
 from arena.world.compute import Compute
+from arena.world.kinds.language import SMALL_WRITER
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
@@ -57,6 +58,26 @@ def _trained(task: Task) -> Model:
 def trained(_trained: Model) -> Model:
     """A copy of one trained model."""
     return _trained.copy()
+
+
+@pytest.fixture(scope="session")
+def text_task() -> Task:
+    """Fables, and a GPT that learns in seconds more of them than how frequent each letter is."""
+    return load_task(TaskSpec.model_validate(SMALL_WRITER))
+
+
+@pytest.fixture(scope="session")
+def _text_model(text_task: Task) -> Model:
+    model = build(text_task.card, Rng(0).child("text", "initial"))
+    examples, rng = Examples.of(text_task.splits.owner), Rng(0).child("text", "training")
+    Trainer(Compute()).train(model, examples, text_task.spec.recipe, rng)
+    return model
+
+
+@pytest.fixture
+def text_model(_text_model: Model) -> Model:
+    """A copy of one trained model of language."""
+    return _text_model.copy()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def attack_trial(cls: type[Attack]) -> AttackTrial:
 
 def defense_trial(cls: type[Defense]) -> DefenseTrial:
     """Return the trial of a defence."""
-    return DefenseTrial(cls, stage())
+    return DefenseTrial(cls, stage(cls.victim))
 
 
 def check_attack(cls: type[Attack]) -> list[Problem]:

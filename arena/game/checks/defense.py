@@ -10,6 +10,7 @@ import torch
 from arena.errors import BudgetExceeded
 from arena.game.checks.check import Check, said, too_long
 from arena.game.checks.defense_trial import DefenseTrial
+from arena.game.checks.fixtures import ROOT
 from arena.game.checks.player import PLAYER_CHECKS
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
@@ -19,6 +20,8 @@ from arena.world.bundle import Bundle
 from arena.world.kinds.interface import level
 
 MOST_FIDELITY_LOSS = 0.10
+MOST_ASKED = 800
+"""Of the other half, how much an interface is asked about; of texts, a sixteenth."""
 N_STREAMS = 3
 """Random streams with which the same suspect is verified."""
 
@@ -108,7 +111,9 @@ def serves_on_from_what_it_wrote_down(trial: DefenseTrial) -> Iterator[str]:
     """Wrappers keep what they know of a client in the client, and nothing in themselves."""
     if trial.protected is None or not trial.protected.serving:
         return
-    images = trial.stage.task.splits.other.images
+    task = trial.stage.task
+    asked = task.kind.questions(task.splits.other, task.card, ROOT.child("questions"))
+    images = asked[: MOST_ASKED // 16 if task.kind.writes else MOST_ASKED]
     whole = trial.stage.service(trial.protected)
     expected = [whole.answer(part) for part in images.chunk(2)][1]
     first = trial.stage.service(trial.protected)

@@ -14,9 +14,12 @@ from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
 from arena.game.rules.meters import Meters
 from arena.game.sides.defense import Defense, Protected
-from arena.game.sides.suspect import Suspect
+from arena.game.sides.deliverable import Deliverable
+from arena.game.sides.outputs import Outputs
+from arena.game.sides.suspect import accused
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
+from arena.world.rng import Rng
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class DefenseTrial:
     @property
     def own(self) -> str:
         """Return the suspect that the scheme must recognise: what carries its mark."""
+        if self.cls.accuses == "output":
+            return "what its interface wrote"
         return "a copy of its answers" if self.scheme.reads_log else "the released model"
 
     @cached_property
@@ -103,10 +108,14 @@ class DefenseTrial:
         return self.scheme.evidence(key, self._copy.log) if self.scheme.reads_log else key
 
     @cached_property
-    def suspects(self) -> Mapping[str, Model]:
-        """Return the models that are heard of: the scheme's own first, and innocents."""
+    def suspects(self) -> Mapping[str, Model | Outputs]:
+        """Return who is heard of: the scheme's own first, and innocents."""
         assert self.protected is not None  # noqa: S101 - see `_copy`
-        own = self._copy.model if self.scheme.reads_log else self.protected.model
+        own: Model | Outputs = self.protected.model
+        if self.cls.accuses == "output":
+            own = self.stage.written(self.protected)
+        elif self.scheme.reads_log:
+            own = self._copy.model
         return {self.own: own, **self.stage.innocents(self.cls.accuses)}
 
     def hear(self, name: str, stream: int = 0, grants: Output | None = None) -> Verification:
@@ -117,17 +126,20 @@ class DefenseTrial:
             self._heard[asked] = self._hear(model, self.key, stream, asked[2])
         return self._heard[asked]
 
-    def _hear(self, model: Model, key: Key, stream: int, grants: Output) -> Verification:
-        shown = model.copy()
-        suspect = Suspect.bare(shown, self.stage.task.compute, grants)
-        before, watch = shown.digest(), Watch()
+    def _hear(self, heard: Model | Outputs, key: Key, stream: int, grants: Output) -> Verification:
+        task = self.stage.task
+        shown = (
+            Deliverable(outputs=heard) if isinstance(heard, Outputs) else Deliverable(heard.copy())
+        )
+        suspect = accused(shown, task, grants, Rng(0))
+        before, watch = shown.bundle().digest(), Watch()
         verdict, error = None, None
         with watch.open():
             try:
                 verdict = self.scheme.verify(key, suspect, ROOT.child("verify", stream))
             except Exception as raised:  # whatever it is, the checks speak about it
                 error = raised
-        return Verification(verdict, error, watch, shown.digest() != before)
+        return Verification(verdict, error, watch, shown.bundle().digest() != before)
 
     def hear_again(self, name: str, key: Key) -> Verification:
         """Return a new hearing of a suspect, with a key and the first stream of randomness."""

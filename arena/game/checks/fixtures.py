@@ -27,10 +27,12 @@ from arena.game.sides.defense import Defense, OwnerTask, Protected, StandardOfPr
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
+from arena.game.sides.outputs import Outputs
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
 from arena.world.json_values import Json, canonical
+from arena.world.kinds.kind import Steer
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
@@ -48,6 +50,9 @@ LIMITS = Budget(
 """What a trial may cost; a player that needs more declares smaller settings in `quick`."""
 COPYING = Recipe(epochs=60)
 """How a trial copies a model from its answers: long enough to learn a few odd ones by heart."""
+
+N_TEXTS, N_TOKENS = 16, 16
+"""How many texts the owner of a mark in texts is judged by, and how much of a prompt it reads."""
 
 
 @dataclass
@@ -109,6 +114,12 @@ class Stage:
 
     def innocents(self, accused: Accused = "model") -> dict[str, Model]:
         """Return models that are innocent of what is claimed: by seed, data and architecture."""
+        if self.task.kind.writes:
+            smaller = self.task.card_for(self.task.card.architecture, {"depth": 1, "width": 16})
+            return {
+                "an innocent of the other half of the data": self.model("innocent/half", "other"),
+                "an innocent of another size": self.model("innocent/s", "other", smaller),
+            }
         mlp = self.task.card_for("mlp")
         half = {"an innocent of the other half of the data": self.model("innocent/half", "other")}
         if not is_innocent("owner", accused):
@@ -138,6 +149,8 @@ class Stage:
     def strangers(self) -> dict[str, Model]:
         """Return suspects that a key need not be able to read."""
         card, rng = self.task.card, ROOT.child("strangers")
+        if self.task.kind.writes:
+            return {"a suspect that is no model of language": build(stage().task.card, rng)}
         bigger = {"input_shape": (1, 12, 12)}
         fewer = card.model_copy(update={"n_classes": card.n_classes // 2})
         return {
@@ -185,7 +198,9 @@ class Stage:
         """Return the judge of what an attack delivers."""
         evidence = OwnerCase(Bystander(), Key("bystander"), self.victim(), Register())
         transfer = self.transfer() if needs.transfer else None
-        return Referee(self.task, evidence, needs, transfer=transfer)
+        measured = self.task.kind.yardstick(self.task.spec) is not None
+        yardstick = self.model("yardstick", "calibration") if measured else None
+        return Referee(self.task, evidence, needs, transfer=transfer, yardstick=yardstick)
 
     def _answers(self, images: Tensor) -> Tensor:
         return self.task.compute.labels(self.victim(), images)
@@ -218,6 +233,16 @@ class Stage:
             return self.task.serve(owner.model, images)
 
         return Service(bare, owner.serving, ROOT.child("client"), earlier)
+
+    def written(self, owner: Protected) -> Outputs:
+        """Return texts that an owner's interface wrote."""
+        kind, length = self.task.kind, ThreatModel().length
+
+        def writer(prompts: Tensor, steer: Steer, rng: Rng) -> Tensor:
+            return kind.write(owner.model, prompts, length, steer, rng)
+
+        prompts = self.task.splits.other.images[:N_TEXTS, :N_TOKENS].long()
+        return Outputs(kind.texts(self.service(owner).write(prompts, writer)))
 
     def copied(self, owner: Protected) -> Copy:
         """Return a model that learnt what an owner's interface answered, and the log of that."""

@@ -22,7 +22,6 @@ from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.needs import Offer, unmet
-from arena.game.sides.outputs import Outputs
 from arena.game.sides.suspect import Suspect, accused
 from arena.world.data import Dataset
 from arena.world.json_values import Frozen
@@ -31,6 +30,9 @@ from arena.world.kinds.kind import Exam
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
+
+_PROMPTS, _PROMPT = 32, 16
+"""How many texts a victim writes to be compared with texts alone, and behind how many tokens."""
 
 
 @dataclass(frozen=True)
@@ -234,8 +236,9 @@ class Referee:
         """Ask suspect and victim once each; the same answers tell utility and agreement."""
         exam = self.exam
         if suspect.delivered is not None:
-            served = exam.utility(victim.answer(exam.inputs))
-            return _Measured(self._worth(suspect.delivered), served, 0.0, None, None, False)
+            made, served = suspect.delivered, self._served(victim)
+            utility = exam.worth(made.texts, made.images)
+            return _Measured(utility, served, 0.0, None, None, False)
         theirs, mine = suspect.answer(exam.inputs), victim.answer(exam.inputs)
         moved = self._moved(suspect)
         return _Measured(
@@ -247,12 +250,13 @@ class Referee:
             moved is not None,
         )
 
-    def _worth(self, outputs: Outputs) -> float:
-        """Return the utility of images alone; where making them is not the task, they have none."""
-        if self._made_shape is None or outputs.images is None:
-            return 0.0
-        images = outputs.images
-        return self.exam.utility(images.float() / 255 if images.dtype == torch.uint8 else images)
+    def _served(self, victim: Suspect) -> float:
+        """Return the utility of what the victim makes, as that of outputs alone is measured."""
+        exam, kind = self.exam, self.task.kind
+        if not kind.writes:
+            return exam.utility(victim.answer(exam.inputs))
+        prompts = exam.inputs[:_PROMPTS, :_PROMPT]
+        return exam.worth(kind.texts(victim.written(prompts, self.grants.length)), None)
 
     def _moved(self, suspect: Suspect) -> Exam | None:
         """Return the exam of the other task for a suspect that was moved to it."""

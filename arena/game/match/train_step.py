@@ -48,8 +48,11 @@ class TrainStep(Step):
         return f"train {'/'.join(self.stream)}"
 
     def parents(self) -> tuple[Step, ...]:
-        """Return what the kind of task measures utility with, where it needs that."""
-        return yardsticks(self.task)
+        """Return what the kind of task measures utility with, where it needs that.
+
+        A yardstick is measured by none.
+        """
+        return () if self.half == "calibration" else yardsticks(self.task)
 
     def recipe(self) -> dict[str, Json]:
         """Return the parameters."""
@@ -79,7 +82,8 @@ class TrainStep(Step):
         model = build(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)
         trainer.train(model, examples, recipe, rng.child("training"), differs.hooks(card))
-        utility = bare_utility(task, exam_of(task, inputs), model)
+        exam = exam_of(task, inputs) if self.parents() else task.exam()
+        utility = bare_utility(task, exam, model)
         report = TrainReport(utility=utility, meters=meters.reading())
         return {"model": pack(model), "report": Bundle(report.plain())}
 

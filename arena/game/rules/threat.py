@@ -139,6 +139,7 @@ PRESETS: dict[str, ThreatModel] = {
         precommit=True,
         deliverables=frozenset({"claim"}),
     ),
+    "reads_texts": ThreatModel(output="outputs", data=1, deliverables=frozenset({"outputs"})),
     "host_api": ThreatModel(
         output="weights", data=1, data_labels=True, deliverables=frozenset({"model", "api"})
     ),

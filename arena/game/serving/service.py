@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +10,11 @@ from torch import Tensor
 from arena.errors import PlayerError
 from arena.game.serving.wrapper import Answer, Client, Wrapper
 from arena.world.bundle import Bundle
+from arena.world.kinds.kind import Steer
 from arena.world.rng import Rng
+
+Writer = Callable[[Tensor, Steer, Rng], Tensor]
+"""(prompts (N, t), what changes the scores of each next token, rng) -> tokens (N, length)."""
 
 
 class Service:
@@ -49,13 +53,30 @@ class Service:
 
     def answer(self, inputs: Tensor) -> Tensor:
         """Return the whole answer (N, ...) to one call; uint8 inputs are read as floats / 255."""
-        call = self._rng.child("call", self._n_calls)
-        self._n_calls += 1
+        self._called()
         answer = self._model
-        for i, (wrapper, client) in enumerate(zip(self._serving, self._clients, strict=True)):
-            client.rng = call.child("wrapper", i)
+        for wrapper, client in zip(self._serving, self._clients, strict=True):
             answer = _layer(wrapper, answer, client)
         return answer(inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs)
+
+    def write(self, prompts: Tensor, writer: Writer) -> Tensor:
+        """Return the tokens (N, length) that are written behind prompts (N, t), as one call."""
+        call = self._called()
+
+        def steer(tokens: Tensor, scores: Tensor) -> Tensor:
+            for wrapper, client in zip(self._serving, self._clients, strict=True):
+                scores = wrapper.steer(tokens, scores, client)
+            return scores
+
+        return writer(prompts, steer, call.child("writing"))
+
+    def _called(self) -> Rng:
+        """Return the randomness of a new call, of which each wrapper has a part."""
+        call = self._rng.child("call", self._n_calls)
+        self._n_calls += 1
+        for i, client in enumerate(self._clients):
+            client.rng = call.child("wrapper", i)
+        return call
 
     def bundle(self) -> Bundle:
         """Return what the wrappers keep of the client, to go on from in the next round."""

@@ -68,6 +68,16 @@ class Wrapper(Player):
             client: who asks, with the randomness of this call and what was kept of it.
         """
 
+    def steer(self, tokens: Tensor, scores: Tensor, client: Client) -> Tensor:
+        """Return the scores (N, V) by which the next token of each text is drawn; as they are.
+
+        Args:
+            tokens: (N, t), each prompt and what was written behind it. Not to be written to.
+            scores: log-probabilities, or what the wrapper behind this one made of them.
+            client: who asks.
+        """
+        return scores
+
     def settings(self) -> dict[str, Json]:
         """Return the settings as JSON values, without the tensors."""
         bare = dataclasses.replace(self, tensors={})

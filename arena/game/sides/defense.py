@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from torch import Tensor
@@ -23,6 +24,7 @@ from arena.game.sides.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
+from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
 from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
@@ -158,7 +160,8 @@ class Defense(Player):
     whether the model is changed at all (fingerprints do not); `exposes`, what a thief must be said
     to know for `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies
     are low or high in it; `accuses`, what a verdict is about: it decides which independent models
-    are innocent, and what can be a suspect.
+    are innocent, and what can be a suspect; `victim`, as in `Attack`: the task that trials of the
+    scheme are played on, nothing for any.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
@@ -169,6 +172,7 @@ class Defense(Player):
     exposes: ClassVar[str] = ""
     accuses: ClassVar[Accused] = "model"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
+    victim: ClassVar[Mapping[str, Json]] = MappingProxyType({})
 
     level: float = 0.01
     protocol: StandardOfProof = "full"

@@ -24,6 +24,7 @@ from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
 from arena.world.kinds.interface import Interface
+from arena.world.kinds.kind import Steer
 from arena.world.models import Model, pack
 from arena.world.rng import Rng
 
@@ -161,9 +162,12 @@ class Gatekeeper:
 
     def _answers(self, inputs: Tensor) -> Tensor:
         kind = self.victim.kind
-        if not self.serving:
+        writes = kind.writes and self.grants.output == "outputs"
+        if not self.serving and not writes:
             return kind.reveal(self._whole(inputs), self.grants)
         try:
+            if writes:
+                return self.service.write(inputs, self._written)
             served = self.service.answer(inputs)
         except Exception as error:  # what an owner's wrapper says may hold its secret
             raise PlayerError(
@@ -174,6 +178,10 @@ class Gatekeeper:
     def _bare(self, inputs: Tensor) -> Tensor:
         kind = self.victim.kind
         return kind.reveal(self._whole(inputs), Interface(output=kind.served))
+
+    def _written(self, prompts: Tensor, steer: Steer, rng: Rng) -> Tensor:
+        self.compute.place(self.victim)
+        return self.victim.kind.write(self.victim, prompts, self.grants.length, steer, rng)
 
     def _whole(self, inputs: Tensor) -> Tensor:
         double, victim = self.grants.double, self.victim

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from arena.world.compute import Compute, Objective
+from arena.world.kinds.kind import Steer
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.training import Examples, Free, History, Hook, Meter, Progress, Recipe, Trainer
@@ -73,6 +75,16 @@ class Lab:
         """Return the outputs of named layers of an own model."""
         self.meter.charge({"images_forward": len(images)})
         return self.compute.activations(model, images, layers)
+
+    def write(self, model: Model, prompts: Tensor, length: int, steer: Steer, rng: Rng) -> Tensor:
+        """Return the tokens (N, length) that an own model of language writes; see `Kind.write`.
+
+        As much as the model reads at once counts as one input.
+        """
+        read = math.ceil((prompts.shape[1] + length) / model.card.input_shape[0])
+        self.meter.charge({"images_forward": len(prompts) * read})
+        self.compute.place(model)
+        return model.kind.write(model, prompts, length, steer, rng)
 
     def input_gradients(self, model: nn.Module, images: Tensor, objective: Objective) -> Tensor:
         """Return d objective / d image for an own model; see `Compute.input_gradients`."""

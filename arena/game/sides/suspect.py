@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -15,7 +16,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.outputs import Outputs
 from arena.world.compute import Compute
 from arena.world.kinds.interface import Output, level
-from arena.world.kinds.kind import Kind
+from arena.world.kinds.kind import Kind, Steer
 from arena.world.kinds.registry import find
 from arena.world.layers import weight_of
 from arena.world.models import Model, ModelCard
@@ -34,6 +35,7 @@ class Suspect:
         n_queries: inputs answered so far.
         half: of the referee's own models, whose data it learnt from.
         delivered: texts or images alone, where there is no model to ask.
+        writer: (prompts (N, t), length) -> the tokens (N, length) that it writes behind them.
     """
 
     answer: Answer
@@ -43,6 +45,7 @@ class Suspect:
     n_queries: int = 0
     half: Half | None = None
     delivered: Outputs | None = None
+    writer: Callable[[Tensor, int], Tensor] | None = None
     _model: Model | None = None
 
     @property
@@ -74,8 +77,16 @@ class Suspect:
         def plain(inputs: Tensor) -> Tensor:
             return model.kind.serve(model, inputs, compute, rng.child("answer"))
 
-        answer = Service(plain, deliverable.serving, rng).answer
-        return cls(answer, grants, model.card, compute, _model=model)
+        service = Service(plain, deliverable.serving, rng)
+
+        def write(prompts: Tensor, length: int) -> Tensor:
+            def writer(asked: Tensor, steer: Steer, draws: Rng) -> Tensor:
+                return model.kind.write(model, asked, length, steer, draws)
+
+            compute.place(model)
+            return service.write(prompts, writer)
+
+        return cls(service.answer, grants, model.card, compute, writer=write, _model=model)
 
     @classmethod
     def bare(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:
@@ -132,6 +143,20 @@ class Suspect:
         """Return a classifier's classes (N,), on the CPU; raises like `probabilities`."""
         self._need("labels")
         return self._ask(images).argmax(1)
+
+    def written(self, prompts: Tensor, length: int) -> Tensor:
+        """Return the tokens (N, length) that a model of language writes behind prompts (N, t).
+
+        Raises:
+            NotComparable: the suspect writes no texts, or takes no such prompts.
+            RuleViolation: outputs are not granted.
+        """
+        self._need("outputs")
+        if self.writer is None or not self.kind.writes:
+            raise NotComparable("the suspect writes no texts")
+        self._check(prompts)
+        self.n_queries += len(prompts)
+        return self.writer(prompts, length)
 
     def _ask(self, inputs: Tensor) -> Tensor:
         self._check(inputs)

@@ -230,6 +230,7 @@ def judging_scheme(spec: PlayerSpec) -> Defense:
         name
         for name, known in defenses.classes().items()
         if not (known.invasive or known.control or known().reads_log)  # a file keeps no log
+        and known.accuses != "output"
     ]
     if scheme.name not in fit:
         raise RegistryError(

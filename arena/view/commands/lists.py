@@ -59,6 +59,7 @@ def _data() -> Lines:
     ]
     rows.append(("folder:PATH", "", "", "", "", "class folders of your own"))
     rows.append(("archive:PATH", "", "", "", "", "the same in a .tar, .tar.gz or .zip"))
+    rows.append(("text:PATH", "", "", "", "", "a text file of your own, in UTF-8"))
     return Lines(("name", "classes", "one example", "train", "test", "from"), tuple(rows))
 
 

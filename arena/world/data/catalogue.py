@@ -15,17 +15,25 @@ from arena.world.data.relabel import is_view, view
 from arena.world.data.sources.archives import SUFFIXES, fingerprint
 from arena.world.data.sources.bundled import bundled_version, read_bundled
 from arena.world.data.sources.folders import first_shape, read_class_folders
-from arena.world.data.sources.local_copies import arena_data, offline_copy, read_copy
+from arena.world.data.sources.local_copies import (
+    arena_data,
+    offline_copy,
+    offline_text,
+    read_copy,
+)
 from arena.world.data.sources.synthetic import SHAPES_VERSION, shapes
+from arena.world.data.sources.texts import FABLES_VERSION, ROW, fables, read_text
 from arena.world.data.sources.vision import read_vision
 from arena.world.data.stratify import stratified
 from arena.world.rng import Rng
 
 _BUNDLED = "bundled with scikit-learn"
 _GENERATED = "generated: abstract images, a pool for thieves"
+_TOLD = "generated: small stories, a text"
+_OFFLINE = "ARENA_DATA"
 _PUBLIC = "torchvision (download) or ARENA_DATA"
 _SHARES = (0.75, 0.25)  # train and test, where a source has no test part
-_AN = {"folder": "a folder", "archive": "an archive"}
+_AN = {"folder": "a folder", "archive": "an archive", "text": "a text file"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,8 @@ _KNOWN = (
     DataInfo("breast-cancer", 2, (30,), 427, 142, _BUNDLED),
     DataInfo("wine", 3, (13,), 133, 45, _BUNDLED),
     DataInfo("shapes", 10, (1, 28, 28), 20_000, 1_000, _GENERATED),
+    DataInfo("fables", 1, (ROW,), 1_688, 187, _TOLD),
+    DataInfo("tinyshakespeare", 1, (ROW,), 7_843, 871, _OFFLINE),
     DataInfo("mnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
     DataInfo("fashion-mnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
     DataInfo("kmnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
@@ -85,7 +95,8 @@ def input_shape(name: str) -> tuple[int, ...]:
         return input_shape(base)
     kind, _, place = name.partition(":")
     if kind in _AN and place:
-        return first_shape(_existing(Path(place).expanduser(), kind))
+        path = _existing(Path(place).expanduser(), kind)
+        return (ROW,) if kind == "text" else first_shape(path)
     return _known(name).shape
 
 
@@ -103,9 +114,10 @@ def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
     """Load a data set; called again while it is unchanged, it returns the same object.
 
     Args:
-        name: one of `known()`, or `folder:PATH` or `archive:PATH` for images in class folders; with
-            a view behind it if wanted: `/0-4` or `/0,2,4` keeps only these classes, by position,
-            numbered anew from 0, and `/parity` makes two classes of them, even and odd.
+        name: one of `known()`, or `folder:PATH` or `archive:PATH` for images in class folders, or
+            `text:PATH` for a text file; with a view behind it if wanted: `/0-4` or `/0,2,4` keeps
+            only these classes, by position, numbered anew from 0, and `/parity` makes two classes
+            of them, even and odd.
         seed: cuts a test part off a source that has none: a quarter of every class.
         cache: a folder that keeps decoded images; None keeps none. Downloads go there too.
 
@@ -149,12 +161,18 @@ def _locate(name: str, cache: Path | None) -> _Origin:
     kind, _, place = name.partition(":")
     if kind in _AN and place:
         path = _existing(Path(place).expanduser(), kind)
-        return _Origin(name, fingerprint(path), partial(read_class_folders, path, name))
+        reader = read_text if kind == "text" else read_class_folders
+        return _Origin(name, fingerprint(path), partial(reader, path, name))
     info = _known(name)
     if info.origin == _BUNDLED:
         return _Origin(name, bundled_version(), partial(read_bundled, name))
     if info.origin == _GENERATED:
         return _Origin(name, SHAPES_VERSION, shapes)
+    if info.origin == _TOLD:
+        return _Origin(name, FABLES_VERSION, fables)
+    if info.origin == _OFFLINE:
+        path = offline_text(name)
+        return _Origin(name, fingerprint(path), partial(read_text, path, name))
     return _public(info, cache)
 
 

@@ -93,6 +93,12 @@ class FrechetScore(Exam):
         share = (farthest - self.distance(answers)) / (farthest - nearest)
         return min(1.0, max(0.0, share))
 
+    def worth(self, texts: Sequence[str], images: Tensor | None) -> float:
+        """Return the utility of images alone; that of texts is 0."""
+        if images is None:
+            return 0.0
+        return self.utility(images.float() / 255 if images.dtype == torch.uint8 else images)
+
     @property
     def floor(self) -> float:
         """Return the utility of noise."""

@@ -33,5 +33,6 @@ class Interface(Frozen):
     output: Output = "nothing"  # what the interface returns, or the weights
     top_k: int = Field(1, ge=1)  # for output "top-k"
     decimals: int | None = Field(None, ge=0)  # answers are rounded to this many decimals
+    length: int = Field(200, ge=1, le=10_000)  # tokens that are written behind a prompt
     double: bool = False  # answers are computed in float64
     real_inputs: bool = False  # inputs outside of the usual range are answered

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from arena.errors import ArenaError, RuleViolation
+from arena.errors import ArenaError, NotComparable, RuleViolation
 from arena.world.kinds.interface import Interface, Output
 from arena.world.rng import Rng
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from arena.world.models.model import Model
     from arena.world.task import TaskSpec
     from arena.world.training import Examples, Recipe, StepView
+
+
+Steer = Callable[[Tensor, Tensor], Tensor]
+"""(tokens so far (N, t), log-probabilities (N, V) of the next) -> the scores it is drawn by."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,13 @@ class Exam(ABC):
         """Return how useful each answer is, (N,), where utility is their mean; None elsewhere."""
         return None
 
+    def worth(self, texts: Sequence[str], images: Tensor | None) -> float:
+        """Return how useful texts or images (N, C, H, W) alone are, in [0, 1].
+
+        Where making such outputs is not the task, they are worth nothing.
+        """
+        return 0.0
+
     @property
     @abstractmethod
     def floor(self) -> float:
@@ -76,6 +87,7 @@ class Kind(ABC):
         plain_architecture: what somebody builds who does not know the victim's.
         needs_labels: utility cannot be told without true labels.
         heavy: one flat input (a latent, a text) costs as much as an image.
+        writes: its "outputs" are texts, written token by token (`write`).
     """
 
     name: ClassVar[str] = ""
@@ -86,6 +98,7 @@ class Kind(ABC):
     plain_architecture: ClassVar[str]
     needs_labels: ClassVar[bool] = False
     heavy: ClassVar[bool] = False
+    writes: ClassVar[bool] = False
 
     # Cards and models
 
@@ -209,6 +222,29 @@ class Kind(ABC):
     def unserved(self, served: Tensor) -> Tensor:
         """Return an `answer` from which `reveal` makes what was served, and every lower level."""
         return served
+
+    def write(self, model: Model, prompts: Tensor, length: int, steer: Steer, rng: Rng) -> Tensor:
+        """Return the tokens (N, length) that a model writes behind prompts (N, t).
+
+        Args:
+            model: in its place.
+            prompts: tokens.
+            length: how many are written behind each.
+            steer: what changes the scores of each next token.
+            rng: of the draws.
+
+        Raises:
+            NotComparable: models of this kind write no texts.
+        """
+        raise NotComparable(f"a {self.name} writes no texts")
+
+    def texts(self, tokens: Tensor) -> tuple[str, ...]:
+        """Return the texts that tokens (N, t) stand for.
+
+        Raises:
+            NotComparable: models of this kind write no texts.
+        """
+        raise NotComparable(f"a {self.name} writes no texts")
 
     def fits(self, inputs: Tensor, card: ModelCard) -> bool:
         """Say whether inputs (N, ...) have the form that a model takes."""

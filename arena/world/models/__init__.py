@@ -5,6 +5,7 @@ from arena.world.models.files import load_model, load_state_dict_file, pack, sav
 from arena.world.models.model import Model, build, restore
 from arena.world.models.nets import (  # noqa: F401 - they register
     dcgan,
+    gpt,
     resnet,
     small_nets,
     torchvision_models,

@@ -28,7 +28,10 @@ def names(text: str) -> set[str]:
         ("attackers", lambda: set(attacks.classes())),
         ("defenders", lambda: set(defenses.classes())),
         ("scenarios", lambda: set(shipped())),
-        ("data", lambda: {info.name for info in known()} | {"folder:PATH", "archive:PATH"}),
+        (
+            "data",
+            lambda: {info.name for info in known()} | {"folder:PATH", "archive:PATH", "text:PATH"},
+        ),
         ("models", lambda: set(architectures()) | {"torchvision:NAME"}),
     ],
 )

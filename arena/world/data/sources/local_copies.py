@@ -44,6 +44,23 @@ def offline_copy(name: str, folder: Path) -> Path | None:
     return next((folder / each for each in candidates if (folder / each).exists()), None)
 
 
+def offline_text(name: str) -> Path:
+    """Return the file `<name>.txt` in ARENA_DATA.
+
+    Raises:
+        DataError: there is no such folder or file.
+    """
+    folder = arena_data()
+    path = None if folder is None else folder / f"{name}.txt"
+    if path is None or not path.is_file():
+        where = "no such folder" if folder is None else f"no {name}.txt in {folder}"
+        raise DataError(
+            f"expected the text {name!r} in the folder that ARENA_DATA names, found {where}; "
+            "put the file there, or load a text of your own as text:PATH"
+        )
+    return path
+
+
 def read_copy(path: Path, name: str, n_classes: int, shape: tuple[int, ...]) -> Source | Dataset:
     """Read what `offline_copy` returned.
 

@@ -1,0 +1,1 @@
+"""Extraction of models of language from what they write."""

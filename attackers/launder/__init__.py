@@ -1,0 +1,1 @@
+"""Launderers: what is done to outputs before they are passed on."""

@@ -1,0 +1,1 @@
+"""Protections of models of language: marks in the texts that they write."""

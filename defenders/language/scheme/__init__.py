@@ -1,0 +1,1 @@
+"""What everybody may know of marks in texts: all of their maths; only keys are secret."""
