@@ -82,14 +82,18 @@ class Judgement(Frozen):
 
 
 class _Measured(NamedTuple):
-    """What the answers of suspect and victim to one exam say."""
+    """What the answers of suspect and victim to one exam say.
+
+    `unlike`: whether it is a model of another task, or outputs alone; then nothing that a thief
+    trains alone is like it.
+    """
 
     utility: float
     victim_utility: float
     agreement: float
     parts: Tensor | None
     victim_parts: Tensor | None
-    moved: bool
+    unlike: bool
 
 
 @dataclass(frozen=True)
@@ -157,12 +161,12 @@ class Referee:
         )
 
     def _gained(self, found: _Measured, kept: float, alone: Sequence[Model], rng: Rng) -> Worth:
-        """Return what the theft was worth; for a model moved to another task, what it kept there.
+        """Return what the theft was worth; of what no model alone is like, what it kept.
 
-        A thief cannot have alone what the other task's data teach, so its floor is chance.
+        A thief cannot have alone what another task's data teach, so there its floor is chance.
         """
         exam = self.exam
-        if found.moved:
+        if found.unlike:
             return Worth(alone=exam.floor, gain=kept, low=kept, high=kept, pays=True)
         answers = [self.task.serve(model, exam.inputs) for model in alone]
         parts = [exam.parts(rows) for rows in answers]
@@ -238,7 +242,7 @@ class Referee:
         if suspect.delivered is not None:
             made, served = suspect.delivered, self._served(victim)
             utility = exam.worth(made.texts, made.images)
-            return _Measured(utility, served, 0.0, None, None, False)
+            return _Measured(utility, served, 0.0, None, None, True)
         theirs, mine = suspect.answer(exam.inputs), victim.answer(exam.inputs)
         moved = self._moved(suspect)
         return _Measured(

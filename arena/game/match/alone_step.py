@@ -71,7 +71,12 @@ class AloneStep(Step):
 
 
 def alone_of(task: TaskSpec, grants: ThreatModel, seed: int) -> tuple[AloneStep, ...]:
-    """Return what a thief could have had alone; nothing where its data teach nothing alone."""
+    """Return what a thief could have had alone; nothing where its data teach nothing alone.
+
+    And nothing where it delivers outputs alone, which no model is like.
+    """
+    if grants.deliverables <= {"outputs"}:
+        return ()
     if grants.data == 0 or (task.kind().needs_labels and not grants.data_labels):
         return ()
     architecture = "" if grants.knows_architecture else grants.own_architecture
