@@ -1,5 +1,6 @@
-"""The front door, what `import arena` offers: each function is a command that returns its results.
+"""The front door: each function is a command that returns its results.
 
+What of it `import arena` offers is listed there, once.
 Nothing is printed; a tournament or a judgement writes into the folder that `out` names, as the
 command of the same name does, and so continues what was begun there.
 """
@@ -31,26 +32,15 @@ from arena.view.commands.run_options import Order, game_of
 from arena.view.judge import verdicts
 from arena.view.judge.command import Question, trial_of
 from arena.view.judge.files import save, set_aside
+from arena.view.protect.api import Marked as Marked
+from arena.view.protect.api import Verified as Verified
+from arena.view.protect.api import protect as protect
+from arena.view.protect.api import verify as verify
 from arena.view.results.report import Honesty, Report, read_report
-from arena.view.results.rows import Rows, text_of
+from arena.view.results.rows import Rows as Rows
+from arena.view.results.rows import text_of
 from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
-
-__all__ = [
-    "Judged",
-    "Played",
-    "Results",
-    "Rows",
-    "judge",
-    "list_attackers",
-    "list_data",
-    "list_defenders",
-    "list_models",
-    "list_scenarios",
-    "list_threats",
-    "play",
-    "tournament",
-]
 
 Move: TypeAlias = str | Mapping[str, Any]
 """The name of an attack, or a table as in a scenario: `{"move": "prune", "strength": 0.5}`."""

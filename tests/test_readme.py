@@ -15,6 +15,7 @@ from arena.runs.executors import InProcess
 from arena.runs.scenario import read_scenario
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.cli import main
+from arena.view.exit_codes import ExitCode
 from arena.world.compute import Compute
 from arena.world.data import load
 from arena.world.models import load_model
@@ -93,7 +94,7 @@ def test_the_two_models_are_judged_as_it_says(
     monkeypatch.setattr(sys, "argv", shlex.split(line))
     with pytest.raises(SystemExit) as ended:
         main()
-    assert not ended.value.code
+    assert ended.value.code == ExitCode.COPY
     assert "Verdict: a copy" in capsys.readouterr().out
 
 

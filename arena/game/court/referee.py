@@ -169,7 +169,7 @@ class Referee:
         if found.unlike:
             return Worth(alone=exam.floor, gain=kept, low=kept, high=kept, pays=True)
         answers = [self.task.serve(model, exam.inputs) for model in alone]
-        parts = [exam.parts(rows) for rows in answers]
+        parts = [exam.each(rows) for rows in answers]
         if found.parts is None or found.victim_parts is None:
             own = [exam.utility(rows) for rows in answers]
             return plain_worth(found.utility, found.victim_utility, own, exam.floor)
@@ -249,8 +249,8 @@ class Referee:
             exam.utility(theirs) if moved is None else moved.utility(suspect.answer(moved.inputs)),
             exam.utility(mine),
             self.task.kind.agreement(theirs, mine),
-            exam.parts(theirs),
-            exam.parts(mine),
+            exam.each(theirs),
+            exam.each(mine),
             moved is not None,
         )
 

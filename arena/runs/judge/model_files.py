@@ -44,8 +44,8 @@ class ModelFile:
             )
 
 
-def card_in_words(words: str, task: Task) -> ModelCard:
-    """Return the card that an architecture in words means for a task.
+def card_in_words(words: str, like: ModelCard) -> ModelCard:
+    """Return the card that an architecture in words means; what they leave open is as in `like`.
 
     Raises:
         ModelError: the words cannot be read, or the values are not those of a card.
@@ -58,7 +58,7 @@ def card_in_words(words: str, task: Task) -> ModelCard:
             f"expected an architecture like 'lenet5' or 'lenet5, norm = \"batch\"', found "
             f"{words!r} ({error})"
         ) from error
-    fields = task.card.plain() | {"architecture": name}
+    fields = like.plain() | {"architecture": name}
     for constant in ("mean", "std", "n_classes"):
         if constant in arguments:
             value = arguments.pop(constant)
@@ -82,7 +82,7 @@ def load_exhibit(file: ModelFile, task: Task) -> Model:
             f"torch.save(model.state_dict(), ...) and name the network with {option}"
         )
     if file.architecture:
-        return load_state_dict_file(path, card_in_words(file.architecture, task))
+        return load_state_dict_file(path, card_in_words(file.architecture, task.card))
     if found or "data" not in read_header(path):
         raise ModelError(
             f"expected a model with a card, found {found or 'tensors alone'} in {path}; name the "

@@ -20,8 +20,10 @@ from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
+from arena.view.exit_codes import ExitCode
 from arena.view.judge.files import document, save, set_aside
 from arena.view.judge.page import REPORT, show
+from arena.view.judge.verdicts import exit_code_of
 from arena.view.progress.judge_progress import choose_stages
 from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
@@ -69,7 +71,7 @@ class Question:
 
 
 def judge(question: Question) -> int:
-    """Judge, save the report, print evidence and verdict, and return the exit code.
+    """Judge, save the report, print evidence and verdict, and return the verdict's exit code.
 
     Raises:
         ArenaError: it cannot be judged. Ended: it was stopped, or ended unexpectedly.
@@ -93,7 +95,8 @@ def judge(question: Question) -> int:
         console.print_json(data=document(hearing.findings), indent=2)
     else:
         show(hearing.findings, out, console)
-    return 0
+    verdict = hearing.findings.verdict
+    return ExitCode.DONE if verdict is None else exit_code_of(verdict)
 
 
 def trial_of(question: Question) -> Trial:

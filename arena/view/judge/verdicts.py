@@ -9,6 +9,7 @@ from arena.game.court.evidence import ALL, MetricEvidence, consistency_of, evide
 from arena.game.court.reference import SAME
 from arena.game.court.verdict import Verdict
 from arena.runs.judge.request import Findings
+from arena.view.exit_codes import ExitCode
 from arena.view.figures.radar import Chart
 
 COLUMNS = ("metric", "value", "tau", "margin", "vote", "p-value")
@@ -74,6 +75,14 @@ def outcome(verdict: Verdict) -> str:
     if verdict.withheld:
         return "no reference" if verdict.withheld == "no reference" else "nothing can be said"
     return "a copy" if verdict.is_copy else "not shown to be a copy"
+
+
+def exit_code_of(verdict: Verdict) -> ExitCode:
+    """Return the exit code of a judgement."""
+    if verdict.reason.startswith("not verified"):
+        return ExitCode.NO_ANSWER
+    same = outcome(verdict) == "the same model"
+    return ExitCode.COPY if verdict.is_copy or same else ExitCode.DONE
 
 
 def consistency(verdict: Verdict) -> str:

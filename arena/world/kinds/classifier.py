@@ -55,11 +55,11 @@ class Accuracy(Exam):
 
     def utility(self, answers: Tensor) -> float:
         """Return the accuracy of probabilities (N, C)."""
-        return float(self.parts(answers).mean())
+        return float(self.each(answers).double().mean())
 
-    def parts(self, answers: Tensor) -> Tensor:
-        """Return which of the probabilities (N, C) find the class, (N,)."""
-        return (answers.argmax(1) == self.labels).double()
+    def each(self, answers: Tensor) -> Tensor:
+        """Return whose class is found (N,)."""
+        return answers.argmax(1) == self.labels
 
     @property
     def floor(self) -> float:

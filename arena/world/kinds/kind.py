@@ -58,8 +58,8 @@ class Exam(ABC):
     def utility(self, answers: Tensor) -> float:
         """Return how useful the answers (N, ...) to `inputs` are, in [0, 1]."""
 
-    def parts(self, answers: Tensor) -> Tensor | None:
-        """Return how useful each answer is, (N,), where utility is their mean; None elsewhere."""
+    def each(self, answers: Tensor) -> Tensor | None:
+        """Return which answers are right (N,), bool; None where utility is no share of those."""
         return None
 
     def worth(self, texts: Sequence[str], images: Tensor | None) -> float:

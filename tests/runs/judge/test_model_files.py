@@ -30,7 +30,7 @@ def digits() -> Task:
 
 
 def test_the_task_says_what_the_words_leave_open(digits: Task) -> None:
-    card = card_in_words("lenet5", digits)
+    card = card_in_words("lenet5", digits.card)
     assert (card.architecture, card.arguments) == ("lenet5", {})
     assert (card.n_classes, card.input_shape) == (10, (1, 8, 8))
     assert (card.mean, card.std) == (digits.card.mean, digits.card.std)
@@ -38,7 +38,7 @@ def test_the_task_says_what_the_words_leave_open(digits: Task) -> None:
 
 def test_words_may_hold_arguments_and_constants(digits: Task) -> None:
     words = 'mlp, hidden = [32, 16], norm = "batch", mean = 0.5, std = [0.25], n_classes = 5'
-    card = card_in_words(words, digits)
+    card = card_in_words(words, digits.card)
     assert card.arguments == {"hidden": [32, 16], "norm": "batch"}
     assert (card.mean, card.std, card.n_classes) == ((0.5,), (0.25,), 5)
 
@@ -55,7 +55,7 @@ def test_words_may_hold_arguments_and_constants(digits: Task) -> None:
 )
 def test_words_that_cannot_be_meant(digits: Task, words: str, sentence: str) -> None:
     with pytest.raises(ModelError, match=sentence) as caught:
-        card_in_words(words, digits)
+        card_in_words(words, digits.card)
     assert "\n" not in str(caught.value)
 
 
