@@ -32,7 +32,8 @@ def test_the_first_two_commands_are_one_line_each() -> None:
     first, second = blocks("sh")[:2]
     assert first.strip().count("\n") == second.strip().count("\n") == 0
     assert first.endswith("arena run\n")
-    assert "[test]" in second
+    assert "[test,torchattacks]" in second
+    assert "[torchattacks]" in first
     assert "pytest" in second
 
 

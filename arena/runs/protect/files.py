@@ -14,7 +14,7 @@ from arena.runs.keys.folder import About, OwnedKey, write_key
 from arena.runs.protect.order import Protection, Report
 from arena.world.atomic_write import write_whole
 from arena.world.models import Model, save_model
-from arena.world.models.formats import CHECKPOINT, foreign_format, read_header
+from arena.world.models.formats import CHECKPOINT, SAFETENSORS, read_header, recognise
 
 KEY, REPORT, COMMITMENT = "key", "report.json", "commitment.json"
 _BODY = "body."
@@ -43,7 +43,7 @@ def write_protection(made: Protection, source: Path, out: Path, passphrase: str 
         KeyFileError: the folder holds a key already. StoreError: it cannot be written.
     """
     check_free(out)
-    path = out / source.name
+    path = out / _name(source)
     try:
         write_key(owned(made), out / KEY, passphrase)
         write_like(source, made.protected.model, path)
@@ -89,18 +89,26 @@ def commitment_of(report: Report) -> dict[str, object]:
 
 
 def write_like(source: Path, model: Model, path: Path) -> None:
-    """Write a model in the format of a file: with its card, or as a state dict.
+    """Write a model in the format of a file: as a state dict, or with its card.
+
+    What came in from another library's folder or graph becomes a file with a card.
 
     Raises:
         OSError: it cannot be written.
     """
-    if foreign_format(source) == CHECKPOINT:
+    found = recognise(source)
+    if found == CHECKPOINT:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(_state(model), path)
-    elif "data" in read_header(source):
-        save_model(model, path)
-    else:
+    elif found == SAFETENSORS and "data" not in read_header(source):
         write_whole(path, save(_state(model)))
+    else:
+        save_model(model, path)
+
+
+def _name(source: Path) -> str:
+    kept = recognise(source) in (CHECKPOINT, SAFETENSORS)
+    return source.name if kept else f"{source.stem}.safetensors"
 
 
 def _state(model: Model) -> dict[str, torch.Tensor]:

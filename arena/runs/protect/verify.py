@@ -8,10 +8,10 @@ from pathlib import Path
 from arena.errors import ArenaError, ModelError
 from arena.game.court.verdict import Verdict
 from arena.game.sides.suspect import Suspect
-from arena.runs.judge.model_files import card_in_words
 from arena.runs.keys.folder import OwnedKey
-from arena.world.models import Model, ModelCard, load_model, load_state_dict_file
-from arena.world.models.formats import foreign_format, read_header
+from arena.world.models import Model, ModelCard, load_state_dict_file
+from arena.world.models.formats import CHECKPOINT, SAFETENSORS, read_header, recognise
+from arena.world.models.loaders import ModelFile, read_model
 from arena.world.rng import Rng
 
 
@@ -40,10 +40,12 @@ def read_suspect(path: Path, architecture: str, card: ModelCard) -> Model:
     Raises:
         ModelError: it cannot be read.
     """
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(f"expected the file of a suspect, found none at {path}; check the path")
-    if architecture:
-        return load_state_dict_file(path, card_in_words(architecture, card))
-    if foreign_format(path) or "data" not in read_header(path):
+    found = recognise(path)
+    bare = found == SAFETENSORS and "data" not in read_header(path)
+    if not architecture and (bare or found == CHECKPOINT):
         return load_state_dict_file(path, card)
-    return load_model(path)
+    model = read_model(ModelFile(path, "suspect", architecture), card, "weights").model
+    assert model is not None  # noqa: S101 - weights were wanted
+    return model

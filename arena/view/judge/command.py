@@ -27,6 +27,7 @@ from arena.view.judge.verdicts import exit_code_of
 from arena.view.progress.judge_progress import choose_stages
 from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
+from arena.world.models.loaders.registry import granted
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import BatchForm
 from arena.world.training import Recipe
@@ -164,14 +165,21 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _access(question: Question) -> AccessLevel:
-    """Return what may be seen: by default the weights of a file, the probabilities of a URL."""
+    """Return what may be seen: by default what a file grants, the probabilities of a URL."""
     known = get_args(AccessLevel)
     found = question.access
     if found is None:
-        found = "probabilities" if "://" in question.suspect else "weights"
+        found = _granted(question.suspect)
     if found not in known:
         raise ArenaError(f"expected an access level, found {found!r}{did_you_mean(found, known)}")
     return cast(AccessLevel, found)
+
+
+def _granted(suspect: str) -> str:
+    if "://" in suspect:
+        return "probabilities"
+    there = Path(suspect).exists()  # what is not there is refused where it is read
+    return granted(Path(suspect)) if there else "weights"
 
 
 def kept_seed(out: Path) -> int:

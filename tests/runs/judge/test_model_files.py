@@ -13,13 +13,13 @@ from safetensors.torch import save_file
 from arena.errors import ModelError
 from arena.runs.judge.model_files import (
     ModelFile,
-    card_in_words,
     check_suspect,
     check_victim,
     given_innocents,
     load_exhibit,
 )
 from arena.world.models import build, save_model
+from arena.world.models.loaders import card_in_words
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 
@@ -114,7 +114,7 @@ def test_what_can_carry_code_is_refused(
 
 def test_a_whole_model_is_never_unpickled(digits: Task, tmp_path: Path) -> None:
     torch.save(build(digits.card, Rng(0)), tmp_path / "whole.pt")
-    with pytest.raises(ModelError, match="holds more than tensors, and reading it could run code"):
+    with pytest.raises(ModelError, match=r"holds more than tensors .*reading it could run code"):
         load_exhibit(ModelFile(tmp_path / "whole.pt", "suspect", "mlp"), digits)
 
 
