@@ -17,7 +17,7 @@ from arena.view.results.formats import FORMATS, WRITERS, fitting
 from arena.view.results.headline import headline
 from arena.view.results.match_page import match_page, rounds_of
 from arena.view.results.refresh import rebuild
-from arena.view.results.report import Report, known, results_in, with_max_loss
+from arena.view.results.report import NOTHING, Report, known, results_in, with_max_loss
 from arena.view.results.selection import Wanted, columns, plain, select
 from arena.view.results.tables import results
 from arena.world.json_values import Json
@@ -89,6 +89,8 @@ def print_report(report: Report, *, as_json: bool) -> None:
         console.print(table)
     if any("*" in word for row in report.payoffs.words for word in row):
         console.print("* the mean of fewer matches than the scenario has repeats")
+    if any(word == NOTHING for row in report.payoffs.words for word in row):
+        console.print(f"{NOTHING}: nothing to steal, the thief could have had as much alone")
     for sentence in headline(report):
         console.print(Text(sentence))
 
