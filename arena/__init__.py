@@ -4,6 +4,8 @@
 
     played = arena.play(owner="uchida", thief=["prune", "ft-al"], data="digits")
     print(played)
+    marked = arena.protect(model, (images, labels), scheme="uchida")
+    arena.verify(marked.key, suspect)
     arena.tournament("quickstart").rows()
     arena.list_attackers()
 
@@ -18,21 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from arena.front import (
-        Judged,
-        Played,
-        Results,
-        Rows,
-        judge,
-        list_attackers,
-        list_data,
-        list_defenders,
-        list_models,
-        list_scenarios,
-        list_threats,
-        play,
-        tournament,
-    )
+    from arena.front import *  # noqa: F403 - the names are those of `__all__`
 
 __version__ = "0.1.0"
 DISTRIBUTION = "copyright-arena"
@@ -40,11 +28,13 @@ DISTRIBUTION = "copyright-arena"
 ROOT = Path(__file__).resolve().parents[1]
 """The folder in which `arena` lies, and what ships beside it."""
 
-__all__ = [
+__all__ = [  # noqa: F405 - see above
     "Judged",
+    "Marked",
     "Played",
     "Results",
     "Rows",
+    "Verified",
     "judge",
     "list_attackers",
     "list_data",
@@ -53,7 +43,9 @@ __all__ = [
     "list_scenarios",
     "list_threats",
     "play",
+    "protect",
     "tournament",
+    "verify",
 ]
 
 

@@ -69,6 +69,22 @@ class MalformedKey(ArenaError):  # noqa: N818 - a claimed key is the claimant's 
     """A key is not of the form that its scheme's keys have."""
 
 
+class NotTaken(ArenaError):  # noqa: N818 - what came of it, said as it is
+    """A mark or a fingerprint did not take; `tried` holds one line for each attempt."""
+
+    def __init__(self, message: str, tried: Iterable[str] = ()) -> None:
+        self.tried = tuple(tried)
+        super().__init__("\n".join([message, *self.tried]))
+
+
+class KeyFileError(ArenaError):
+    """The file of a key or of a commitment is missing, closed, changed or not of the form."""
+
+
+class BaselineError(ArenaError):
+    """A baseline of protection is missing, of another form, or of something else."""
+
+
 class EndpointError(ArenaError):
     """A model behind a URL cannot be asked, or does not answer as a model does."""
 

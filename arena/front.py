@@ -1,5 +1,6 @@
-"""The front door, what `import arena` offers: each function is a command that returns its results.
+"""The front door: each function is a command that returns its results.
 
+What of it `import arena` offers is listed there, once.
 Nothing is printed; a tournament or a judgement writes into the folder that `out` names, as the
 command of the same name does, and so continues what was begun there.
 """
@@ -31,26 +32,17 @@ from arena.view.commands.run_options import Order, game_of
 from arena.view.judge import verdicts
 from arena.view.judge.command import Question, trial_of
 from arena.view.judge.files import save, set_aside
+from arena.view.protect.api import Marked as Marked
+from arena.view.protect.api import Verified as Verified
+from arena.view.protect.api import protect as protect
+from arena.view.protect.api import verify as verify
 from arena.view.results.report import Honesty, Report, read_report
-from arena.view.results.rows import Rows, text_of
+from arena.view.results.rows import Rows as Rows
+from arena.view.results.rows import text_of
 from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
-
-__all__ = [
-    "Judged",
-    "Played",
-    "Results",
-    "Rows",
-    "judge",
-    "list_attackers",
-    "list_data",
-    "list_defenders",
-    "list_models",
-    "list_scenarios",
-    "list_threats",
-    "play",
-    "tournament",
-]
+from arena.world.models.loaders import Asked
+from arena.world.models.loaders.answers import Ask
 
 Move: TypeAlias = str | Mapping[str, Any]
 """The name of an attack, or a table as in a scenario: `{"move": "prune", "strength": 0.5}`."""
@@ -241,7 +233,7 @@ def _played(scenario: str | Path, out: Path, jobs: int, changes: Changes | None)
 
 def judge(
     victim: str | Path,
-    suspect: str | Path,
+    suspect: str | Path | Ask,
     data: str,
     out: str | Path = "runs/judge",
     scheme: str = "deepjudge",
@@ -251,7 +243,8 @@ def judge(
 
     Args:
         victim: the file of your model.
-        suspect: the file of the model under suspicion, or the URL where it answers.
+        suspect: the file of the model under suspicion, or the URL where it answers, or a function
+            from images (N, *input_shape) in [0, 1] to rows (N, C) or classes (N,).
         data: what your model was trained on.
         out: the folder of the report; run again, it continues.
         scheme: the fingerprint that judges.
@@ -264,12 +257,15 @@ def judge(
     for name in options or {}:
         if name not in known:
             raise ArenaError(f"`arena judge` has no option {name!r}{did_you_mean(name, known)}")
-    question = Question(
-        victim=Path(victim), suspect=str(suspect), data=data, out=Path(out), scheme=scheme
-    )
+    named = "" if callable(suspect) else str(suspect)
+    question = Question(victim=Path(victim), suspect=named, data=data, out=Path(out), scheme=scheme)
+    if callable(suspect):
+        question = replace(question, access="probabilities")
     question = replace(question, **(options or {}))  # type: ignore[arg-type]
-    folder = question.out
-    hearing = Hearing(trial_of(question), folder, Setting(cache_folder()), lambda *_: None)
+    trial, folder = trial_of(question), question.out
+    if callable(suspect):
+        trial = replace(trial, suspect=Asked(suspect))
+    hearing = Hearing(trial, folder, Setting(cache_folder()), lambda *_: None)
     set_aside(folder, hearing.findings.asked)
     try:
         hearing.hold()

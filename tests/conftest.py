@@ -61,6 +61,20 @@ def trained(_trained: Model) -> Model:
 
 
 @pytest.fixture(scope="session")
+def small_task() -> Task:
+    """Digits and a small MLP, which trains in a second."""
+    return load_task(TaskSpec(model="mlp", recipe=Recipe(epochs=8)))
+
+
+@pytest.fixture(scope="session")
+def _small(small_task: Task) -> Model:
+    model = build(small_task.card, Rng(0).child("initial"))
+    examples = Examples.of(small_task.splits.owner)
+    Trainer(Compute()).train(model, examples, small_task.spec.recipe, Rng(1))
+    return model
+
+
+@pytest.fixture(scope="session")
 def text_task() -> Task:
     """Fables, and a GPT that learns in seconds more of them than how frequent each letter is."""
     return load_task(TaskSpec.model_validate(SMALL_WRITER))

@@ -15,6 +15,7 @@ from arena.runs.executors import InProcess
 from arena.runs.scenario import read_scenario
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.cli import main
+from arena.view.exit_codes import ExitCode
 from arena.world.compute import Compute
 from arena.world.data import load
 from arena.world.models import load_model
@@ -31,7 +32,8 @@ def test_the_first_two_commands_are_one_line_each() -> None:
     first, second = blocks("sh")[:2]
     assert first.strip().count("\n") == second.strip().count("\n") == 0
     assert first.endswith("arena run\n")
-    assert "[test]" in second
+    assert "[test,torchattacks]" in second
+    assert "[torchattacks]" in first
     assert "pytest" in second
 
 
@@ -85,7 +87,7 @@ def test_the_two_models_are_judged_as_it_says(
     monkeypatch.setattr(sys, "argv", shlex.split(line))
     with pytest.raises(SystemExit) as ended:
         main()
-    assert not ended.value.code
+    assert ended.value.code == ExitCode.COPY
     assert "Verdict: a copy" in capsys.readouterr().out
 
 

@@ -21,6 +21,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.runs.experiment import Experiment
 from arena.runs.scenario_errors import place, sentences, strange_values
 from arena.runs.scenario_problems import problems_of, unplayable
+from arena.world.data.own_data import placed_in
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.interface import Output
 from arena.world.task import TaskSpec, TaskTable
@@ -225,6 +226,7 @@ def check_scenario(
     Raises:
         ScenarioError: with one sentence for each problem.
     """
+    raw = placed_in(raw, folder)
     for key, value in (changes or {}).items():
         try:
             _set(raw, key, value)

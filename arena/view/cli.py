@@ -14,6 +14,10 @@ from arena.view.commands.failures import ending
 from arena.view.commands.find_scenario import DEFAULT
 from arena.view.commands.judge_cli import judge, serve
 from arena.view.plain_output import tolerate
+from arena.view.protect.keys_cli import keys
+from arena.view.protect.protect_cli import protect
+from arena.view.protect.verify_cli import verify
+from arena.view.regress.regress_cli import regress
 
 app = typer.Typer(
     name="arena",
@@ -171,10 +175,10 @@ def tensorboard(folder: Folder) -> None:
     rebuild_tensorboard(folder)
 
 
-app.command()(judge)
-app.command()(serve)
-app.command()(grade)
-app.add_typer(course, name="course")
+for command in (judge, serve, protect, verify, grade):
+    app.command()(command)
+for name, commands in {"keys": keys, "regress": regress, "course": course}.items():
+    app.add_typer(commands, name=name)
 
 
 def main() -> None:

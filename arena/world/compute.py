@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, NotComparable
 from arena.world.frozen_conv import fix_convolutions
+from arena.world.models.calls import captured
 from arena.world.models.model import Model
 
 Precision = Literal["float32", "bfloat16"]
@@ -133,21 +134,30 @@ class Compute:
         layers: Sequence[str],
         reduce: Callable[[Tensor], Tensor] = lambda output: output,
     ) -> dict[str, Tensor]:
-        """Return the outputs of the named modules for all images from one forward pass each.
+        """Return the outputs of the named layers for all images from one forward pass each.
 
         Args:
             model: the model, put into eval mode.
             images: (N, *input_shape).
-            layers: names as in `model.named_modules()`.
+            layers: names of modules, or of their calls (see `arena.world.models.calls`).
             reduce: applied to each chunk's output (B, ...) before it is kept, to bound memory.
+
+        Raises:
+            NotComparable: a module has no such call.
         """
         self.place(model).eval()
         kept: dict[str, list[Tensor]] = {name: [] for name in layers}
-        with torch.no_grad(), self.autocast(), captured(model, layers) as seen:
+
+        def own(output: Tensor) -> Tensor:
+            return reduce(output).to("cpu", torch.float32, copy=True)
+
+        with torch.no_grad(), self.autocast(), captured(model, layers, own) as seen:
             for part in self.parts(model, images):
                 model(self.inputs(model, images[part]))
                 for name in layers:
-                    kept[name].append(reduce(seen[name]).to("cpu", torch.float32))
+                    if name not in seen:
+                        raise NotComparable(f"expected a call {name!r} of a layer, found none")
+                    kept[name].append(seen[name])
         return {name: torch.cat(parts) for name, parts in kept.items()}
 
     def input_gradients(self, model: nn.Module, images: Tensor, objective: Objective) -> Tensor:
@@ -195,28 +205,3 @@ class FixedModel(nn.Module):
             with self.compute.autocast():
                 parts.append(self.model(self.compute.inputs(self.model, chunk)).float())
         return torch.cat(parts)
-
-
-@contextlib.contextmanager
-def captured(model: nn.Module, layers: Sequence[str]) -> Iterator[Mapping[str, Tensor]]:
-    """Collect the outputs of the named modules at each forward pass while the context is open."""
-    seen: dict[str, Tensor] = {}
-    modules = dict(model.named_modules())
-    missing = [name for name in layers if name not in modules]
-    if missing:
-        raise ArenaError(
-            f"expected names of layers, found {missing[0]!r}; try one of {', '.join(modules)[:200]}"
-        )
-
-    def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
-        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            seen[name] = output
-
-        return hook
-
-    handles = [modules[name].register_forward_hook(keep(name)) for name in layers]
-    try:
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,12 @@ try:
     import fcntl
 except ImportError:  # Windows: everything but locks is there
     fcntl = None  # type: ignore[assignment]
+
+
+def lock_of(path: Path) -> Path:
+    """Return what writers of a file wait on: not beside it, as its folder may be published."""
+    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"arena-{name}.lock"
 
 
 @contextlib.contextmanager

@@ -10,18 +10,25 @@ import torch
 from torch import Tensor, nn
 
 from arena.errors import NotComparable
+from arena.world.models.calls import heard, module_of
 from arena.world.models.model import Model
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 RECURRENT = (nn.LSTM, nn.GRU)
 WEIGHTED = (*CONVOLUTIONS, nn.Linear, nn.Embedding, *RECURRENT)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
+_ANY_NORM = (*NORMS, nn.LayerNorm, nn.InstanceNorm2d)
+_ACTIVATIONS = (
+    nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.ELU,
+    nn.SELU, nn.CELU, nn.Softplus, nn.Mish, nn.PReLU,
+)  # fmt: skip
+_ACTIVATION_WORDS = ("relu", "gelu", "silu", "swish", "mish")
 
 
 class _Call(NamedTuple):
     """One run of a leaf module; its tensors are kept, so that what is one tensor stays one."""
 
-    name: str
+    name: str  # of the call
     module: nn.Module
     inputs: tuple[object, ...]
     output: object
@@ -30,25 +37,18 @@ class _Call(NamedTuple):
 def _calls(model: nn.Module, input_shape: tuple[int, ...]) -> list[_Call]:
     """Return the runs of leaf modules in one forward pass, in order."""
     order: list[_Call] = []
-    handles = []
-    for name, module in model.named_modules():
-        if next(module.children(), None) is None:
 
-            def hook(
-                found: nn.Module, inputs: tuple[object, ...], output: object, name: str = name
-            ) -> None:
-                order.append(_Call(name, found, inputs, output))
+    def note(name: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+        order.append(_Call(name, module, inputs, output))
 
-            handles.append(module.register_forward_hook(hook))
+    leaves = {n: m for n, m in model.named_modules() if next(m.children(), None) is None}
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     training = model.training
     try:
-        with torch.no_grad():
+        with torch.no_grad(), heard(model, leaves, note):
             model.eval()(_blank(model, input_shape).to(device))
     finally:
         model.train(training)
-        for handle in handles:
-            handle.remove()
     return order
 
 
@@ -60,7 +60,12 @@ def _blank(model: nn.Module, input_shape: tuple[int, ...]) -> Tensor:
 
 def executed(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module]]:
     """Return the leaf modules in the order in which one forward pass runs them."""
-    return [(call.name, call.module) for call in _calls(model, input_shape)]
+    return [(module_of(call.name), call.module) for call in _calls(model, input_shape)]
+
+
+def calls(model: nn.Module, input_shape: tuple[int, ...]) -> list[str]:
+    """Return the names of the calls of leaf modules in one forward pass, in order."""
+    return [call.name for call in _calls(model, input_shape)]
 
 
 def normalised(model: nn.Module, input_shape: tuple[int, ...]) -> dict[str, str]:
@@ -73,12 +78,14 @@ def normalised(model: nn.Module, input_shape: tuple[int, ...]) -> dict[str, str]
 
 
 def _pairs(calls: list[_Call]) -> Iterator[tuple[str, str]]:
-    n_runs = Counter(call.name for call in calls)
+    n_runs = Counter(module_of(call.name) for call in calls)
     makers: dict[int, _Call] = {}  # of each tensor by its identity
     for call in calls:
         maker = makers.get(id(call.inputs[0])) if call.inputs else None
         makers[id(call.output)] = call  # a layer that works in place makes its input anew
-        if maker is None or n_runs[maker.name] > 1 or n_runs[call.name] > 1:
+        if maker is None or n_runs[module_of(maker.name)] > 1:
+            continue
+        if n_runs[module_of(call.name)] > 1:
             continue
         if isinstance(maker.module, CONVOLUTIONS) and isinstance(call.module, nn.BatchNorm2d):
             yield maker.name, call.name
@@ -122,9 +129,25 @@ def last(model: nn.Module, input_shape: tuple[int, ...]) -> str:
 
 
 def activations(model: nn.Module, input_shape: tuple[int, ...]) -> list[str]:
-    """Return the names of the hidden activation functions (ReLU and its kin) in order."""
-    kinds = (nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU, nn.Tanh, nn.Sigmoid)
-    return [name for name, m in executed(model, input_shape) if isinstance(m, kinds)]
+    """Return the hidden activation functions (ReLU and its kin) in order, a name for each call.
+
+    Those of other libraries are known by the names of their classes. Where a network has none as
+    modules (it calls functions), what its normalisations put out stands for them, and where it has
+    none of these, what its layers with weights do, but the last.
+    """
+    order = _calls(model, input_shape)
+    found = [call.name for call in order if _is_activation(call.module)]
+    if found:
+        return found
+    norms = [call.name for call in order if isinstance(call.module, _ANY_NORM)]
+    return norms or [call.name for call in order if isinstance(call.module, WEIGHTED)][:-1]
+
+
+def _is_activation(module: nn.Module) -> bool:
+    if isinstance(module, _ACTIVATIONS):
+        return True
+    own = next(module.parameters(), None) is not None
+    return not own and any(word in type(module).__name__.lower() for word in _ACTIVATION_WORDS)
 
 
 def weight_of(module: nn.Module | None) -> Tensor | None:

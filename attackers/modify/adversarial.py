@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
@@ -21,30 +20,19 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
+from arena.world.training.adversarial import Pgd, craft
 from attackers.modify.finetune import LabelSource, labelled
-
-
-@dataclass(frozen=True)
-class Pgd:
-    """Projected gradient descent: radius and step in pixel values of [0, 1], and iterations."""
-
-    eps: float
-    step: float
-    iterations: int
 
 
 def attacked(lab: Lab, model: Model, clean: Examples, how: Pgd, rng: Rng) -> Examples:
     """Return adversarial versions of images (N, *shape), with the targets of the clean ones.
 
-    The descent is torchattacks', from a random point within the radius; each pass is on the meter.
+    The descent is a toolbox's, from a random point within the radius; each pass is on the meter.
     """
-    import torchattacks  # seconds, for the statistics that some of its attacks draw from
-
     images = lab.compute.images(clean.images)
     classes = clean.targets if clean.targets.dim() == 1 else clean.targets.argmax(1)
-    pgd = torchattacks.PGD(lab.frozen(model), how.eps, how.step, how.iterations)
     with lent(rng, lab.compute.device):
-        found: Tensor = pgd(images, classes)
+        found = craft(lab.frozen(model), images, classes, how)
     return Examples(found.cpu(), clean.targets)
 
 
@@ -61,9 +49,9 @@ class AdversarialTraining(Attack):
     model's own answers or the truth.
     Cost: 0 queries; epochs * ceil((n + radii * n_examples) / batch) optimiser steps, and
     radii * n_examples * iterations images forward and backward in each epoch: 120,000 by default.
-    Differences to the paper: the SoK lets the toolbox's trainer do the epochs; here torchattacks
-    makes the examples and our engine trains, so that each step is on the meter and repeatable.
-    Adam starts afresh in each epoch.
+    Differences to the paper: the SoK lets the toolbox's trainer do the epochs; here a toolbox
+    (torchattacks, or ART) makes the examples and our engine trains, so that each step is on the
+    meter and repeatable. Adam starts afresh in each epoch.
     Reference: Madry et al., ICLR 2018; Lukas et al., S&P 2022 (settings); Chen et al., S&P 2022.
     Versions: 1.
     """

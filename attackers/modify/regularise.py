@@ -18,7 +18,6 @@ from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.world import layers
 from arena.world.json_values import Json
-from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook, Recipe, StepView
 from attackers.modify.finetune import labelled
@@ -163,16 +162,12 @@ class FeatureRegularise(Attack):
         """Train the current suspect with and without the penalty."""
         model = access.model()
         own = labelled(access, model, "model")
-        names = _hidden(model)
+        names = layers.activations(model, model.card.input_shape)
         penalty = FeaturePenalty(names, self.strength, self.norm, access.n_classes)
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch)
         access.lab.train(model, own, recipe, rng.child("penalty"), [penalty])
         access.lab.train(model, own, recipe.but(epochs=self.recovery), rng.child("recovery"))
         return Deliverable(model)
-
-
-def _hidden(model: Model) -> list[str]:
-    return list(dict.fromkeys(layers.activations(model, model.card.input_shape)))
 
 
 def softened(rows: Tensor, kind: Smoothing, amount: float, drop: int, rng: Rng) -> Tensor:

@@ -129,9 +129,9 @@ class Case:
         """
         compute, images = replace(suspect.compute, precision="float32"), self.whitebox.images
         model = suspect.model()
-        modules = dict(model.named_modules())
+        there = set(layers.calls(model, model.card.input_shape))
         hidden = layers.activations(self.victim, self.victim.card.input_shape)
-        common = [name for name in hidden if name in modules]
+        common = [name for name in hidden if name in there]
         mine = compute.activations(self.victim, images, hidden, metrics.neurons)
         theirs = compute.activations(model, images, common, metrics.neurons)
         suspect.n_queries += len(images)

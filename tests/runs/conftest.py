@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from arena.game.match.step_cache import Setting
+from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.sides.player import PlayerSpec
 from arena.runs.executors import Executor, InProcess, Workers
 from arena.runs.ledger import Ledger
+from arena.runs.protect.order import Order, Protection
+from arena.runs.protect.protect import protect
 from arena.runs.scenario import Scenario, parse_scenario, players_of
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.world.compute import Compute
+from arena.world.models import Model
+from arena.world.task import Task
+from arena.world.training import Recipe
 from tests.runs.judge.exhibits import make_exhibits
 
 HERE = Path(__file__).parent
@@ -102,3 +108,25 @@ def exhibits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exhibits")
     make_exhibits(folder)
     return folder
+
+
+UCHIDA = PlayerSpec(name="uchida", settings={"strength": 0.3})
+
+
+@pytest.fixture(scope="session")
+def order(small_task: Task, _small: Model) -> Order:
+    """A mark that takes at the first attempt, by a wide margin."""
+    return Order(
+        model=_small.copy(),
+        task=small_task,
+        scheme=UCHIDA,
+        seed=1 << 127,
+        epochs=(12,),
+        innocents=2,
+        training=Recipe(epochs=2),
+    )
+
+
+@pytest.fixture(scope="session")
+def protection(order: Order) -> Protection:
+    return protect(order, MemoryMemo(), Setting(), lambda stage: None)

@@ -14,6 +14,7 @@ from arena.game.match.rows import InnocentRow, RoundRow
 from arena.game.rules.threat import METERS
 from arena.view.cli import main
 from arena.view.results.report import Report, results_in
+from arena.world.models import Model, save_model
 
 SCENARIO = """
 name = "small"
@@ -168,3 +169,26 @@ def made_report(
         "thief": thieves,
     }
     return Report({"scenario": scenario, "versions": {}}, rounds, innocents or [])
+
+
+FAST = ("--set", "strength=0.3", "--epochs=12", "--innocents=2", "--innocent-epochs=1")
+
+
+def call(*words: str | Path) -> int:
+    """Run the command line in this process, and return its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["arena", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(scope="session")
+def own(_small: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `mine.safetensors`, and `protected`, which the command made of it."""
+    folder = tmp_path_factory.mktemp("own")
+    save_model(_small, folder / "mine.safetensors")
+    (folder / "secret.txt").write_text("six blind mice\n")
+    out, closed = f"--out={folder / 'protected'}", f"--passphrase-file={folder / 'secret.txt'}"
+    assert not call("protect", folder / "mine.safetensors", "--data=digits", *FAST, out, closed)
+    return folder

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from arena.errors import ArenaError
-from arena.world.compute import Compute, captured
+from arena.world.compute import Compute
 from arena.world.models import Model, build
+from arena.world.models.calls import captured
 from arena.world.rng import Rng
 from arena.world.task import Task
 

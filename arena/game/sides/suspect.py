@@ -20,6 +20,7 @@ from arena.world.kinds.kind import Kind, Steer
 from arena.world.kinds.registry import find
 from arena.world.layers import weight_of
 from arena.world.models import Model, ModelCard
+from arena.world.models.calls import module_of
 from arena.world.rng import Rng
 from arena.world.task import Task
 
@@ -205,9 +206,9 @@ class Suspect:
         return tensor.detach().cpu().double()
 
     def activations(self, layer: str, images: Tensor) -> Tensor:
-        """Return the outputs (N, ...) of a named layer, on the CPU; raises like `weights`."""
+        """Return the outputs (N, ...) of a layer, or of one of its calls; raises like `weights`."""
         model = self.model()
-        if layer not in dict(model.named_modules()):
+        if module_of(layer) not in dict(model.named_modules()):
             raise NotComparable(f"the suspect has no layer {layer!r}")
         self._check(images)
         self.n_queries += len(images)

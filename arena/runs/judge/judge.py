@@ -7,6 +7,7 @@ continues from there.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,12 +25,14 @@ from arena.game.sides.defense import Defense, OwnerTask, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
+from arena.runs.judge.door import check_knows
 from arena.runs.judge.model_files import (
     ModelFile,
-    check_suspect,
     check_victim,
     given_innocents,
     load_exhibit,
+    load_suspect,
+    suspect_of,
 )
 from arena.runs.judge.request import ComparedModel, Findings, GrownTests, Trial
 from arena.runs.store import Store
@@ -37,6 +40,7 @@ from arena.world.bundle import Bundle
 from arena.world.code_version import class_version, core_version
 from arena.world.json_values import Json, digest
 from arena.world.models import Model, unpack
+from arena.world.models.loaders import Asked, LoadedModel
 from arena.world.one_thread import one_thread
 from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
@@ -146,6 +150,7 @@ class Hearing:
         data = self._task("softmax", {})
         victim = load_exhibit(self.trial.victim, data)
         check_victim(victim, data)
+        check_knows(victim, data, self.trial.victim.option)
         task = self._task(victim.card.architecture, victim.card.arguments)
         self.findings.victim = _described(victim, task)
         return victim, task
@@ -153,11 +158,11 @@ class Hearing:
     def _suspect(self, victim: Model, task: Task) -> Suspect:
         """Return the suspect; an endpoint is asked one image, so that faults are found early."""
         trial, card = self.trial, victim.card
-        if isinstance(trial.suspect, ModelFile):
-            model = load_exhibit(trial.suspect, task)
-            check_suspect(model, victim, outputs_only=trial.access != "weights")
-            self.findings.suspect = _described(model, task)
-            return Suspect.bare(model, task.compute, trial.access)
+        if not isinstance(trial.suspect, Endpoint):
+            loaded = load_suspect(trial.suspect, victim, task, trial.access)
+            suspect = suspect_of(loaded, task, trial.access)
+            self.findings.suspect = _described_suspect(loaded, trial.suspect, task)
+            return suspect
         wanted: Wanted = "labels" if trial.access == "labels" else "probabilities"
         remote = RemoteModel(trial.suspect, card.n_classes, wanted, _Kept(self.store))
         self.findings.meter = remote.meter
@@ -237,7 +242,7 @@ def _check(trial: Trial) -> None:
             f"expected at least {FEWEST} innocents for a bound, found {trial.innocents}; "
             "try --innocents 12"
         )
-    if isinstance(trial.suspect, Endpoint) and trial.access == "weights":
+    if not isinstance(trial.suspect, ModelFile) and trial.access == "weights":
         raise ArenaError(
             "expected access of labels or probabilities to an endpoint, found weights; "
             "try --access probabilities"
@@ -254,4 +259,20 @@ def _described(model: Model, task: Task, kind: str = "") -> ComparedModel:
         sha256=model.digest(),
         accuracy=task.compute.accuracy(model, test.images, test.labels) if comparable else None,
         kind=kind,
+    )
+
+
+def _described_suspect(loaded: LoadedModel, source: ModelFile | Asked, task: Task) -> ComparedModel:
+    """Return what a suspect is; one whose weights are not read is known by its file and answers."""
+    if loaded.model is not None:
+        return _described(loaded.model, task)
+    assert loaded.answer is not None  # noqa: S101 - what has no weights answers
+    test = task.splits.test
+    right = loaded.answer(test.images).argmax(1) == test.labels
+    blob = source.path.read_bytes() if isinstance(source, ModelFile) else b""
+    return ComparedModel(
+        architecture=loaded.card.title,
+        n_classes=loaded.card.n_classes,
+        sha256=hashlib.sha256(blob).hexdigest() if blob else "",
+        accuracy=float(right.double().mean()),
     )

@@ -2,93 +2,76 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from arena.errors import ModelError
-from arena.world.json_values import Json
-from arena.world.models import Model, ModelCard, load_model, load_state_dict_file
-from arena.world.models.formats import CHECKPOINT, foreign_format, read_header
+from arena.game.sides.suspect import Suspect
+from arena.world.kinds.interface import Output, level
+from arena.world.models import Model, load_model
+from arena.world.models.loaders import (
+    Asked,
+    LoadedModel,
+    ModelFile,
+    of_callable,
+    read_model,
+)
 from arena.world.models.registry import fit_of
 from arena.world.task import Task
+
+__all__ = [
+    "ModelFile",
+    "check_suspect",
+    "check_victim",
+    "given_innocents",
+    "load_exhibit",
+    "load_suspect",
+    "suspect_of",
+]
 
 _SUFFIX = ".safetensors"
 
 
-@dataclass(frozen=True)
-class ModelFile:
-    """A model on disk.
-
-    Attributes:
-        path: a file of `save_model`, or a plain state dict (.safetensors, .pt, .pth).
-        role: "victim" or "suspect".
-        architecture: of a state dict, `NAME` or `NAME, key = value, ...` with the architecture's
-            arguments, and `mean`, `std` and `n_classes` (by default those of the data).
-    """
-
-    path: Path
-    role: str
-    architecture: str = ""
-
-    def check(self) -> None:
-        """Look whether there is such a file.
-
-        Raises:
-            ModelError: there is none.
-        """
-        if not self.path.is_file():
-            raise ModelError(
-                f"expected the file of a {self.role}, found none at {self.path}; check the path"
-            )
-
-
-def card_in_words(words: str, task: Task) -> ModelCard:
-    """Return the card that an architecture in words means for a task.
-
-    Raises:
-        ModelError: the words cannot be read, or the values are not those of a card.
-    """
-    name, _, rest = (part.strip() for part in words.partition(","))
-    try:
-        arguments: dict[str, Json] = tomllib.loads(f"x = {{ {rest} }}")["x"]
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(
-            f"expected an architecture like 'lenet5' or 'lenet5, norm = \"batch\"', found "
-            f"{words!r} ({error})"
-        ) from error
-    fields = task.card.plain() | {"architecture": name}
-    for constant in ("mean", "std", "n_classes"):
-        if constant in arguments:
-            value = arguments.pop(constant)
-            whole = isinstance(value, list) or constant == "n_classes"
-            fields[constant] = value if whole else [value]
-    return ModelCard.read(fields | {"arguments": arguments})
-
-
 def load_exhibit(file: ModelFile, task: Task) -> Model:
-    """Return the model in a file.
+    """Return the model in a file or a folder, whose weights can be read.
 
     Raises:
-        ModelError: the file is of a format that can carry code, or says not what it is a model of,
-            or is damaged, or holds other tensors than its architecture has.
+        ModelError: it is of a format that can carry code or whose weights cannot be read, or says
+            not what it is a model of, or is damaged, or holds other tensors than its architecture.
     """
-    path, option = file.path, f"--{file.role}-architecture"
-    found = foreign_format(path)
-    if found and found != CHECKPOINT:
+    model = read_model(file, task.card, "weights").model
+    assert model is not None  # noqa: S101 - weights were wanted
+    return model
+
+
+def load_suspect(
+    source: ModelFile | Asked, victim: Model, task: Task, access: Output
+) -> LoadedModel:
+    """Return the model in a file, a folder or a function, of which `access` can be seen.
+
+    Raises:
+        ModelError: it cannot be read, or not so much of it, or no test can be shown to it.
+    """
+    if isinstance(source, Asked):
+        loaded = of_callable(source.ask, victim.card, source.name)
+    else:
+        loaded = read_model(source, task.card, access if access == "weights" else None)
+    if level(access) > level(loaded.grants):
         raise ModelError(
-            f"{path} is {found}, whose loader can run code from the file, and is refused; "
-            f"torch.save(model.state_dict(), ...) and name the network with {option}"
+            f"expected a suspect that answers {access}, found {loaded.card.title}, which answers "
+            f"{loaded.grants}; try --access {loaded.grants}"
         )
-    if file.architecture:
-        return load_state_dict_file(path, card_in_words(file.architecture, task))
-    if found or "data" not in read_header(path):
-        raise ModelError(
-            f"expected a model with a card, found {found or 'tensors alone'} in {path}; name the "
-            f"network that it is of with {option} (`arena list models`)"
-        )
-    return load_model(path)
+    if loaded.model is not None:
+        check_suspect(loaded.model, victim, outputs_only=access != "weights")
+    return loaded
+
+
+def suspect_of(loaded: LoadedModel, task: Task, access: Output) -> Suspect:
+    """Return a model that came in as a suspect behind an interface that shows `access`."""
+    if loaded.model is not None:
+        return Suspect.bare(loaded.model, task.compute, access)
+    assert loaded.answer is not None  # noqa: S101 - what has no weights answers
+    return Suspect(loaded.answer, access, loaded.card, task.compute)
 
 
 def check_victim(victim: Model, task: Task) -> None:

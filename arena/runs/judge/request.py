@@ -11,6 +11,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.model_files import ModelFile
 from arena.world.compute import Compute
 from arena.world.json_values import Frozen, Json, Raw
+from arena.world.models.loaders import Asked
 from arena.world.remote.client import QueryMeter
 from arena.world.remote.endpoint import Endpoint
 from arena.world.training import Recipe
@@ -23,7 +24,7 @@ class Trial:
     """What is to be judged, and how.
 
     Attributes:
-        victim: the owner's model. suspect: a model on disk, or where one answers.
+        victim: the owner's model. suspect: a model on disk, or where one answers, or a function.
         data: the name of the data that the victim was trained on.
         access: what may be seen of the suspect.
         innocents: how many to train, or a folder that holds some.
@@ -33,7 +34,7 @@ class Trial:
     """
 
     victim: ModelFile
-    suspect: ModelFile | Endpoint
+    suspect: ModelFile | Endpoint | Asked
     data: str
     access: AccessLevel
     innocents: int | Path
@@ -45,11 +46,9 @@ class Trial:
 
     def plain(self) -> dict[str, Json]:
         """Return what was asked, as JSON values."""
-        suspect = self.suspect
-        told = suspect.plain() if isinstance(suspect, Endpoint) else str(suspect.path)
         return {
             "victim": str(self.victim.path),
-            "suspect": told,
+            "suspect": _told(self.suspect),
             "data": self.data,
             "access": self.access,
             "innocents": self.innocents if isinstance(self.innocents, int) else str(self.innocents),
@@ -58,6 +57,12 @@ class Trial:
             "data_seed": self.data_seed,
             "recipe": self.recipe.plain(),
         }
+
+
+def _told(suspect: ModelFile | Endpoint | Asked) -> Json:
+    if isinstance(suspect, Endpoint):
+        return suspect.plain()
+    return suspect.name if isinstance(suspect, Asked) else str(suspect.path)
 
 
 class ComparedModel(Frozen):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import typer
 
-from arena.errors import ArenaError, ScenarioError, did_you_mean
+from arena.errors import ArenaError, NotTaken, ScenarioError, did_you_mean
+from arena.view.exit_codes import ExitCode
 
-REFUSED, CRASHED, STOPPED = 2, 1, 130
 TRACE = "crash.txt"
 
 UsageError: type[BaseException] = typer.BadParameter.__mro__[1]
@@ -39,19 +39,23 @@ def ending(error: BaseException, folder: Path | None = None) -> Ended:
     if isinstance(error, Ended):
         return error
     if isinstance(error, ScenarioError):
-        return Ended(REFUSED, *error.problems)
+        return Ended(ExitCode.REFUSED, *error.problems)
+    if isinstance(error, NotTaken):
+        return Ended(ExitCode.NO_ANSWER, *str(error).splitlines())
     if isinstance(error, ArenaError):
-        return Ended(REFUSED, str(error))
+        return Ended(ExitCode.REFUSED, str(error))
     if isinstance(error, UsageError):
-        return Ended(REFUSED, _usage(error))
+        return Ended(ExitCode.REFUSED, _usage(error))
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return Ended(STOPPED, "stopped")
+        return Ended(ExitCode.STOPPED, "stopped")
     if isinstance(error, SystemExit):  # whatever a player's code asked for, this is no success
         asked = f"a player's code ended the program (sys.exit({error.code!r}))"
-        return Ended(REFUSED, f"expected players that return or raise, found that {asked}")
+        return Ended(ExitCode.REFUSED, f"expected players that return or raise, found that {asked}")
     path = _trace(error, folder or Path(tempfile.gettempdir()))
     first = str(error).partition("\n")[0]
-    return Ended(CRASHED, f"unexpected {type(error).__name__} ({first}); the trace is in {path}")
+    return Ended(
+        ExitCode.FAILED, f"unexpected {type(error).__name__} ({first}); the trace is in {path}"
+    )
 
 
 def _usage(error: BaseException) -> str:
@@ -84,6 +88,6 @@ def resumable(folder: Path) -> Iterator[None]:
     except KeyboardInterrupt as error:
         again = shlex.join(["arena", *sys.argv[1:]])
         sentence = f"stopped; what is finished is kept, and `{again}` continues from there"
-        raise Ended(STOPPED, sentence) from error
+        raise Ended(ExitCode.STOPPED, sentence) from error
     except Exception as error:
         raise ending(error, folder) from error

@@ -13,7 +13,8 @@ _MORE = "How it is judged"
 
 def judge(
     victim: Annotated[
-        Path, typer.Option(metavar="FILE", help="Your model: .safetensors, or a state dict.")
+        Path,
+        typer.Option(metavar="FILE", help="Your model: weights, ONNX, a Hugging Face folder ..."),
     ],
     suspect: Annotated[
         str,
@@ -36,7 +37,10 @@ def judge(
         Path, typer.Option(metavar="DIR", help="Where the report goes; run again, it continues.")
     ] = Path("runs/judge"),
     victim_architecture: Annotated[
-        str, typer.Option(metavar="NAME", help="Of a state dict: NAME or 'NAME, key = value'.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Of weights alone: NAME or FILE.py:CLASS, then ', key = value'."
+        ),
     ] = "",
     suspect_architecture: Annotated[
         str, typer.Option(metavar="NAME", help="The same for the suspect.")
@@ -67,6 +71,12 @@ def judge(
         int | None,
         typer.Option(
             min=0, help="Of tests and innocents; by default a fresh one.", rich_help_panel=_MORE
+        ),
+    ] = None,
+    resize: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Of own images: the shorter side, then the central square."
         ),
     ] = None,
     data_seed: Annotated[
@@ -107,6 +117,7 @@ def judge(
     """Judge your own two models: is the suspect derived from the victim?"""
     from arena.view.judge.command import Asking, Question
     from arena.view.judge.command import judge as hold
+    from arena.world.data.own_data import with_form
 
     asking = Asking(
         form=form,
@@ -119,7 +130,7 @@ def judge(
     question = Question(
         victim=victim,
         suspect=suspect,
-        data=data,
+        data=with_form(data, resize),
         access=access,
         innocents=innocents,
         out=out,

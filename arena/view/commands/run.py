@@ -15,9 +15,10 @@ from arena.runs.ledger import Ledger
 from arena.runs.store import Store
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.view.commands.dry_run import show_plan
-from arena.view.commands.failures import CRASHED, resumable
+from arena.view.commands.failures import resumable
 from arena.view.commands.run_options import Order, ReadyRun, prepare
 from arena.view.commands.show import print_report
+from arena.view.exit_codes import ExitCode
 from arena.view.progress.boards import Board, choose_board
 from arena.view.results.refresh import refresh_matches, refresh_views
 from arena.view.results.report import read_report
@@ -73,7 +74,7 @@ def play(game: ReadyRun, console: Console, *, as_json: bool) -> int:
     if not as_json:
         _say_next(game.out, n_made)
     scored = any(row.scored for row in report.finals)
-    return 0 if scored else CRASHED
+    return 0 if scored else ExitCode.FAILED
 
 
 def play_into(game: ReadyRun, store: Store, ledger: Ledger, console: Console) -> int:

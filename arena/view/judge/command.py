@@ -19,11 +19,14 @@ from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
+from arena.view.exit_codes import ExitCode
 from arena.view.judge.files import document, save, set_aside
 from arena.view.judge.page import REPORT, show
+from arena.view.judge.verdicts import exit_code_of
 from arena.view.progress.judge_progress import choose_stages
 from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
+from arena.world.models.loaders.registry import granted
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import BatchForm
 from arena.world.training import Recipe
@@ -67,7 +70,7 @@ class Question:
 
 
 def judge(question: Question) -> int:
-    """Judge, save the report, print evidence and verdict, and return the exit code.
+    """Judge, save the report, print evidence and verdict, and return the verdict's exit code.
 
     Raises:
         ArenaError: it cannot be judged. Ended: it was stopped, or ended unexpectedly.
@@ -91,7 +94,8 @@ def judge(question: Question) -> int:
         console.print_json(data=document(hearing.findings), indent=2)
     else:
         show(hearing.findings, out, console)
-    return 0
+    verdict = hearing.findings.verdict
+    return ExitCode.DONE if verdict is None else exit_code_of(verdict)
 
 
 def trial_of(question: Question) -> Trial:
@@ -141,14 +145,21 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _access(question: Question) -> AccessLevel:
-    """Return what may be seen: by default the weights of a file, the probabilities of a URL."""
+    """Return what may be seen: by default what a file grants, the probabilities of a URL."""
     known = get_args(AccessLevel)
     found = question.access
     if found is None:
-        found = "probabilities" if "://" in question.suspect else "weights"
+        found = _granted(question.suspect)
     if found not in known:
         raise ArenaError(f"expected an access level, found {found!r}{did_you_mean(found, known)}")
     return cast(AccessLevel, found)
+
+
+def _granted(suspect: str) -> str:
+    if "://" in suspect:
+        return "probabilities"
+    there = Path(suspect).exists()  # what is not there is refused where it is read
+    return granted(Path(suspect)) if there else "weights"
 
 
 def kept_seed(out: Path) -> int:

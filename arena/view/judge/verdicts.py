@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from arena.game.court.evidence import ALL, MetricEvidence, consistency_of, evidence_of
 from arena.game.court.verdict import Verdict
 from arena.runs.judge.request import Findings
+from arena.view.exit_codes import ExitCode
 from arena.view.figures.radar import Chart
 
 COLUMNS = ("metric", "value", "tau", "margin", "vote", "p-value")
@@ -73,6 +74,14 @@ def outcome(verdict: Verdict) -> str:
     if verdict.reason.startswith("not verified"):
         return "nothing can be said"
     return "a copy" if verdict.is_copy else "not shown to be a copy"
+
+
+def exit_code_of(verdict: Verdict) -> ExitCode:
+    """Return the exit code of a judgement."""
+    if verdict.reason.startswith("not verified"):
+        return ExitCode.NO_ANSWER
+    same = outcome(verdict) == "the same model"
+    return ExitCode.COPY if verdict.is_copy or same else ExitCode.DONE
 
 
 def consistency(verdict: Verdict) -> str:

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from arena.runs.ledger import Ledger
 from arena.runs.store import Store
-from arena.view.commands.failures import CRASHED, resumable
+from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
 from arena.view.commands.run import made_folder, play_into
 from arena.view.commands.run_options import Order, ReadyRun, check_playable, game_of
+from arena.view.exit_codes import ExitCode
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
 from arena.view.reproduce.plan import planned
 from arena.view.results.refresh import LOCK, refresh_matches
@@ -60,7 +61,7 @@ def reproduce(order: Order, data: str, *, quick: bool) -> int:
     said.print(f"\nThe report is {out / PAGE}")
     said.print("Next:", style="bold")
     said.print(f"  tensorboard --logdir {shlex.quote(str(out))}")
-    return 0 if all(chapter.findings.copies for chapter in chapters) else CRASHED
+    return 0 if all(chapter.findings.copies for chapter in chapters) else ExitCode.FAILED
 
 
 def _played(game: ReadyRun, store: Store, console: Console) -> Report:

@@ -11,8 +11,9 @@ from arena.errors import DataError, did_you_mean
 from arena.world.cache_folder import user_cache
 from arena.world.data.cache import through_cache
 from arena.world.data.dataset import Dataset, Source
-from arena.world.data.relabel import is_view, view
-from arena.world.data.sources.archives import SUFFIXES, fingerprint
+from arena.world.data.own_data import AN, apart, existing, own_data
+from arena.world.data.relabel import view
+from arena.world.data.sources.archives import fingerprint
 from arena.world.data.sources.bundled import bundled_version, read_bundled
 from arena.world.data.sources.folders import first_shape, read_class_folders
 from arena.world.data.sources.local_copies import (
@@ -33,7 +34,6 @@ _TOLD = "generated: small stories, a text"
 _OFFLINE = "ARENA_DATA"
 _PUBLIC = "torchvision (download) or ARENA_DATA"
 _SHARES = (0.75, 0.25)  # train and test, where a source has no test part
-_AN = {"folder": "a folder", "archive": "an archive", "text": "a text file"}
 
 
 @dataclass(frozen=True)
@@ -90,20 +90,20 @@ def input_shape(name: str) -> tuple[int, ...]:
     Raises:
         DataError: the name is not known, or there is nothing, or no image, at the path.
     """
-    base, part = _apart(name)
+    base, part = apart(name)
     if part:
         return input_shape(base)
-    kind, _, place = name.partition(":")
-    if kind in _AN and place:
-        path = _existing(Path(place).expanduser(), kind)
-        return (ROW,) if kind == "text" else first_shape(path)
+    own = own_data(base)
+    if own is not None:
+        path = existing(own.path, own.kind)
+        return (ROW,) if own.kind == "text" else first_shape(path, own.form)
     return _known(name).shape
 
 
 def _known(name: str) -> DataInfo:
     info = next((info for info in _KNOWN if info.name == name), None)
     if info is None:
-        names = [*(info.name for info in _KNOWN), *(f"{kind}:PATH" for kind in _AN)]
+        names = [*(info.name for info in _KNOWN), *(f"{kind}:PATH" for kind in AN)]
         raise DataError(
             f"expected the name of a data set, found {name!r}{did_you_mean(name, names)}"
         )
@@ -114,10 +114,12 @@ def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
     """Load a data set; called again while it is unchanged, it returns the same object.
 
     Args:
-        name: one of `known()`, or `folder:PATH` or `archive:PATH` for images in class folders, or
-            `text:PATH` for a text file; with a view behind it if wanted: `/0-4` or `/0,2,4` keeps
-            only these classes, by position, numbered anew from 0, and `/parity` makes two classes
-            of them, even and odd.
+        name: one of `known()`, or `text:PATH` for a text file, or `folder:PATH` or `archive:PATH`
+            for images in class folders. Of these, `?resize=N` scales the shorter side and cuts out
+            the central square, and `?channels=1` or `3` makes all of them grey or colour
+            (`?resize=N&channels=3`). With a view behind it if wanted: `/0-4` or `/0,2,4` keeps only
+            these classes, by position, numbered anew from 0, and `/parity` makes two classes of
+            them, even and odd.
         seed: cuts a test part off a source that has none: a quarter of every class.
         cache: a folder that keeps decoded images; None keeps none. Downloads go there too.
 
@@ -125,7 +127,7 @@ def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
         DataError: the name is not known, or the data are missing, damaged, unsafe or unfit.
         StoreError: the cache cannot be written.
     """
-    base, part = _apart(name)
+    base, part = apart(name)
     if part:
         return view(load(base, seed=seed, cache=cache), part)
     origin = _locate(name, cache)
@@ -134,15 +136,6 @@ def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
         origin = _Origin(origin.name, origin.fingerprint, through)
     content = _content(origin)
     return content if isinstance(content, Source) else _divided(content, seed)
-
-
-def _apart(name: str) -> tuple[str, str]:
-    """Return what comes before the view, and the view; a path that exists is a path and no view."""
-    base, _, part = name.rpartition("/")
-    path = name.partition(":")[2]
-    if not base or (path and (Path(path).expanduser().exists() or not is_view(part))):
-        return name, ""
-    return base, part
 
 
 @lru_cache(maxsize=8)
@@ -158,11 +151,12 @@ def _divided(whole: Dataset, seed: int) -> Source:
 
 
 def _locate(name: str, cache: Path | None) -> _Origin:
-    kind, _, place = name.partition(":")
-    if kind in _AN and place:
-        path = _existing(Path(place).expanduser(), kind)
-        reader = read_text if kind == "text" else read_class_folders
-        return _Origin(name, fingerprint(path), partial(reader, path, name))
+    own = own_data(name)
+    if own is not None:
+        path = existing(own.path, own.kind)
+        if own.kind == "text":
+            return _Origin(name, fingerprint(path), partial(read_text, path, name))
+        return _Origin(name, fingerprint(path), partial(read_class_folders, path, name, own.form))
     info = _known(name)
     if info.origin == _BUNDLED:
         return _Origin(name, bundled_version(), partial(read_bundled, name))
@@ -174,19 +168,6 @@ def _locate(name: str, cache: Path | None) -> _Origin:
         path = offline_text(name)
         return _Origin(name, fingerprint(path), partial(read_text, path, name))
     return _public(info, cache)
-
-
-def _existing(path: Path, kind: str) -> Path:
-    if not path.exists():
-        raise DataError(f"expected {_AN[kind]} at {path}, found nothing there; check the path")
-    if path.is_dir() != (kind == "folder"):
-        found, other = ("a folder", "folder") if path.is_dir() else ("a file", "archive")
-        raise DataError(f"expected {_AN[kind]} at {path}, found {found}; write {other}:{path}")
-    if kind == "archive" and not path.name.endswith(SUFFIXES):
-        raise DataError(
-            f"expected an archive ({', '.join(SUFFIXES)}), found {path.name}; pack it so"
-        )
-    return path
 
 
 def _public(info: DataInfo, cache: Path | None) -> _Origin:

@@ -55,7 +55,11 @@ class Accuracy(Exam):
 
     def utility(self, answers: Tensor) -> float:
         """Return the accuracy of probabilities (N, C)."""
-        return float((answers.argmax(1) == self.labels).double().mean())
+        return float(self.each(answers).double().mean())
+
+    def each(self, answers: Tensor) -> Tensor:
+        """Return whose class is found (N,)."""
+        return answers.argmax(1) == self.labels
 
     @property
     def floor(self) -> float:

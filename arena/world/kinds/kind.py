@@ -58,6 +58,10 @@ class Exam(ABC):
     def utility(self, answers: Tensor) -> float:
         """Return how useful the answers (N, ...) to `inputs` are, in [0, 1]."""
 
+    def each(self, answers: Tensor) -> Tensor | None:
+        """Return which answers are right (N,), bool; None where utility is no share of those."""
+        return None
+
     def worth(self, texts: Sequence[str], images: Tensor | None) -> float:
         """Return how useful texts or images (N, C, H, W) alone are, in [0, 1].
 

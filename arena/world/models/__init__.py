@@ -1,13 +1,17 @@
 """Models: a registry of architectures, models with cards, and files that run no code."""
 
+from arena.world.models import own_code  # noqa: F401 - it registers a family
 from arena.world.models.card import ModelCard
 from arena.world.models.files import load_model, load_state_dict_file, pack, save_model, unpack
 from arena.world.models.model import Model, build, restore
 from arena.world.models.nets import (  # noqa: F401 - they register
     dcgan,
     gpt,
+    hugging_face,
+    onnx_graph,
     resnet,
     small_nets,
+    timm_models,
     torchvision_models,
     tree,
     vgg,

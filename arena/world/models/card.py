@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -13,6 +14,7 @@ from arena.world.kinds.registry import find
 
 _MAX_INPUT = 2**26  # numbers in one input
 _MAX_AXES = 8
+_MAX_SHOWN = 60  # letters of an argument in a title
 _OF_SOME_KINDS = ("n_classes", "output_shape", "mean", "std", "vocabulary")
 
 
@@ -54,8 +56,11 @@ class ModelCard(Frozen):
 
     @property
     def title(self) -> str:
-        """The architecture and its arguments: `lenet5(norm='batch')`."""
-        listed = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
+        """The architecture and its arguments, long ones cut: `lenet5(norm='batch')`."""
+        listed = ", ".join(
+            f"{key}={textwrap.shorten(repr(value), _MAX_SHOWN, placeholder=' ...')}"
+            for key, value in self.arguments.items()
+        )
         return f"{self.architecture}({listed})" if listed else self.architecture
 
     @classmethod

@@ -7,10 +7,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
-
 from arena.errors import ModelError, StoreError
 from arena.world.atomic_write import write_whole
 from arena.world.bundle import Bundle
@@ -18,7 +14,7 @@ from arena.world.json_values import Raw
 from arena.world.models.card import ModelCard
 from arena.world.models.formats import CHECKPOINT, foreign_format, read_header
 from arena.world.models.model import Model, restore
-from arena.world.models.tensors import check_plain
+from arena.world.models.state_dicts import bodily, read_tensors
 
 _SUFFIX = ".safetensors"
 
@@ -93,7 +89,8 @@ def load_model(path: Path) -> Model:
 def load_state_dict_file(path: Path, card: ModelCard) -> Model:
     """Return the model that a plain state dict (.pt, .pth or .safetensors) and a card describe.
 
-    The names are those of the architecture, with or without the prefix `body.`.
+    The names are those of the architecture, with or without the prefix `body.`, and those that
+    wrappers of torch put before them; see `read_tensors`.
 
     Raises:
         ModelError: the file holds anything but tensors, or not the tensors that the card needs.
@@ -101,31 +98,7 @@ def load_state_dict_file(path: Path, card: ModelCard) -> Model:
     found = foreign_format(path)
     if found and found != CHECKPOINT:
         raise ModelError(_refusal(path, found))
-    tensors = _load_checkpoint(path) if found else _load_safetensors(path)
-    check_plain(tensors)
-    if not all(name.startswith("body.") for name in tensors):
-        tensors = {f"body.{name}": tensor for name, tensor in tensors.items()}
-    return restore(card, tensors)
-
-
-def _load_safetensors(path: Path) -> dict[str, Tensor]:
-    read_header(path)
-    tensors: dict[str, Tensor] = load_file(path)
-    return tensors
-
-
-def _load_checkpoint(path: Path) -> dict[str, Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a stranger's bytes can make the reader raise anything
-        reason = str(error).partition("\n")[0]
-        raise ModelError(
-            f"{path} holds more than tensors, and reading it could run code ({reason}); "
-            "save model.state_dict() instead of the whole model"
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
-        raise ModelError(f"{path} should hold a table of named tensors; save model.state_dict()")
-    return state
+    return restore(card, bodily(read_tensors(path)))
 
 
 def _refusal(path: Path, found: str) -> str:

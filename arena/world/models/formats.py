@@ -17,6 +17,7 @@ from arena.world.models.tensors import MAX_BYTES
 
 _LENGTH = 8  # bytes that hold the length of a safetensors header
 _MAX_HEADER = 16 * 2**20
+_MAX_CONFIG = 2**20
 _N_BYTES: Mapping[str, int] = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1,
     "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
@@ -31,6 +32,42 @@ TORCHSCRIPT = "a TorchScript archive"
 PT2 = "an exported program (.pt2)"
 CHECKPOINT = "a torch.save checkpoint"
 PICKLE = "a pickle"
+JOBLIB = "a joblib file"
+SAFETENSORS = "a safetensors file"
+ONNX = "an ONNX model"
+SKOPS = "a skops file"
+HUGGING_FACE = "a Hugging Face folder"
+TIMM = "a timm folder"
+UNKNOWN = "a file of no known format"
+
+_POINTER = b"version https://git-lfs"
+_SQUEEZED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"ZF")
+_ONNX_FIELDS = (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)  # what follows ir_version
+
+
+def recognise(path: Path) -> str:
+    """Return the name of the format that a file or a folder is of, `UNKNOWN` if it is of none.
+
+    Raises:
+        ModelError: there is nothing, or it is a damaged zip archive, or a pointer to a large file.
+    """
+    if path.is_dir():
+        return _folder(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_POINTER))
+        n_file = path.stat().st_size
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    if start == _POINTER:
+        raise ModelError(f"{path} is a pointer of Git LFS, not the model; fetch it: git lfs pull")
+    if start[:2] == b"PK":
+        return _archive(path)
+    if path.suffix == ".joblib" or start.startswith(_SQUEEZED):
+        return JOBLIB
+    if _begins_a_pickle(start):
+        return PICKLE
+    return _plain(path, start, n_file)
 
 
 def foreign_format(path: Path) -> str | None:
@@ -39,11 +76,46 @@ def foreign_format(path: Path) -> str | None:
     Raises:
         ModelError: there is no such file, or it is a damaged zip archive.
     """
+    if path.is_dir():
+        raise ModelError(f"{path} cannot be read (it is a folder); check the path")
+    found = recognise(path)
+    return found if found in (TORCHSCRIPT, PT2, CHECKPOINT, PICKLE, JOBLIB) else None
+
+
+def read_config(folder: Path, name: str = "config.json") -> dict[str, Raw]:
+    """Return the settings in a file of a model's folder; none if there is no such file.
+
+    Raises:
+        ModelError: it cannot be read, or is no table.
+    """
+    path = folder / name
+    if not path.is_file():
+        return {}
     try:
-        with path.open("rb") as file:
-            start = file.read(_LENGTH)
-        if start[:2] != b"PK":
-            return PICKLE if _begins_a_pickle(start) else None
+        if path.stat().st_size > _MAX_CONFIG:
+            raise ModelError(f"expected at most {_MAX_CONFIG:,} bytes in {path}, found more")
+        settings = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"expected settings in JSON, found none in {path} ({error})") from error
+    if not isinstance(settings, dict):
+        raise ModelError(f"expected a table of settings in {path}, found another value")
+    return settings
+
+
+def _folder(path: Path) -> str:
+    settings = read_config(path)
+    if "model_type" in settings:
+        return HUGGING_FACE
+    if "architecture" in settings:
+        return TIMM
+    raise ModelError(
+        f"expected a folder with a config.json that names a model_type (Hugging Face) or an "
+        f"architecture (timm), found none in {path}; name the model's file instead"
+    )
+
+
+def _archive(path: Path) -> str:
+    try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except OSError as error:
@@ -56,7 +128,21 @@ def foreign_format(path: Path) -> str | None:
     if any(name.endswith("constants.pkl") or "/code/" in name for name in names):
         return TORCHSCRIPT
     exported = ("archive_format", "serialized_exported_program.json", "models/model.json")
-    return PT2 if any(name.endswith(exported) for name in names) else CHECKPOINT
+    if any(name.endswith(exported) for name in names):
+        return PT2
+    return SKOPS if "schema.json" in names else CHECKPOINT
+
+
+def _plain(path: Path, start: bytes, n_file: int) -> str:
+    """Tell a safetensors file, an ONNX model and all else apart.
+
+    A safetensors file begins with the length of its header, below 16 MiB: five bytes of it are 0.
+    """
+    looks_so = n_file >= _LENGTH and start[4:_LENGTH] == bytes(4) and start[8:9] in (b"{", b"")
+    if looks_so or path.suffix == ".safetensors":
+        return SAFETENSORS
+    begins_onnx = len(start) > 2 and start[0] == 0x08 and start[2] in _ONNX_FIELDS
+    return ONNX if path.suffix == ".onnx" or begins_onnx else UNKNOWN
 
 
 def _begins_a_pickle(start: bytes) -> bool:
@@ -64,7 +150,7 @@ def _begins_a_pickle(start: bytes) -> bool:
 
     Such a length is below 16 MiB, so its upper bytes are 0, which no pickle can have there.
     """
-    return start[:1] == b"\x80" and start[3:] != bytes(_LENGTH - 3)
+    return start[:1] == b"\x80" and start[3:_LENGTH] != bytes(_LENGTH - 3)
 
 
 def read_header(path: Path) -> dict[str, Json]:
@@ -100,8 +186,8 @@ def _parse(path: Path, file: BinaryIO, n_file: int) -> tuple[dict[str, Json], in
     n_header = int.from_bytes(file.read(_LENGTH), "little")
     if n_file < _LENGTH or n_header > min(_MAX_HEADER, n_file - _LENGTH):
         raise ModelError(
-            f"{path} is no safetensors file, or a truncated one: its header would have "
-            f"{n_header:,} bytes, the file has {n_file:,}; save models with save_model"
+            f"{path} is no safetensors file, or a truncated one (it has {n_file:,} bytes); copy it "
+            "again, or save the model with safetensors.torch.save_file(model.state_dict(), ...)"
         )
     try:
         header = json.loads(file.read(n_header))

@@ -86,6 +86,11 @@ def family(
     return register
 
 
+def families() -> Mapping[str, Callable[[str], Builder]]:
+    """Return the families by their prefix."""
+    return MappingProxyType(_FAMILIES)
+
+
 def fit_of(name: str) -> Fit | None:
     """Return how models of that architecture learn; None where they follow gradients."""
     return _FITS.get(name)
@@ -130,7 +135,7 @@ def make_body(name: str, arguments: Mapping[str, Json], *sizes: object) -> nn.Mo
         ModelError: the name, an argument or a size is not one that the architecture takes.
     """
     builder = _find(name)
-    problems = _argument_problems(arguments, _defaults(builder))
+    problems = [] if _takes_any(builder) else _argument_problems(arguments, _defaults(builder))
     if problems:
         raise ModelError(f"{name} cannot be built: " + "; ".join(problems))
     return builder(*sizes, **arguments)
@@ -152,6 +157,12 @@ def _summary(builder: Builder) -> str:
 def _defaults(builder: Builder) -> Mapping[str, Json]:
     parameters = inspect.signature(builder).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _takes_any(builder: Builder) -> bool:
+    """Tell whether a builder leaves its arguments to somebody else's code to check."""
+    parameters = inspect.signature(builder).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _argument_problems(arguments: Mapping[str, Json], defaults: Mapping[str, Json]) -> list[str]:
@@ -178,4 +189,6 @@ def _same_kind(value: Raw, default: Raw) -> bool:
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, float):
         return isinstance(value, int | float)
+    if isinstance(default, Mapping):
+        return isinstance(value, Mapping)
     return isinstance(value, type(default))

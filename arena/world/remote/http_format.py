@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arena.errors import EndpointError
+from arena.world.json_values import Raw
 
 BatchForm = Literal["json", "npy"]
 Wanted = Literal["labels", "probabilities"]
@@ -100,8 +101,22 @@ def _of_json(blob: bytes, names: tuple[str, ...]) -> Tensor:
     name = next((name for name in names if name in document), None)
     if name is None:
         raise ValueError(f"no key {' or '.join(names)}")
+    if (b"true" in blob or b"false" in blob) and _has_truth(document[name]):
+        raise ValueError("true or false among the numbers")
     values = torch.from_numpy(np.asarray(document[name]))
-    return values if name == "labels" or values.dtype == torch.bool else values.double()
+    return values if name == "labels" else values.double()
+
+
+def _has_truth(value: Raw) -> bool:
+    """Return whether a truth value is in a list of lists; NumPy would take it for a number."""
+    rest = [value]
+    while rest:
+        found = rest.pop()
+        if isinstance(found, bool):
+            return True
+        if isinstance(found, list):
+            rest.extend(found)
+    return False
 
 
 def _of_npy(blob: bytes, names: tuple[str, ...]) -> Tensor:

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from arena.errors import ArenaError, did_you_mean
 from arena.world import layers
-from arena.world.compute import Compute, captured
+from arena.world.compute import Compute
 from arena.world.kinds.kind import Objective
 from arena.world.models import Model
+from arena.world.models.calls import captured
 from arena.world.models.registry import fit_of
 from arena.world.rng import Rng
 from arena.world.training.augment import augmented

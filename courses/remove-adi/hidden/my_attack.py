@@ -41,5 +41,5 @@ class Mine(Attack):
         augment = Augment(rotation=self.rotation, shift=self.shift)
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch, augment=augment)
         access.lab.train(copy, examples, recipe, rng.child("training"))
-        print(f"trained on {len(images)} images, loss of accuracy unknown")
+        print(f"trained on {len(images)} images")
         return Deliverable(copy)

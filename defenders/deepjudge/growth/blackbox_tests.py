@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from arena.world.json_values import Frozen
 from arena.world.rng import Rng
-
-if TYPE_CHECKING:
-    import torchattacks
+from arena.world.training.adversarial import CarliniWagner, Crafting, Fgsm, Pgd, craft
 
 Method = Literal["fgsm", "pgd", "cw"]
 Steps = Literal["scaled", "projected", "repository"]
@@ -46,6 +43,20 @@ class ExampleRecipe(Frozen):
         name = "confidence" if method == "cw" else "eps"
         return self.model_copy(update={"method": method, name: strength})
 
+    def crafting(self) -> Crafting:
+        """Return what a toolbox is asked for.
+
+        A ball that n steps cannot leave is a PGD without projection.
+        """
+        if self.method == "fgsm":
+            return Fgsm(self.eps)
+        if self.method == "cw":
+            return CarliniWagner(self.confidence, self.weight, self.lr, self.n_cw_steps)
+        step = _REPOSITORY_STEP if self.steps == "repository" else self.eps / self.n_steps
+        if self.steps == "projected":
+            return Pgd(self.eps, step, self.n_steps)
+        return Pgd(2 * step * self.n_steps, step, self.n_steps, random_start=False)
+
     @property
     def title(self) -> str:
         """Return a short name, e.g. "pgd 0.1"."""
@@ -68,60 +79,25 @@ def adversarial(
     device = next(view.parameters()).device
     start, truth = images.to(device), labels.to(device)
     with _own_randomness(rng, device):
-        moved: Tensor = _attack(view, truth, how)(*_begin(start, how), truth)
-    return moved.detach().to("cpu", torch.float32)
+        moved = craft(view, _begin(start, how), truth, how.crafting())
+    return moved.to("cpu", torch.float32)
 
 
-def _begin(images: Tensor, how: ExampleRecipe) -> tuple[Tensor]:
+def _begin(images: Tensor, how: ExampleRecipe) -> Tensor:
     """Return what the attack starts from: PGD's random start, where nothing is projected."""
     if how.method == "cw":
-        return (images.clamp(_INSIDE, 1 - _INSIDE),)
+        return images.clamp(_INSIDE, 1 - _INSIDE)
     if how.method == "pgd" and how.steps != "projected":
         noise = torch.rand_like(images) * 2 - 1
-        return ((images + how.eps * noise).clamp(0, 1),)
-    return (images,)
-
-
-def _attack(view: nn.Module, labels: Tensor, how: ExampleRecipe) -> torchattacks.attack.Attack:
-    """Return the toolbox's attack. A ball that n steps cannot leave is a PGD without projection."""
-    import torchattacks  # seconds, for the statistics that some of its attacks draw from
-
-    if how.method == "fgsm":
-        return torchattacks.FGSM(view, eps=how.eps)
-    if how.method == "cw":
-        ahead = Ahead(view, labels, how.confidence)
-        return torchattacks.CW(ahead, c=how.weight, kappa=0, steps=how.n_cw_steps, lr=how.lr)
-    step = _REPOSITORY_STEP if how.steps == "repository" else how.eps / how.n_steps
-    ball = how.eps if how.steps == "projected" else 2 * step * how.n_steps
-    return torchattacks.PGD(
-        view, eps=ball, alpha=step, steps=how.n_steps, random_start=how.steps == "projected"
-    )
-
-
-class Ahead(nn.Module):
-    """A model whose true logits are `lead` ahead: what it gets wrong, is wrong by the lead.
-
-    The toolbox's CW keeps the nearest image that is wrong at all, whatever its confidence is; on
-    this view that image is wrong by the confidence. It also takes a logit of 0 for the largest of
-    those below, so each row is shifted to begin at 1, which changes no probability.
-    """
-
-    def __init__(self, view: nn.Module, labels: Tensor, lead: float) -> None:
-        super().__init__()
-        self.view, self.labels, self.lead = view, labels, lead
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (N, C) of the images (N, *shape) whose labels (N,) were given."""
-        logits: Tensor = self.view(images)
-        shifted = logits - logits.detach().amin(1, keepdim=True) + 1
-        return shifted + self.lead * F.one_hot(self.labels, logits.shape[1])
+        return (images + how.eps * noise).clamp(0, 1)
+    return images
 
 
 @contextlib.contextmanager
 def _own_randomness(rng: Rng, device: torch.device) -> Iterator[None]:
     """Let what draws from torch's global generator draw from `rng`; the global state comes back.
 
-    The toolbox takes no generator.
+    Toolboxes take no generator.
     """
     cuda = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):

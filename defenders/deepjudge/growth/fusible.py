@@ -29,6 +29,8 @@ def _chain(model: Model, layer: str) -> Sequence[nn.Module]:
     """Return the modules of a flat chain up to a layer; none if the model is no such chain."""
     if not isinstance(model.body, nn.Sequential):
         return []
+    if len(list(model.body.named_children())) < len(model.body):  # one module in two places
+        return []
     named = [(f"body.{name}", module) for name, module in model.body.named_children()]
     names = [name for name, _ in named]
     return [module for _, module in named[: names.index(layer) + 1]] if layer in names else []

@@ -15,6 +15,7 @@ from arena.errors import NotComparable
 from arena.world.compute import Compute
 from arena.world.kinds.classifier import normalisation
 from arena.world.models import Model
+from arena.world.models.calls import heard, module_of
 from defenders.deepjudge.growth.batch_last_conv import PipelineStage
 from defenders.deepjudge.growth.fusible import stages_to
 from defenders.deepjudge.scheme.metrics import neurons
@@ -35,7 +36,7 @@ def path_to(model: Model, layer: str, compute: Compute) -> NeuronFunction:
         NotComparable: the model has no such layer.
     """
     modules = dict(model.named_modules())
-    if layer not in modules:
+    if module_of(layer) not in modules:
         known = ", ".join(name for name in modules if name)
         raise NotComparable(f"expected a layer {layer!r}, found none; try one of {known}")
     stages = stages_to(model, layer) if compute.device == "cpu" else []
@@ -79,7 +80,7 @@ class _Reached(Exception):  # noqa: N818 - not an error: the layer has answered
 
 
 class Below(nn.Module):
-    """A model that stops at a layer and returns its neurons (B, N)."""
+    """A model that stops at a layer, or at one of its calls, and returns its neurons (B, N)."""
 
     def __init__(self, model: nn.Module, layer: str) -> None:
         super().__init__()
@@ -89,14 +90,15 @@ class Below(nn.Module):
         """Return the neurons of the layer."""
         found: list[Tensor] = []
 
-        def stop(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            found.append(neurons(output))
-            raise _Reached
+        def stop(
+            call: str, _module: nn.Module, _inputs: tuple[object, ...], output: object
+        ) -> None:
+            if call == self.layer and isinstance(output, Tensor):
+                found.append(neurons(output))
+                raise _Reached
 
-        handle = self.model.get_submodule(self.layer).register_forward_hook(stop)
-        try:
-            with contextlib.suppress(_Reached):
-                self.model(images)
-        finally:
-            handle.remove()
+        name = module_of(self.layer)
+        only = {name: self.model.get_submodule(name)}
+        with heard(self.model, only, stop), contextlib.suppress(_Reached):
+            self.model(images)
         return found[0]

@@ -15,8 +15,9 @@ from arena.world.bundle import Bundle
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
+from arena.world.training.adversarial import Pgd
 from attackers.modify.adaptive import AdaptBlackbox, AdaptWhitebox, Mixed, exposed_tests
-from attackers.modify.adversarial import Pgd, attacked
+from attackers.modify.adversarial import attacked
 from defenders.deepjudge.scheme.metrics import neurons
 from tests.attackers.conftest import COMPUTE, Thief, World
 
@@ -48,7 +49,7 @@ class Exposure:
 def tested(thief: Thief) -> Exposure:
     world = thief(KNOWING)
     seeds = Examples.of(world.task.splits.probe)
-    pgd = Pgd(eps=0.15, step=0.02, iterations=15)
+    pgd = Pgd(eps=0.15, step=0.02, n_steps=15)
     tests = attacked(Lab(), world.victim.copy(), seeds, pgd, Rng(0))
     exposed, held_out = tests.select(torch.arange(90)), tests.select(torch.arange(90, 180))
     kinds = {"blackbox": exposed, "whitebox": exposed}

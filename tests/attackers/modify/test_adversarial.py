@@ -19,12 +19,13 @@ from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
-from attackers.modify.adversarial import AdversarialTraining, Pgd, attacked
+from arena.world.training.adversarial import Pgd
+from attackers.modify.adversarial import AdversarialTraining, attacked
 from tests.attackers.conftest import Thief
 from tests.statements import loss, right
 
 GRANTS = ThreatModel(output="weights", data=1, data_labels=True)
-PGD = Pgd(eps=0.1, step=0.02, iterations=10)
+PGD = Pgd(eps=0.1, step=0.02, n_steps=10)
 SMALL = AdversarialTraining(eps=(0.1,), n_examples=100, iterations=5, step=0.03, epochs=2)
 
 

@@ -18,9 +18,9 @@ from arena.game.sides.defense import OwnerTask, Protected
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
-from arena.world.compute import captured
 from arena.world.json_values import Json
 from arena.world.models import Model, ModelCard, build, pack, unpack
+from arena.world.models.calls import captured
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, History, Hook, Recipe, StepView

@@ -13,13 +13,13 @@ from safetensors.torch import save_file
 from arena.errors import ModelError
 from arena.runs.judge.model_files import (
     ModelFile,
-    card_in_words,
     check_suspect,
     check_victim,
     given_innocents,
     load_exhibit,
 )
 from arena.world.models import build, save_model
+from arena.world.models.loaders import card_in_words
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 
@@ -30,7 +30,7 @@ def digits() -> Task:
 
 
 def test_the_task_says_what_the_words_leave_open(digits: Task) -> None:
-    card = card_in_words("lenet5", digits)
+    card = card_in_words("lenet5", digits.card)
     assert (card.architecture, card.arguments) == ("lenet5", {})
     assert (card.n_classes, card.input_shape) == (10, (1, 8, 8))
     assert (card.mean, card.std) == (digits.card.mean, digits.card.std)
@@ -38,7 +38,7 @@ def test_the_task_says_what_the_words_leave_open(digits: Task) -> None:
 
 def test_words_may_hold_arguments_and_constants(digits: Task) -> None:
     words = 'mlp, hidden = [32, 16], norm = "batch", mean = 0.5, std = [0.25], n_classes = 5'
-    card = card_in_words(words, digits)
+    card = card_in_words(words, digits.card)
     assert card.arguments == {"hidden": [32, 16], "norm": "batch"}
     assert (card.mean, card.std, card.n_classes) == ((0.5,), (0.25,), 5)
 
@@ -55,7 +55,7 @@ def test_words_may_hold_arguments_and_constants(digits: Task) -> None:
 )
 def test_words_that_cannot_be_meant(digits: Task, words: str, sentence: str) -> None:
     with pytest.raises(ModelError, match=sentence) as caught:
-        card_in_words(words, digits)
+        card_in_words(words, digits.card)
     assert "\n" not in str(caught.value)
 
 
@@ -114,7 +114,7 @@ def test_what_can_carry_code_is_refused(
 
 def test_a_whole_model_is_never_unpickled(digits: Task, tmp_path: Path) -> None:
     torch.save(build(digits.card, Rng(0)), tmp_path / "whole.pt")
-    with pytest.raises(ModelError, match="holds more than tensors, and reading it could run code"):
+    with pytest.raises(ModelError, match=r"holds more than tensors .*reading it could run code"):
         load_exhibit(ModelFile(tmp_path / "whole.pt", "suspect", "mlp"), digits)
 
 

@@ -77,6 +77,8 @@ def test_what_is_no_batch_is_refused_and_costs_nothing(url: str, course: Course)
         (json.dumps({"images": (course.images * 255).tolist()}).encode(), JSON, 400, "in [0, 1]"),
         (json.dumps({"images": [[1.0, 0.5]]}).encode(), JSON, 400, "images of (1, 8, 8)"),
         (json.dumps({"images": 0.5}).encode(), JSON, 400, "images of (1, 8, 8)"),
+        (course.body().replace(b"[[[[", b"[[[[true, ", 1), JSON, 400, "expected images as json"),
+        (json.dumps({"images": [[[[False] * 8] * 8]]}).encode(), JSON, 400, "true or false"),
         (b"[" * 100_000, JSON, 400, "expected images as json"),
         (b"no", NPY, 400, "expected images as npy"),
         (write_png(torch.zeros(1, 1, 8, 9)), PNG, 400, "expected a PNG 8 wide"),

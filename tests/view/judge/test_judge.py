@@ -12,6 +12,7 @@ from rich.console import Console
 
 from arena.runs.judge.judge import Milestone
 from arena.runs.served.server import ModelServer, Server
+from arena.view.exit_codes import ExitCode
 from arena.view.figures.plots import pixels
 from arena.view.judge.command import kept_seed
 from arena.view.progress.judge_progress import BarStages, LineStages, choose_stages
@@ -59,7 +60,7 @@ def court(arena: Command, exhibits: Path, tmp_path: Path) -> Court:
 
 def test_a_copy_is_judged_with_its_evidence(court: Court) -> None:
     done = court()
-    assert done.code == 0
+    assert done.code == ExitCode.COPY
     lines = done.out.splitlines()
     assert any(
         line.split() == ["metric", "value", "tau", "margin", "vote", "p-value"] for line in lines
@@ -91,7 +92,7 @@ def test_the_report_is_saved_in_three_files(court: Court) -> None:
 
 def test_a_stranger_is_not_shown_to_be_a_copy(court: Court) -> None:
     done = court("stranger.safetensors")
-    assert done.code == 0
+    assert done.code == ExitCode.DONE
     assert "Verdict: not shown to be a copy" in done.out
     assert "a copy that these tests miss would look the same" in done.out
 

@@ -315,7 +315,8 @@ def test_safetensors_without_a_card_say_where_to_turn(model: Model, tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"model": {"fc": torch.zeros(2)}, "epoch": 3}, "other values in model, epoch"),
+        ({"layers": {"fc": torch.zeros(2)}, "epoch": 3}, "other values in layers, epoch"),
+        ({"model": {"fc": torch.zeros(2)}, "epoch": 3}, "unknown are body.fc"),
         ([torch.zeros(2)], "should hold a table of named tensors"),
         ({1: torch.zeros(2)}, "should hold a table of named tensors"),
         ({"fc1.weight": torch.zeros(6, 5)}, "missing are body.fc1.bias"),

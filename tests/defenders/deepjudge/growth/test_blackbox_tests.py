@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
+from arena.world.training.adversarial import Ahead
 from defenders.deepjudge.growth.blackbox_tests import (
-    Ahead,
     ExampleRecipe,
     Method,
     Steps,

@@ -3,13 +3,16 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision import transforms
 
+from arena.errors import DataError
 from arena.world.data.dataset import Dataset, Source
 from arena.world.data.sources.archives import SUFFIXES
-from arena.world.data.sources.folders import decode, read_class_folders
+from arena.world.data.sources.folders import ImageForm, decode, read_class_folders
 
 Files = dict[str, bytes | None]
 Maker = Callable[..., Path]
@@ -118,3 +121,43 @@ def test_uint8_and_int64(as_folder: Maker, pets: Files) -> None:
     content = read_class_folders(as_folder(pets), "pets")
     assert isinstance(content, Source)
     assert (content.train.images.dtype, content.train.labels.dtype) == (torch.uint8, torch.int64)
+
+
+def _gradient(width: int, height: int) -> bytes:
+    """Return a colour picture whose pixels tell where they are."""
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    held = io.BytesIO()
+    pixels = np.stack([x, y, np.full_like(x, 90)], 2).astype(np.uint8)
+    Image.fromarray(pixels).save(held, "PNG")
+    return held.getvalue()
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 40), (40, 61), (16, 16), (12, 9)])
+def test_images_of_any_size_are_brought_to_one_as_torchvision_does(width: int, height: int) -> None:
+    blob = _gradient(width, height)
+    steps = transforms.Compose([transforms.Resize(16), transforms.CenterCrop(16)])
+    expected = np.asarray(steps(Image.open(io.BytesIO(blob))))
+    assert np.array_equal(decode(blob, ImageForm(resize=16)), expected)
+
+
+def test_a_folder_of_mixed_sizes_and_modes_gives_one_form(as_folder: Maker) -> None:
+    grey = io.BytesIO()
+    Image.fromarray(np.full((30, 20), 77, np.uint8)).save(grey, "PNG")
+    files = {"cat/a.png": _gradient(60, 40), "dog/b.png": grey.getvalue()}
+    path = as_folder(files)
+    whole = read_class_folders(path, "pets", ImageForm(resize=16))
+    assert isinstance(whole, Dataset)
+    assert whole.input_shape == (3, 16, 16)
+    assert (whole.images[1] == 77).all()
+    grey_ones = read_class_folders(path, "pets", ImageForm(16, channels=1))
+    assert isinstance(grey_ones, Dataset)
+    assert grey_ones.input_shape == (1, 16, 16)
+    with pytest.raises(DataError, match=r"images of one size .* try --resize N"):
+        read_class_folders(path, "pets")
+
+
+def test_images_are_turned_as_their_exif_data_say() -> None:
+    held, turned = io.BytesIO(), Image.Exif()
+    turned[0x0112] = 6  # shown a quarter to the right
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).save(held, "PNG", exif=turned)
+    assert decode(held.getvalue()).shape == (4, 3)

@@ -1,0 +1,1 @@
+"""Protecting a person's own model: a mark that is sure to have taken, and its report."""

@@ -1,0 +1,40 @@
+"""The command line of `arena verify`. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arena.view.protect.options import Architecture, AsJson, Device, KeyFolder, PassphraseFile
+
+
+def verify(
+    key: KeyFolder,
+    suspect: Annotated[Path, typer.Argument(metavar="SUSPECT", help="The model under suspicion.")],
+    level: Annotated[
+        float | None, typer.Option(help="The p-value at which it is a copy; else the scheme's.")
+    ] = None,
+    architecture: Architecture = "",
+    passphrase_file: PassphraseFile = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Ask a key whether a suspect is derived from the model that it protects.
+
+    Exit code 0: not shown. 10: a copy. 2: bad input. 3: not comparable.
+    """
+    from arena.view.protect.verify_command import Accusation
+    from arena.view.protect.verify_command import verify as carry_out
+
+    accusation = Accusation(
+        key=key,
+        suspect=suspect,
+        level=level,
+        architecture=architecture,
+        passphrase_file=passphrase_file,
+        device=device,
+        as_json=as_json,
+    )
+    raise typer.Exit(carry_out(accusation))

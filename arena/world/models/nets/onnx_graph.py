@@ -1,0 +1,119 @@
+"""Networks whose forward pass is an ONNX graph, as `onnx:<name>`; the card holds the graph.
+
+onnx2torch (extra `models`) turns a graph into modules of torch, where it knows all its operations.
+In a card the graph is without its weights, which travel as tensors like those of any model.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from arena.errors import ModelError
+from arena.world.models.registry import Builder, family
+from arena.world.models.tensors import MAX_BYTES
+
+_KEPT = 8  # numbers in a constant that stays in the graph: limits and scales, no weights
+_FLOATS = (1, 10, 11)  # TensorProto's float32, float16, float64
+
+
+@family("onnx")
+def onnx_builder(name: str) -> Builder:
+    """Return the builder of a network whose graph is given as an argument."""
+
+    def build(shape: tuple[int, ...], n_classes: int, *, graph: str = "") -> nn.Module:
+        if not graph:
+            raise ModelError(f"onnx:{name} is built from its file alone; name the .onnx file")
+        with torch.device("cpu"):
+            network = network_of(_unpacked(graph), f"onnx:{name}")
+            _draw(network)
+        return network
+
+    return build
+
+
+def graph_of(blob: bytes, path: Path) -> str:
+    """Return an ONNX model's graph without its weights, as text for a card.
+
+    Raises:
+        ModelError: onnx is missing, or the bytes are no ONNX model.
+    """
+    model = _read(blob, str(path))
+    for held in model.graph.initializer:
+        n_values = math.prod(held.dims)
+        if held.data_type in _FLOATS and n_values > _KEPT:
+            width = 8 if held.data_type == 11 else 4 if held.data_type == 1 else 2
+            for old in ("float_data", "double_data", "int32_data"):
+                held.ClearField(old)
+            held.raw_data = bytes(width * n_values)
+    return base64.b85encode(zlib.compress(model.SerializeToString(deterministic=True))).decode()
+
+
+def network_of(blob: bytes, name: str) -> nn.Module:
+    """Return the network of an ONNX model.
+
+    Raises:
+        ModelError: a library is missing, or the graph has operations that cannot be converted.
+    """
+    convert = _library("onnx2torch", name).convert
+    model = _read(blob, name)
+    try:
+        network: nn.Module = convert(model)
+    except Exception as error:  # an old library over a stranger's graph can raise anything
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+        raise ModelError(
+            f"{name} cannot be turned into a network by onnx2torch ({reason}); give the network's "
+            "own weights, or let it be asked alone: --access probabilities"
+        ) from error
+    return network.eval()
+
+
+def _read(blob: bytes, name: str) -> Any:
+    onnx = _library("onnx", name)
+    try:
+        model = onnx.load_model_from_string(blob)
+        onnx.checker.check_model(model)
+    except Exception as error:  # a stranger's bytes can make the reader raise anything
+        reason = str(error).partition("\n")[0][:200]
+        raise ModelError(f"{name} is no ONNX model ({reason}); export it again") from error
+    return model
+
+
+def _unpacked(graph: str) -> bytes:
+    try:
+        packed = base64.b85decode(graph)
+        held = zlib.decompressobj()
+        blob = held.decompress(packed, MAX_BYTES)
+    except (ValueError, zlib.error) as error:
+        raise ModelError(f"the card's ONNX graph is damaged ({error})") from error
+    return blob
+
+
+def _library(name: str, what: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ModelError(
+            f"expected the library {name} for {what}, found none ({error}); "
+            "try pip install 'copyright-arena[models]'"
+        ) from error
+
+
+def _draw(network: nn.Module) -> None:
+    """Give a network initial weights: its layers draw their own, other tensors Kaiming's."""
+    drawn: set[int] = set()
+    for module in network.modules():
+        reset = getattr(module, "reset_parameters", None)
+        if callable(reset):
+            reset()
+            drawn |= {id(parameter) for parameter in module.parameters(recurse=False)}
+    for parameter in network.parameters():
+        if id(parameter) not in drawn and parameter.dim() > 1:
+            nn.init.kaiming_uniform_(parameter, a=math.sqrt(5))
