@@ -84,8 +84,8 @@ def test_a_name_is_registered_once() -> None:
     ("name", "words"),
     [
         ("lenet", "no architecture is named 'lenet'; did you mean 'lenet5'"),
-        ("transformer-xl", "known are cnn8, dcgan, lenet5"),
-        ("huggingface:bert", "no architecture is named 'huggingface:bert'"),
+        ("transformer-xl", "known are cnn8, dcgan, gpt"),
+        ("nowhere:bert", "no architecture is named 'nowhere:bert'"),
     ],
 )
 def test_an_unknown_name_is_refused_with_a_proposal(name: str, words: str) -> None:
