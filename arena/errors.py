@@ -65,6 +65,10 @@ class NotComparable(ArenaError):  # noqa: N818 - not a fault: the verdict is "no
     """A suspect lacks what a key reads (layer, shape, class count); becomes "not verified"."""
 
 
+class NoReference(NotComparable):
+    """No independent model is like the suspect; becomes the outcome "no reference"."""
+
+
 class MalformedKey(ArenaError):  # noqa: N818 - a claimed key is the claimant's word
     """A key is not of the form that its scheme's keys have."""
 

@@ -165,7 +165,7 @@ def play(
     owner: Owner,
     thief: Move | Sequence[Move],
     data: str = "digits",
-    threat: str | Mapping[str, Any] = "whitebox_third",
+    threat: str | Mapping[str, Any] = "whitebox_few",
     changes: Changes | None = None,
     memo: Memo | None = None,
 ) -> Played:

@@ -42,7 +42,14 @@ from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe
 
-FEW = Pools(calibration_same=1, calibration_other=1, reporting_same=1, reporting_other=1)
+FEW = Pools(
+    calibration_same=1,
+    calibration_other=1,
+    calibration_odd=0,
+    reporting_same=1,
+    reporting_other=1,
+    reporting_odd=0,
+)
 """Innocents enough for a match to be played, and too few for thresholds that mean anything."""
 WHITE_BOX = ThreatModel(output="weights", data=1, data_labels=True)
 """A thief that holds the weights and the whole of its own split, with labels."""
@@ -72,11 +79,16 @@ def trained(
 
 
 def owner_task(
-    task: Task, unprotected: Model, null_models: Sequence[Model] = (), seed: int = 3
+    task: Task,
+    unprotected: Model,
+    null_models: Sequence[Model] = (),
+    seed: int = 3,
+    null_kinds: Sequence[str] = (),
 ) -> OwnerTask:
     """Return the world of an owner whose unprotected model was `trained` with `Rng(seed)`."""
     lab = Lab(task.compute, Meters())
-    return OwnerTask.from_task(task, unprotected, lab, Rng(seed), lambda: null_models)
+    world = OwnerTask.from_task(task, unprotected, lab, Rng(seed), lambda: null_models)
+    return replace(world, null_kinds=tuple(null_kinds))
 
 
 @dataclass

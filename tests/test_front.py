@@ -26,17 +26,26 @@ calibration_same = 0
 calibration_other = 0
 reporting_same = 1
 reporting_other = 0
+calibration_odd = 0
+reporting_odd = 0
 [[owner]]
 scheme = "none"
 [[thief]]
 name = "prune"
 moves = ["prune"]
+threat = { grant = { data = 0.02 } }  # so little that there is something to steal
 """
 
 
 @pytest.fixture(scope="module")
 def played() -> arena.Played:
-    return arena.play("uchida", ["none", "prune"], changes=QUICK, memo=MemoryMemo())
+    return arena.play(
+        "uchida",
+        ["none", "prune"],
+        threat={"grant": {"data": 0.02}},
+        changes=QUICK,
+        memo=MemoryMemo(),
+    )
 
 
 def test_importing_the_arena_imports_nothing_heavy() -> None:

@@ -52,7 +52,15 @@ def test_the_example_attack_has_at_most_twenty_lines_and_plays(
     assert len(code.splitlines()) <= 20
     (tmp_path / "my_attack.py").write_text(code)
     (tmp_path / "my-scenario.toml").write_text(text)
-    few = {"task.recipe": {"epochs": 2}, "innocents": {"reporting_same": 1, "reporting_other": 0}}
+    few = {
+        "task.recipe": {"epochs": 2},
+        "innocents": {
+            "reporting_same": 1,
+            "reporting_other": 0,
+            "calibration_odd": 0,
+            "reporting_odd": 0,
+        },
+    }
     trusted = [tmp_path / "my_attack.py"] if missing() else []
     scenario = read_scenario(tmp_path / "my-scenario.toml", few, trusted)
     store, ledger = open_folder(tmp_path / "out")

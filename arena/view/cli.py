@@ -110,6 +110,10 @@ def reproduce(
         str | None, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Replaces the scenarios' seed.")] = None,
+    victims: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many models are protected and stolen, to judge methods by."),
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change every scenario of the course."),
@@ -120,7 +124,7 @@ def reproduce(
     from arena.view.reproduce.command import reproduce as play_course
 
     order = Order(course, out, jobs, device, seed, tuple(changes or ()))
-    raise typer.Exit(play_course(order, data, quick=quick))
+    raise typer.Exit(play_course(order, data, quick=quick, victims=victims))
 
 
 @app.command()

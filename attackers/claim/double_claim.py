@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from arena.errors import PlayerError
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
-from arena.game.sides.as_owner import answered, needs_to_pose, posed, trained_references
+from arena.game.sides.as_owner import (
+    References,
+    answered,
+    needs_references,
+    needs_to_pose,
+    posed,
+    trained_references,
+)
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Protected, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
@@ -20,6 +26,7 @@ from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 
 _SCHEME = PlayerSpec(name="uchida")
+_N_REFERENCES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +36,8 @@ class DoubleClaim(Attack):
     What: base class of the two claimants. Both play the owner's part with a scheme's own code.
     Threat model: labelled own data, the scheme's name, a commitment before publication; no key.
     Parameters: scheme (any defender by name, with its settings); epochs, lr of Adam and batch
-    (images) of the marking; own_epochs (of training a model of its own, or of tuning the base).
+    (images) of the marking; own_epochs (of training a model of its own, or of tuning the base);
+    reference_epochs (of training each of four models, for schemes that need null models).
     """
 
     scheme: PlayerSpec = _SCHEME
@@ -37,20 +45,25 @@ class DoubleClaim(Attack):
     lr: float = 1e-3
     batch: int = 64
     own_epochs: int = 30
+    reference_epochs: int = 30
 
     @property
     def needs_of_task(self) -> frozenset[str]:
         """Return what the scheme needs, whose part is played."""
         return needs_to_pose(self.scheme)
 
-    def marked(self, access: Access, base: Model, data: Dataset, rng: Rng) -> Protected:
+    def references(self, access: Access, rng: Rng) -> References:
+        """Return what the scheme's key is calibrated on, where it cannot do without."""
+        n = _N_REFERENCES if needs_references(self.scheme) else 0
+        recipe = self.recipe(self.reference_epochs)
+        return trained_references(access, access.data(), recipe, n, rng)
+
+    def marked(
+        self, access: Access, base: Model, data: Dataset, references: References, rng: Rng
+    ) -> Protected:
         """Return the base, fine-tuned with the scheme's mark; one stream gives one seed's key."""
-        truth, recipe = access.data(), self.recipe(self.epochs)
-
-        def references() -> Sequence[Model]:
-            return trained_references(access, truth, self.recipe(self.own_epochs), 4, rng)
-
-        task = posed(access, base, data, recipe, rng.child("train"), references)
+        recipe, stream = self.recipe(self.epochs), rng.child("train")
+        task = posed(access, base, data, recipe, stream, references)
         return defenses.make(self.scheme).protect(task, rng.child("mark"))
 
     def recipe(self, epochs: int) -> Recipe:
@@ -75,9 +88,10 @@ class CommitThenBuy(DoubleClaim):
     and it is shown as the earlier work.
     Threat model: weights, labelled own data, the scheme's name, a commitment before publication.
     Parameters: decoy; scheme (its whole key must follow from its seed); epochs, lr of Adam and
-    batch (images) of both markings; own_epochs (of training the decoy).
+    batch (images) of both markings; own_epochs (of training the decoy); reference_epochs.
     Cost: 0 queries; epochs * ceil(n / batch) optimiser steps, and (own_epochs + epochs) *
-    ceil(n / batch) for a decoy.
+    ceil(n / batch) for a decoy; four trainings of reference_epochs on four fifths of the data for
+    schemes that cannot do without null models, once for both markings.
     Differences to the paper: none is known; the decoy is ours.
     Reference: Lukas et al.: SoK: How robust is image classification watermarking, S&P 2022
     (overwriting); Adi et al., USENIX Security 2018 (why a commitment must come first).
@@ -100,11 +114,14 @@ class CommitThenBuy(DoubleClaim):
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Commit, buy, mark, claim."""
         own = access.lab.build(access.card, rng.child("initial"))
-        early = self if self.decoy else type(self)(scheme=self.scheme, epochs=0, own_epochs=0)
-        before = early.marked(access, early.tuned(access, own, rng), access.data(), rng)
+        references = self.references(access, rng)
+        early = replace(self, epochs=self.epochs if self.decoy else 0)
+        if self.decoy:
+            own = self.tuned(access, own, rng)
+        before = early.marked(access, own, access.data(), references, rng)
         access.commit(before.key.commitment(), before.model.digest() if self.decoy else "")
         bought = access.model()
-        after = self.marked(access, bought, answered(access, bought, rng), rng)
+        after = self.marked(access, bought, answered(access, bought, rng), references, rng)
         if after.key.commitment() != before.key.commitment():
             raise PlayerError(
                 f"expected keys that follow from their seed alone, those of {self.scheme.name} do "
@@ -124,9 +141,9 @@ class SecondOwner(DoubleClaim):
     Threat model: the public base, labelled own data, the scheme's name, a commitment before
     publication; it never looks at the victim.
     Parameters: own_epochs (of fine-tuning the base); scheme; epochs, lr of Adam and batch (images)
-    of the marking.
+    of the marking; reference_epochs (the references are trained from scratch).
     Cost: 0 queries; (own_epochs + epochs) * ceil(n / batch) optimiser steps, and four trainings of
-    own_epochs for schemes that calibrate on null models.
+    reference_epochs on four fifths of the data for schemes that cannot do without null models.
     Differences to the paper: nobody published the case; it is an honest owner's double claim, where
     Adi et al. have a dishonest one.
     Reference: Adi et al.: Turning your weakness into a strength: watermarking deep neural networks
@@ -149,6 +166,6 @@ class SecondOwner(DoubleClaim):
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Fine-tune the base, protect it, commit, claim."""
         own = self.tuned(access, access.base(), rng)
-        protected = self.marked(access, own, access.data(), rng)
+        protected = self.marked(access, own, access.data(), self.references(access, rng), rng)
         access.commit(protected.key.commitment(), protected.model.digest())
         return Deliverable(claim=Claim(self.scheme, protected.key, protected.model))

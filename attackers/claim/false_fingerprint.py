@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
+import torch
+
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
-from arena.game.sides.as_owner import needs_to_pose, posed, trained_references
+from arena.game.sides.as_owner import References, needs_to_pose, posed, trained_references
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
 from arena.world.json_values import Json
-from arena.world.models import Model
 from arena.world.rng import Rng
-from arena.world.training import Recipe
+from arena.world.training import Examples, Recipe
 
 _IPGUARD = PlayerSpec(name="ipguard", settings={"margin": 10.0, "lr": 0.01, "target": "random"})
 
@@ -30,7 +32,9 @@ class FalseFingerprint(Attack):
     What: the claimant runs a fingerprint scheme's own code on a model of its own. Points far behind
     the boundary transfer to whatever was trained for the task; and the models that the scheme takes
     for independent, and sets its threshold by, are never trained, so every trained model stands out
-    as a copy. The key is what its seed expands to. The victim is never looked at.
+    as a copy. As a suspect is compared with models that are as useful, the labels of the exam by
+    which usefulness is measured are drawn at random: everybody is as useless there. The key is what
+    its seed expands to. The victim is never looked at.
     Threat model: labelled own data, the scheme's name, a commitment before publication; no access.
     Parameters: scheme (any fingerprint by name, with its settings); negatives ("untrained", or
     "trained" as an honest claimant's would be), n_negatives (how many); epochs, lr of Adam and
@@ -72,15 +76,23 @@ class FalseFingerprint(Attack):
         """Commit first, claim afterwards."""
         own_data = access.data()
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch)
-        (own,) = trained_references(access, own_data, recipe, 1, rng.child("own"))
-
-        def references() -> Sequence[Model]:
-            stream, n = rng.child("negatives"), self.n_negatives
-            if self.negatives == "trained":
-                return trained_references(access, own_data, recipe, n, stream)
-            return [access.lab.build(access.card, stream.child(i)) for i in range(n)]
-
+        stream = rng.child("own", "reference", 0)
+        streams = stream.child("initial"), stream.child("training")
+        own = access.lab.surrogate(access.card, Examples.of(own_data), recipe, *streams)
+        references = self._references(access, recipe, rng.child("negatives"))
         task = posed(access, own, own_data, recipe, rng.child("train"), references)
         key = defenses.make(self.scheme).protect(task, rng.child("key")).key
         access.commit(key.commitment(), own.digest())
         return Deliverable(claim=Claim(self.scheme, key, own))
+
+    def _references(self, access: Access, recipe: Recipe, rng: Rng) -> References:
+        n = self.n_negatives
+        if self.negatives == "trained":
+            return trained_references(access, access.data(), recipe, n, rng)
+        drawn = rng.child("exam").torch()
+        labels = torch.randint(access.card.n_classes, (len(access.data()),), generator=drawn)
+        exam = replace(access.data(), labels=labels)
+        made = functools.cache(
+            lambda: [access.lab.build(access.card, rng.child(i)) for i in range(n)]
+        )
+        return References(made, exam)

@@ -14,7 +14,13 @@ from arena.errors import PlayerError
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
-from arena.game.sides.as_owner import answered, needs_to_pose, posed
+from arena.game.sides.as_owner import (
+    References,
+    answered,
+    needs_references,
+    needs_to_pose,
+    posed,
+)
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
@@ -25,6 +31,7 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
+from arena.world.training.hooks import Meter
 
 Algorithm = Literal["flip", "nearest", "grind"]
 _UCHIDA = PlayerSpec(name="uchida")
@@ -63,14 +70,20 @@ def nearest(projection: Projection, margin: float) -> Tensor:
     return (projection.rows.double() + moved).to(projection.rows.dtype)
 
 
-def ground(scheme: Defense, honest: Key, suspect: Suspect, n_seeds: int, rng: Rng) -> Key:
+def ground(
+    scheme: Defense, honest: Key, suspect: Suspect, n_seeds: int, rng: Rng, meter: Meter
+) -> Key:
     """Return the best of many honest keys: the one that the suspect speaks for by luck.
 
-    N seeds reach a p-value of about 1 / N. Each seed is one draw of the null.
+    N seeds reach a p-value of about 1 / N. Each seed is one draw of the null, and each reading is
+    charged: for the images that the suspect answered, and as one where it answered none.
     """
 
     def p_value(key: Key) -> float:
-        return scheme.verify(key, suspect, rng.child("verify")).p_value
+        before = suspect.n_queries
+        found = scheme.verify(key, suspect, rng.child("verify")).p_value
+        meter.charge({"images_forward": max(1, suspect.n_queries - before)})
+        return found
 
     seeds = [fresh_seed(rng.child("seed", i)) for i in range(n_seeds)]
     keys = (scheme.rederive(replace(honest, seed=seed)) for seed in seeds)
@@ -91,10 +104,10 @@ class ForgeKey(Attack):
     Parameters: scheme (any defender with a projection, with its settings; for "grind" any whose
     keys expand from a seed); algorithm; margin (of "nearest", in standard deviations of an honest
     score); n_seeds (of "grind"); references (untrained models that stand for null models where a
-    scheme calibrates); commits (enters the key into the register, which can only be after
+    scheme cannot do without); commits (enters the key into the register, which can only be after
     publication); keeps_seed (shows the seed, although the key is no longer what it expands to).
     Cost: one product of the projection with what it reads, and a pass of the own images; n_seeds
-    readings for "grind".
+    readings for "grind", each metered as an image forward at least.
     Differences to the paper: signs are flipped, where others optimise the matrix.
     Reference: Fan, Ng, Chan: Rethinking deep neural network ownership verification, 2019.
     Versions: 2 (three algorithms, any linear decoder).
@@ -146,7 +159,9 @@ class ForgeKey(Attack):
         if self.algorithm == "grind":
             if scheme.rederive(honest) is None:
                 raise PlayerError(f"expected keys that expand from a seed, {scheme.name} has none")
-            return ground(scheme, honest, suspect, self.n_seeds, rng.child("grind"))
+            return ground(
+                scheme, honest, suspect, self.n_seeds, rng.child("grind"), access.lab.meter
+            )
         projection = scheme.projection(honest, suspect)
         if projection is None:
             raise PlayerError(
@@ -160,12 +175,13 @@ class ForgeKey(Attack):
 
     def honest(self, access: Access, victim: Model, rng: Rng) -> Key:
         """Return a key as an owner of the victim would draw it, without a mark in the victim."""
+        n = self.references if needs_references(self.scheme) else 0
 
         def references() -> list[Model]:
-            streams = [rng.child("reference", i) for i in range(self.references)]
+            streams = [rng.child("reference", i) for i in range(n)]
             return [access.lab.build(victim.card, stream) for stream in streams]
 
         data = answered(access, victim, rng.child("images"))
         recipe, stream = Recipe(epochs=0), rng.child("no training")
-        task = posed(access, victim, data, recipe, stream, references)
+        task = posed(access, victim, data, recipe, stream, References(references))
         return defenses.make(self.scheme).protect(task, rng.child("key")).key

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -69,10 +68,7 @@ class Overwrite(Attack):
         labelled = answered(access, stolen, rng)
         recipe = Recipe(lr=self.lr, epochs=self.epochs, batch=self.batch)
         truth = access.data() if access.grants.data_labels else labelled
-
-        def references() -> Sequence[Model]:
-            return trained_references(access, truth, recipe, self.references, rng)
-
+        references = trained_references(access, truth, recipe, self.references, rng)
         return posed(access, stolen, labelled, recipe, rng.child("train"), references)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy  # its parts load when they are first used
 
+from arena.game.court.nulls import Nulls
 from arena.game.court.statistics import null_p_value, null_threshold, rank_p_value
 from defenders.triggers.trigger_sets import null_hits_p_value
 
@@ -38,12 +39,17 @@ class Calibration:
         nulls: the distances of the calibration innocents.
         alpha: the share of the bound at which it votes.
         n_tests: of RobD, the number of tests: its distances are counts out of so many.
+        utilities: of the innocents, in [0, 1]; none where they are not known.
+        alike: the distances of those that were trained as the victim was: the paper's rule, which
+            knows no others, rests on them. None of them: on all.
     """
 
     metric: str
     nulls: tuple[float, ...]
     alpha: float
     n_tests: int
+    utilities: tuple[float, ...] = ()
+    alike: tuple[float, ...] = ()
 
     @property
     def tells(self) -> bool:
@@ -58,40 +64,51 @@ class Calibration:
     @property
     def mean(self) -> float:
         """The innocents' mean distance."""
-        return sum(self.nulls) / len(self.nulls)
+        return sum(self._ruling) / len(self._ruling)
+
+    @property
+    def _ruling(self) -> tuple[float, ...]:
+        return self.alike if len(self.alike) > 1 else self.nulls
 
     @property
     def bound(self) -> float:
         """The lower bound LB of the innocents' mean."""
-        return lower_bound(self.nulls)
+        return lower_bound(self._ruling)
 
     @property
     def tau(self) -> float:
         """The threshold alpha * LB; never below 0, the distance of the victim itself."""
         return max(0.0, self.alpha * self.bound)
 
-    def p_value(self, value: float) -> float:
-        """Return the probability of a distance as small for one more innocent.
+    def near(self, utility: float | None) -> tuple[float, ...]:
+        """Return the distances of the innocents that are as useful as a suspect."""
+        return Nulls(self.nulls, self.utilities, "low").near(utility)
+
+    def p_value(self, value: float, utility: float | None = None) -> float:
+        """Return the probability of a distance as small for one more innocent as useful.
 
         RobD is a share of tests and may have no spread among few innocents, so the counting error
         of the tests is weighed in.
         """
+        near = self.near(utility)
         if self.metric != "RobD":
-            return null_p_value(value, self.nulls, high=False)
-        fooled = [self._fooled(null) for null in self.nulls]
+            return null_p_value(value, near, high=False)
+        fooled = [self._fooled(null) for null in near]
         return null_hits_p_value(self._fooled(value), self.n_tests, fooled)
 
-    def rank_p_value(self, value: float) -> float:
+    def rank_p_value(self, value: float, utility: float | None = None) -> float:
         """Return the rank of a distance among the innocents' as a p-value."""
-        return rank_p_value(value, self.nulls, high=False)
+        return rank_p_value(value, self.near(utility), high=False)
 
     def _fooled(self, distance: float) -> int:
         return round(self.n_tests * (1 - distance))
 
-    def critical(self, level: float) -> float:
+    def critical(self, level: float, utility: float | None = None) -> float:
         """Return the largest distance with a p-value of at most `level`; below 0 if none has."""
         if self.metric != "RobD":
-            return null_threshold(self.nulls, level, high=False)
+            return null_threshold(self.near(utility), level, high=False)
         n = self.n_tests
-        first = bisect.bisect_left(range(n + 1), True, key=lambda d: self.p_value(d / n) > level)
+        first = bisect.bisect_left(
+            range(n + 1), True, key=lambda d: self.p_value(d / n, utility) > level
+        )
         return (first - 1) / n

@@ -12,11 +12,15 @@ from arena.errors import NotComparable
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.compute import Compute
+from arena.world.graph import align
 from arena.world.kinds.interface import Output, level
 from arena.world.models import Model
 from defenders.deepjudge.scheme import metrics
 from defenders.deepjudge.scheme.tests import PARTS, TestPart, Tests
 
+_NO_CLASS = -1  # of an answer that is not a number
+_RUNAWAY = 10.0  # times the victim's largest output: beyond, a neuron says nothing of the function
+_N_PROBES = 180
 Values = Mapping[TestPart, Mapping[str, float]]
 
 
@@ -29,27 +33,35 @@ class Measurement:
         notes: metric -> why it does not apply.
         layers: hidden layer -> NOD, NAD, LOD, LAD on the white-box tests; in layers that they were
             not grown for, every test speaks for every neuron.
+        findings: what is odd about the suspect, in sentences.
     """
 
     values: Values = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     layers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
 
     def __or__(self, other: Measurement) -> Measurement:
         values = {
             part: {**self.values.get(part, {}), **other.values.get(part, {})} for part in PARTS
         }
-        return Measurement(values, {**self.notes, **other.notes}, {**self.layers, **other.layers})
+        notes, by_layer = {**self.notes, **other.notes}, {**self.layers, **other.layers}
+        return Measurement(values, notes, by_layer, (*self.findings, *other.findings))
 
 
 @dataclass(frozen=True)
 class Case:
-    """The victim, its tests, and the layer that the white-box tests are for ("" for none)."""
+    """The victim, its tests, and the layer that the white-box tests are for ("" for none).
+
+    On `probes`, where there are any, a suspect's channels are matched with the victim's before its
+    hidden layers are read: so neither another order of channels nor added ones hide them.
+    """
 
     victim: Model
     blackbox: Tests
     whitebox: Tests
     layer: str
+    probes: Tensor | None = None
 
     def measure(self, suspect: Suspect, access: Output) -> Measurement:
         """Return the distances that an access level allows ("labels", "probabilities", "weights").
@@ -87,16 +99,24 @@ class Case:
             rows, found = None, suspect.labels(tests.images)
         else:
             rows = suspect.probabilities(tests.images)
-            found = rows.argmax(1)
+            finite = torch.isfinite(rows).all(1)
+            found = rows.nan_to_num().argmax(1).masked_fill(~finite, _NO_CLASS)
         values: dict[TestPart, dict[str, float]] = {}
         for part, mask in tests.parts():
             truth, mine = tests.labels[mask], own[mask]
             robd = metrics.robustness_distance(found[mask], mine.argmax(1), truth)
-            jsd = {} if rows is None else {"JSD": metrics.jensen_shannon(rows[mask], mine)}
-            values[part] = {"RobD": robd, **jsd}
-        return Measurement(
-            values, {"JSD": "the suspect answers labels only"} if rows is None else {}
-        )
+            values[part] = {"RobD": robd}
+            told = mask & (found != _NO_CLASS)
+            if rows is not None and 2 * int(told.sum()) >= int(mask.sum()):
+                values[part]["JSD"] = metrics.jensen_shannon(rows[told], own[told])
+        n_odd = int((found == _NO_CLASS).sum())
+        if rows is None:
+            return Measurement(values, {"JSD": "the suspect answers labels only"})
+        if not n_odd:
+            return Measurement(values)
+        said = f"{n_odd} of {len(found)} answers to the tests are not numbers, which no honest "
+        said += "model gives; the other answers are judged"
+        return Measurement(values, {"JSD": "most answers are not numbers"}, findings=(said,))
 
     def _inside(self, suspect: Suspect, access: Output) -> Measurement:
         """Measure NOD, NAD, LOD and LAD of every hidden layer, from one forward pass a model."""
@@ -110,17 +130,28 @@ class Case:
             return _closed(str(error))
         if self.layer not in theirs:
             return _closed(f"the suspect has no layer {self.layer!r} of the victim's width")
-        a, b, own = mine[self.layer], theirs[self.layer], self.whitebox.neuron
-        values = {
-            part: metrics.whitebox_distances(a[mask], b[mask], own[mask])
-            for part, mask in self.whitebox.parts()
-        }
+        kept = _steady(mine[self.layer], theirs[self.layer])
+        n_kept, n_neurons = int(kept.sum()), len(kept)
+        findings: tuple[str, ...] = ()
+        if n_kept < n_neurons:
+            findings = (
+                f"{n_neurons - n_kept} of {n_neurons} neurons of {self.layer!r} run away on the "
+                "tests, which no training does; the others are judged",
+            )
+        if 2 * n_kept < n_neurons:
+            return replace(_closed("most neurons run away on the tests"), findings=findings)
+        values = {}
+        for part, mask in self.whitebox.parts():
+            found = _distances(
+                mine[self.layer], theirs[self.layer], self.whitebox.neuron, mask, kept
+            )
+            values[part] = found
         others = {
             name: metrics.whitebox_distances(mine[name], found)
             for name, found in theirs.items()
             if name != self.layer
         }
-        return Measurement(values, {}, {**others, self.layer: values["all"]})
+        return Measurement(values, {}, {**others, self.layer: values["all"]}, findings)
 
     def _outputs(self, suspect: Suspect) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return the neurons (T, N) of the victim's hidden layers, and the suspect's alike ones.
@@ -128,7 +159,7 @@ class Case:
         In float32 whatever the autocast.
         """
         compute, images = replace(suspect.compute, precision="float32"), self.whitebox.images
-        model = suspect.model()
+        model = self._aligned(suspect.model(), suspect.compute)
         there = set(layers.calls(model, model.card.input_shape))
         hidden = layers.activations(self.victim, self.victim.card.input_shape)
         common = [name for name in hidden if name in there]
@@ -136,6 +167,35 @@ class Case:
         theirs = compute.activations(model, images, common, metrics.neurons)
         suspect.n_queries += len(images)
         return mine, {n: found for n, found in theirs.items() if found.shape == mine[n].shape}
+
+    def _aligned(self, model: Model, compute: Compute) -> Model:
+        """Return the suspect in the victim's order of channels, as it is where it has no such."""
+        if self.probes is None:
+            return model
+        try:
+            return align(model, self.victim, self.probes[:_N_PROBES], compute)[0]
+        except NotComparable:
+            return model
+
+
+def _steady(own: Tensor, found: Tensor) -> Tensor:
+    """Return which neurons (N,) stay finite and within ten times the victim's range on all tests.
+
+    Args:
+        own: the victim's outputs, (T, N).
+        found: the suspect's, (T, N).
+    """
+    limit = _RUNAWAY * float(own.abs().max())
+    return (torch.isfinite(found) & (found.abs() <= max(limit, 1.0))).all(0)
+
+
+def _distances(
+    own: Tensor, found: Tensor, neuron: Tensor, mask: Tensor, kept: Tensor
+) -> dict[str, float]:
+    """Return the four distances on some tests (T,), over the neurons (N,) that are kept."""
+    mask = mask & kept[neuron]
+    place = kept.cumsum(0) - 1
+    return metrics.whitebox_distances(own[mask][:, kept], found[mask][:, kept], place[neuron[mask]])
 
 
 def _closed(note: str, closed: Sequence[str] = metrics.WHITEBOX) -> Measurement:

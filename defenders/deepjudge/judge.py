@@ -43,10 +43,14 @@ def n_needed(n_metrics: int, needed: Needed) -> int:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The evidence of one metric: the suspect's distance beside those of innocents."""
+    """The evidence of one metric: the suspect's distance beside those of innocents.
+
+    `utility` is the suspect's, None where it is not known: then all innocents are compared with.
+    """
 
     value: float
     calibration: Calibration
+    utility: float | None = None
 
     @property
     def metric(self) -> str:
@@ -55,8 +59,8 @@ class Comparison:
 
     @property
     def p_value(self) -> float:
-        """The probability of a distance as small for one more innocent."""
-        return self.calibration.p_value(self.value)
+        """The probability of a distance as small for one more innocent as useful."""
+        return self.calibration.p_value(self.value, self.utility)
 
     @property
     def vote(self) -> bool:
@@ -79,7 +83,8 @@ class Comparison:
 
     def place(self, level: float) -> float:
         """Return 0.5 + (critical - value) / (2 * mean): at least 0.5 where p <= level."""
-        return 0.5 + (self.calibration.critical(level) - self.value) / (2 * self.calibration.mean)
+        critical = self.calibration.critical(level, self.utility)
+        return 0.5 + (critical - self.value) / (2 * self.calibration.mean)
 
     def report(self) -> MetricEvidence:
         """Return the line for the record."""
@@ -92,8 +97,8 @@ class Comparison:
             margin=self.margin,
             vote=self.vote,
             p_value=self.p_value,
-            rank_p_value=calibration.rank_p_value(self.value),
-            n_innocents=len(calibration.nulls),
+            rank_p_value=calibration.rank_p_value(self.value, self.utility),
+            n_innocents=len(calibration.near(self.utility)),
             similarity=self.similarity,
         )
 
@@ -190,6 +195,7 @@ def judge(
     calibrations: Mapping[str, Calibration],
     notes: Mapping[str, str],
     needed: Needed = "majority",
+    utility: float | None = None,
 ) -> JointEvidence:
     """Return the evidence: measured values beside what innocents show.
 
@@ -198,6 +204,7 @@ def judge(
         calibrations: what the innocents show, by metric.
         notes: for metrics that could not be measured, why.
         needed: how many metrics the p-value needs.
+        utility: the suspect's, in [0, 1]; None where it is not known.
     """
     lines, absent = [], {}
     for metric in METRICS:
@@ -209,5 +216,5 @@ def judge(
         elif calibration is None or not calibration.tells:
             absent[metric] = "too few innocents to compare with, or all at one distance"
         else:
-            lines.append(Comparison(values[metric], calibration))
+            lines.append(Comparison(values[metric], calibration, utility))
     return JointEvidence(tuple(lines), absent, needed)

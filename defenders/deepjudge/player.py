@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from arena.errors import NotComparable, PlayerError
+from arena.errors import NoReference, NotComparable, PlayerError
 from arena.game.court.evidence import CONSISTENCY
+from arena.game.court.reference import SAME
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
@@ -41,6 +43,7 @@ from defenders.fingerprints.own_copies import own_derivations
 
 _EVERY = 4  # one in so many innocents chooses the generator, the others set thresholds
 _FEWEST = 2
+_IDENTICAL = ("exact", "equivalent")  # what no innocent is, whatever its utility
 _N_TUNING = 100  # seeds on which generators are compared
 
 
@@ -56,17 +59,20 @@ class DeepJudge(Defense):
     Threat model: secret are the tests, expanded from one committed seed; verification uses all that
     the scenario grants, up to `access`. The model is not changed.
     Parameters: access; method ("any": the gap rule chooses among all), eps (of CW the confidence;
-    0: the gap rule chooses among `strengths`); n_steps, steps (see `ExampleRecipe`); n_seeds,
-    n_whitebox (seeds of either kind of test); share (of the held-out images that the seed draws
+    0: the gap rule chooses among `strengths`); n_steps, steps, random_start (see `ExampleRecipe`);
+    n_seeds, n_whitebox (seeds of either kind of test; without weights there are no white-box
+    ones); share (of the held-out images that the seed draws
     from); layer ("" is the second activation), factor (m), growth_steps (of white-box tests);
     alpha, alpha_whitebox (tau as a share of the bound); needed (how many metrics the p-value needs:
     "any" is Bonferroni's rule, "majority" the vote's); decide_on (a part of the tests: where a
     scenario exposes tests, the "held-out" ones decide).
     Cost: to protect, two short fine-tunings, the tests, and one pass of each innocent over them; to
     verify, n_seeds queries, and the white-box tests where weights are seen.
-    Differences to the paper: the verdict rests on p-values against calibration innocents, the vote
-    is reported beside it; distances have the lecture's scale; PGD's step is eps / n_steps; alpha is
-    our setting; a quarter of the innocents choose the generator and set no threshold.
+    Differences to the paper: the verdict rests on p-values against the calibration innocents that
+    are nearest to the suspect in utility (one far from all has "no reference"); the vote is
+    reported beside it and rests on those that were trained as the victim was; distances have the
+    lecture's scale; PGD's step is eps / n_steps; alpha is our setting; a quarter of the innocents
+    of the victim's own recipe choose the generator and set no threshold.
     Reference: Chen, Wang, Peng, Sun, Ma, Wang, Song: Copy, right? A testing framework for copyright
     protection of deep learning models, 2022.
     Versions: 1.
@@ -86,6 +92,7 @@ class DeepJudge(Defense):
     strengths: tuple[float, ...] = (0.03, 0.05, 0.1, 0.15, 0.2, 0.3)
     n_steps: int = 10
     steps: Steps = "scaled"
+    random_start: bool = False
     n_seeds: int = 1000
     n_whitebox: int = 20
     share: float = 0.75
@@ -104,33 +111,42 @@ class DeepJudge(Defense):
             PlayerError: too few innocents to calibrate on, or a victim without a correct answer.
         """
         victim, seed = task.base(), fresh_seed(rng)
-        lab, pool = _exact(task.lab), Examples.of(task.probe)
+        lab, pool, nulls = _exact(task.lab), Examples.of(task.probe), task.nulls()
         candidates = self._candidates()
-        chosen_on, judged_on = _shared(task.nulls(), choose=len(candidates) > 1)
+        kinds = (*task.null_kinds, *("Neg-1" for _ in nulls))
+        chosen_on, judged_on = _shared(kinds[: len(nulls)], choose=len(candidates) > 1)
         plan = self._plan(victim, candidates[0])
         found: dict[str, float] = {}
         if chosen_on:
-            zoo = Zoo(chosen_on, own_derivations(task, victim, rng.child("derivations")))
+            chosen = [nulls[i] for i in chosen_on]
+            zoo = Zoo(chosen, own_derivations(task, victim, rng.child("derivations")))
             seeds = seed_images(seed, victim, pool, plan.but(n_seeds=_N_TUNING), lab)
             found = gaps(candidates, seed, victim, seeds, zoo, lab)
             plan = plan.but(generator=widest(candidates, found))
         case = make_case(seed, victim, pool, plan, lab)
-        measured = [case.measure(null, "weights") for null in judged_on]
-        contents = Contents(plan, case, pool, nulls_of(measured), found)
+        measured = [case.measure(nulls[i], "weights") for i in judged_on]
+        models, named = [nulls[i] for i in judged_on], [kinds[i] for i in judged_on]
+        reference = task.reference(models, named)
+        contents = Contents(plan, case, pool, nulls_of(measured), found, reference)
         return Protected(victim.copy(), contents.key("" if self.protocol == "none" else seed))
 
     def _candidates(self) -> list[ExampleRecipe]:
         """Return the generators that the gap rule may choose; one if the settings name it."""
-        like = ExampleRecipe(n_steps=self.n_steps, steps=self.steps)
+        like = ExampleRecipe(n_steps=self.n_steps, steps=self.steps, random_start=self.random_start)
         if self.eps and self.method != "any":
             return [like.of_strength(self.method, self.eps)]
         return grid(self.method, (self.eps,) if self.eps else self.strengths, like)
 
+    def seeing(self, grants: Output) -> DeepJudge:
+        """Return the scheme that asks for no more of a suspect than it grants."""
+        return dataclasses.replace(self, access=min(self.access, grants, key=level))
+
     def _plan(self, victim: Model, generator: ExampleRecipe) -> GrowthPlan:
+        looks_inside = self.access == "weights"
         return GrowthPlan(
             generator=generator,
             growth=Growth(factor=self.factor, n_steps=self.growth_steps),
-            layer=self.layer or default_layer(victim),
+            layer=(self.layer or default_layer(victim)) if looks_inside else "",
             n_seeds=self.n_seeds,
             n_whitebox=self.n_whitebox,
             share=self.share,
@@ -140,21 +156,32 @@ class DeepJudge(Defense):
         """Measure what the suspect grants and judge it by the innocents in the key."""
         contents = Contents.read(key)
         access = min(self.access, suspect.grants, key=level)
+        same = first_stage(contents, suspect) if access == "weights" else None
+        identical = same is not None and same.kind in _IDENTICAL
+        utility = _utility(contents, suspect, identical=identical)
         measured = contents.case.measure(suspect, access)
         alphas = (self.alpha, self.alpha_whitebox)
         findings = {
-            part: judge(values, contents.calibrations(part, alphas), measured.notes, self.needed)
+            part: judge(
+                values,
+                contents.calibrations(part, alphas),
+                measured.notes,
+                self.needed,
+                utility,
+            )
             for part, values in measured.values.items()
         }
         figures = figures_of(contents, measured, findings) | {"access": access}
-        if access == "weights":
-            figures[CONSISTENCY] = first_stage(contents, suspect).plain()
+        if same is not None:
+            figures[CONSISTENCY] = same.plain()
         decisive = findings.get(self.decide_on)
         if decisive is None or not decisive.lines:
             notes = measured.notes if decisive is None else decisive.notes
             reasons = "; ".join(sorted(set(notes.values()))) or "the key holds no tests"
             raise NotComparable(f"no metric applies: {reasons}")
-        return self._verdict(decisive, figures)
+        verdict = self._verdict(decisive, figures)
+        told = contents.reference.title
+        return dataclasses.replace(verdict, reference=told, findings=measured.findings)
 
     def _verdict(self, findings: JointEvidence, figures: dict[str, Json]) -> Verdict:
         p, n = findings.p_value, len(findings.lines)
@@ -220,13 +247,33 @@ def _exact(lab: Lab) -> Lab:
     return dataclasses.replace(lab, compute=dataclasses.replace(lab.compute, precision="float32"))
 
 
-def _shared(nulls: list[Suspect], *, choose: bool) -> tuple[list[Suspect], list[Suspect]]:
-    """Return the innocents that choose the generator, and those that set thresholds."""
-    chosen_on = nulls[::_EVERY] if choose else []
-    judged_on = [null for i, null in enumerate(nulls) if not choose or i % _EVERY]
+def _shared(kinds: Sequence[str], *, choose: bool) -> tuple[list[int], list[int]]:
+    """Return which innocents choose the generator, and which set thresholds.
+
+    Those that were trained as the victim was choose: a quarter of them.
+    """
+    alike = [i for i, kind in enumerate(kinds) if kind in SAME]
+    chosen_on = alike[::_EVERY] if choose else []
+    judged_on = [i for i in range(len(kinds)) if i not in chosen_on]
     if len(judged_on) < _FEWEST:
         raise PlayerError(
             f"expected at least {_FEWEST} calibration innocents for thresholds, found "
-            f"{len(judged_on)} (of {len(nulls)} in all); grant more innocents for calibration"
+            f"{len(judged_on)} (of {len(kinds)} in all); grant more innocents for calibration"
         )
     return chosen_on, judged_on
+
+
+def _utility(contents: Contents, suspect: Suspect, *, identical: bool) -> float | None:
+    """Return the suspect's utility; None where it is the victim or answers other classes.
+
+    Raises:
+        NoReference: no innocent in the key is as useful as the suspect.
+    """
+    if identical:
+        return None
+    try:
+        return contents.reference.utility_of(suspect)
+    except NoReference:
+        raise
+    except NotComparable:
+        return None

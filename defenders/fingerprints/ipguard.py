@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
+from arena.game.court.nulls import nearest
+from arena.game.court.reference import Reference
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, expand, fresh_seed
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
@@ -38,8 +40,9 @@ class IPGuard(Defense):
 
     What: held-out images are moved just behind the boundary to another class; a copy shares the
     boundary, so it gives these points the victim's labels, an independent model does not.
-    Threat model: verification asks for labels of the points; they are secret, drawn by a committed
-    seed. The model is not changed.
+    Threat model: verification asks for labels of the points and of held-out images, by which it
+    finds the independent models that are as useful as the suspect; the points are secret, drawn by
+    a committed seed. The model is not changed.
     Parameters: n_points (K); margin (k, how far behind the boundary, in logits: small is unique,
     large is robust); target ("least-likely" or "random" class); lr, n_steps (of Adam); clip (keep
     points in [0, 1]).
@@ -77,10 +80,12 @@ class IPGuard(Defense):
         """
         victim, seed, pool = task.base(), fresh_seed(rng), Examples.of(task.probe)
         points, labels = self._points(seed, victim, pool, task.lab)
+        nulls = task.nulls()
         models = {
             "copies": own_derivations(task, victim, rng.child("derivations")),
-            "nulls": task.nulls(),
+            "nulls": nulls,
         }
+        told = task.reference(nulls)
         hits = {
             kind: [n_hits(model.labels(points), labels) for model in suspects]
             for kind, suspects in models.items()
@@ -93,7 +98,7 @@ class IPGuard(Defense):
         )
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
-        return Protected(victim.copy(), secret.into(Key("ipguard", seed)))
+        return Protected(victim.copy(), told.into(secret.into(Key("ipguard", seed))))
 
     def _points(self, seed: str, victim: Model, pool: Examples, lab: Lab) -> tuple[Tensor, Tensor]:
         """Return the points (K, *shape) and the victim's labels for them (K,)."""
@@ -141,12 +146,20 @@ class IPGuard(Defense):
                 f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
             )
         found = n_hits(suspect.labels(secret.points), secret.point_labels)
+        reference = Reference.read(key)
         nulls, copies = list(secret.hits["nulls"]), list(secret.hits["copies"])
-        return self._verdict(found, len(secret.points), nulls, copies)
+        near = nulls
+        if reference.utilities:
+            utility = reference.utility_of(suspect)
+            near = [nulls[i] for i in nearest(reference.utilities, utility)]
+        verdict = self._verdict(found, len(secret.points), nulls, copies, near)
+        return dataclasses.replace(verdict, reference=reference.title)
 
-    def _verdict(self, found: int, n: int, nulls: list[int], copies: list[int]) -> Verdict:
+    def _verdict(
+        self, found: int, n: int, nulls: list[int], copies: list[int], near: list[int] | None = None
+    ) -> Verdict:
         def p_value(hits: int) -> float:
-            return null_hits_p_value(hits, n, nulls)
+            return null_hits_p_value(hits, n, nulls if near is None else near)
 
         p = p_value(found)
         needed = bisect.bisect_left(range(n + 1), True, key=lambda k: p_value(k) <= self.level)

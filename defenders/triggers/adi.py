@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from arena.errors import NotComparable
+from arena.game.court.statistics import binomial_tail
 from arena.game.court.verdict import Verdict
-from arena.game.rules.key_form import Tensors
-from arena.game.rules.keys import Key, fresh_seed
+from arena.game.rules.key_form import Checked, Tensors
+from arena.game.rules.keys import Key, drawn_seed, first_fair, fresh_seed, redrawn
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
@@ -50,7 +52,8 @@ class Adi(Defense):
     """Teaches the model random labels for abstract images that nobody else would show it.
 
     What: triggers and labels are expanded from one committed seed, the labels by a pseudo-random
-    function of seed and image; a few triggers are appended to every batch of training.
+    function of seed and image; a few triggers are appended to every batch of training. A key that
+    accuses independent models more often than its level allows is redrawn before it is committed.
     Threat model: verification asks for labels of the triggers; each public use burns them.
     Parameters: n_triggers (K); per_batch (triggers appended to a batch); swap_head (verification
     puts the owner's last layer back, as the authors' code does: white-box evidence).
@@ -65,6 +68,7 @@ class Adi(Defense):
 
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018"
     reads: ClassVar[Output] = "labels"
+    uses_nulls: ClassVar[bool] = True
     task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 1, 32, "log")
@@ -75,18 +79,31 @@ class Adi(Defense):
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Train the victim with triggers in every batch."""
-        seed, card = fresh_seed(rng), task.card
-        secret = AdiKey.from_seed(seed, self.n_triggers, card.input_shape, card.n_classes)
+        seed, card, nulls = fresh_seed(rng), task.card, task.nulls()
+
+        def drawn(one: str) -> AdiKey:
+            return AdiKey.from_seed(one, self.n_triggers, card.input_shape, card.n_classes)
+
+        n_redraws = first_fair(lambda one: self._is_fair(drawn(one), nulls), seed)
+        secret = drawn(redrawn(seed, n_redraws))
+        checked = Checked(redraws=n_redraws, null_hits=_hits_of(secret, nulls))
         model = task.trained([TriggerFeed(secret.images, secret.labels, self.per_batch)])
         if self.swap_head:
             secret = dataclasses.replace(secret, head=head_of(model))
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
-        return Protected(model, secret.into(Key("adi", seed)))
+        return Protected(model, checked.into(secret.into(Key("adi", seed))))
+
+    def _is_fair(self, secret: AdiKey, nulls: Sequence[Suspect]) -> bool:
+        """Say whether a key accuses no more independent models than its level allows."""
+        chance, n = 1 / secret.n_classes, secret.n_triggers
+        hits = _hits_of(secret, nulls)
+        n_accused = sum(binomial_tail(found, n, chance) <= self.level for found in hits)
+        return n_accused <= self.level * len(hits)
 
     def rederive(self, key: Key) -> Key:
         """Return the key that the seed expands to, without a stored last layer."""
-        return AdiKey.of(key).expanded(key.seed).into(dataclasses.replace(key, tensors={}))
+        return AdiKey.of(key).expanded(drawn_seed(key)).into(dataclasses.replace(key, tensors={}))
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the triggers (K, *input_shape)."""
@@ -108,4 +125,10 @@ class Adi(Defense):
         if self.swap_head:
             suspect = Suspect.bare(with_head(suspect.model(), secret.head), suspect.compute)
         hits = n_hits(suspect.labels(secret.images), secret.labels)
-        return binomial_verdict(hits, secret.n_triggers, 1 / suspect.n_classes, self.level)
+        nulls, chance = Checked.of(key).null_hits, 1 / suspect.n_classes
+        return binomial_verdict(hits, secret.n_triggers, chance, self.level, nulls)
+
+
+def _hits_of(secret: AdiKey, models: Sequence[Suspect]) -> list[int]:
+    """Return how many triggers get the owner's label from each model."""
+    return [n_hits(model.labels(secret.images), secret.labels) for model in models]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import bisect
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import scipy  # its parts load when they are first used
 import torch
 from torch import Tensor, nn
 
-from arena.game.court.statistics import binomial_tail, least_hits, null_p_value, rank_p_value
+from arena.game.court.nulls import ENOUGH
+from arena.game.court.statistics import binomial_tail, null_p_value, rank_p_value
 from arena.game.court.verdict import Rule, Verdict
 from arena.world.json_values import Json
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
+from defenders.weights.bit_error import null_matches_p_value
+
+_EQUAL = 1e-9  # rates of other numbers of triggers are equal up to this
 
 
 class TriggerFeed(Hook):
@@ -45,18 +52,33 @@ def n_hits(answers: Tensor, labels: Tensor) -> int:
     return int((answers == labels).sum())
 
 
-def binomial_verdict(hits: int, n: int, chance: float, level: float) -> Verdict:
+def binomial_verdict(
+    hits: int, n: int, chance: float, level: float, null_hits: Sequence[int] = ()
+) -> Verdict:
     """Return the verdict on `hits` of `n` triggers whose labels were drawn at random.
+
+    Over keys the test is exact; under one key all models may answer alike, for they share habits.
+    So where the hits of six independent models are given, the larger p-value counts.
 
     The null is Bin(n, chance): it holds because the labels were drawn independently of the images
     and before the suspect was seen. Source: Adi et al., USENIX Security 2018
     (random labels); the exact test is ours.
     """
-    p = binomial_tail(hits, n, chance)
-    return _verdict(hits, n, p, least_hits(n, chance, level), level, {"n_triggers": n})
+    known = len(null_hits) >= ENOUGH
+
+    def p_value(k: int) -> float:
+        exact = binomial_tail(k, n, chance)
+        return max(exact, null_matches_p_value(k, n, null_hits)) if known else exact
+
+    figures: dict[str, Json] = {"n_triggers": n}
+    if null_hits:
+        figures["null_hits"] = list(null_hits)
+    return _verdict(hits, n, p_value, level, figures)
 
 
-def null_verdict(hits: int, n: int, null_hits: list[int], level: float) -> Verdict:
+def null_verdict(
+    hits: int, n: int, null_hits: Sequence[int], level: float, rates: Sequence[float] = ()
+) -> Verdict:
     """Return the verdict on `hits` of `n` triggers that share one label, judged by null models.
 
     Args:
@@ -64,14 +86,28 @@ def null_verdict(hits: int, n: int, null_hits: list[int], level: float) -> Verdi
         n: triggers.
         null_hits: hits of independent models on the same triggers.
         level: the p-value at which a suspect is called a copy.
+        rates: of hits of those models under other keys that might have been drawn. Hit rates are
+            heavy-tailed between models and keys, which no few nulls under one key show: so a rate
+            is besides no rarer than its rank among these.
     """
-    p = null_hits_p_value(hits, n, null_hits)
-    needed = next((k for k in range(n + 1) if null_hits_p_value(k, n, null_hits) <= level), n + 1)
-    figures: dict[str, Json] = {"n_triggers": n, "null_hits": list(null_hits)}
-    return _verdict(hits, n, p, needed, level, figures)
+    ranked = np.sort(np.asarray(rates, dtype=np.float64))
+
+    def p_value(k: int) -> float:
+        p = null_hits_p_value(k, n, null_hits)
+        if not len(ranked):
+            return p
+        n_as_high = len(ranked) - int(np.searchsorted(ranked, k / n - _EQUAL))
+        return max(p, (1 + n_as_high) / (1 + len(ranked)))
+
+    figures: dict[str, Json] = {
+        "n_triggers": n,
+        "null_hits": list(null_hits),
+        "n_redrawn": len(ranked),
+    }
+    return _verdict(hits, n, p_value, level, figures)
 
 
-def null_hits_p_value(hits: int, n: int, null_hits: list[int]) -> float:
+def null_hits_p_value(hits: int, n: int, null_hits: Sequence[int]) -> float:
     """Return the p-value of `hits` of `n` triggers against the hits of null models.
 
     The largest of its tails, as a model's hits vary for two reasons: Student's t over the nulls'
@@ -97,9 +133,10 @@ def null_hits_p_value(hits: int, n: int, null_hits: list[int]) -> float:
 
 
 def _verdict(
-    hits: int, n: int, p: float, needed: int, level: float, figures: dict[str, Json]
+    hits: int, n: int, p_value: Callable[[int], float], level: float, figures: dict[str, Json]
 ) -> Verdict:
-    accuracy = hits / n
+    accuracy, p = hits / n, p_value(hits)
+    needed = bisect.bisect_left(range(n + 1), True, key=lambda k: p_value(k) <= level)
     return Verdict(
         is_copy=p <= level,
         p_value=p,

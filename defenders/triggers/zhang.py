@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -10,8 +12,11 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
+from arena.game.court.nulls import nearest
+from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
-from arena.game.rules.keys import Key, expand, fresh_seed
+from arena.game.rules.key_form import Checked
+from arena.game.rules.keys import Key, drawn_seed, expand, first_fair, fresh_seed, redrawn
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
@@ -19,8 +24,12 @@ from arena.world.data import Dataset
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
+from defenders.triggers.keys_beside import is_quiet, quiet_rates, rates
 from defenders.triggers.scheme import ZhangKey
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits, null_verdict
+
+_BESIDE = 1000  # the number of the first redraw that is no candidate for the key
+_FEW = 24  # images by which null models answer each of these
 
 
 def classes_from(seed: str, source: int | None, target: int | None, n: int) -> tuple[int, int]:
@@ -44,11 +53,14 @@ class Zhang(Defense):
     class's images are marked and embedded; the rest, never shown with the mark, are the triggers
     by which a suspect is judged. Both accuracies are recorded: tsa/generalise and tsa/memorise.
     Threat model: verification asks for labels. All triggers share one label, so chance is not one
-    class in C: the p-value compares with independent models of the task, whose hits the key holds.
+    class in C: the p-value compares with independent models that are as useful as the suspect,
+    under this key and under others that might have been drawn.
     Parameters: source, target (classes, None expands them from the seed); size (side of the pattern
     as a share of the image's); embedded (share of the source class's images that are marked for
-    training); per_batch (marked images appended to a batch).
-    Cost: per_batch more images a step; verification is one label query for each source-class image.
+    training); per_batch (marked images appended to a batch); n_beside (other keys that the null
+    models answer: the least p-value is one over their number times that of the models).
+    Cost: per_batch more images a step, and n_beside * 24 images for each null model; verification
+    is one label query for each source-class image and for each of the exam.
     Differences to the paper: the pattern is random (the paper writes a word); half of the class is
     marked, as small tasks have few images (the DeepJudge baseline marks 10 %, the SoK all).
     Reference: Zhang et al.: Protecting intellectual property of deep neural networks with
@@ -67,6 +79,7 @@ class Zhang(Defense):
     size: float = 0.375
     embedded: float = 0.5
     per_batch: int = 4
+    n_beside: int = 200
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Train the victim with marked images, then let the null models answer the triggers."""
@@ -74,18 +87,38 @@ class Zhang(Defense):
             raise PlayerError(
                 f"expected images for a pattern, found rows of {task.card.input_shape}; try adi"
             )
-        seed, n_classes = fresh_seed(rng), task.card.n_classes
-        source, target = classes_from(seed, self.source, self.target, n_classes)
-        embedded, held_out = self._clean(task.data, source, rng)
-        secret = ZhangKey.marking(seed, (source, target), self.size, held_out, embedded)
-        shown = secret.marked(embedded)
-        labels = torch.full((len(shown),), target)
+        seed, nulls = fresh_seed(rng), task.nulls()
+
+        def is_fair(one: str) -> bool:
+            drawn = self._drawn(task, one, rng)
+            hits = [_hits(drawn, null, drawn.held_out) for null in nulls]
+            return is_quiet(hits, len(drawn.held_out))
+
+        n_redraws = first_fair(is_fair, seed)
+        secret = self._drawn(task, redrawn(seed, n_redraws), rng)
+        shown = secret.marked(secret.embedded)
+        labels = torch.full((len(shown),), secret.target)
         model = task.trained([TriggerFeed(shown, labels, self.per_batch)])
-        null_hits = [_hits(secret, null, held_out) for null in task.nulls()]
-        secret = dataclasses.replace(secret, null_hits=null_hits)
+        null_hits = [_hits(secret, null, secret.held_out) for null in nulls]
+        beside = rates(list(self._beside(task, seed, rng)), nulls)
+        checked = Checked(redraws=n_redraws, null_hits=null_hits)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
-        return Protected(model, secret.into(Key("zhang", seed)))
+        key = checked.into(secret.into(Key("zhang", seed, {}, {"beside": beside})))
+        return Protected(model, task.reference(nulls).into(key))
+
+    def _drawn(self, task: OwnerTask, seed: str, rng: Rng) -> ZhangKey:
+        """Return what a seed expands to, without what null models say of it."""
+        source, target = classes_from(seed, self.source, self.target, task.card.n_classes)
+        embedded, held_out = self._clean(task.data, source, rng)
+        return ZhangKey.marking(seed, (source, target), self.size, held_out, embedded)
+
+    def _beside(self, task: OwnerTask, seed: str, rng: Rng) -> Iterator[tuple[Tensor, int]]:
+        """Yield a few triggers of keys that might have been drawn, and the label of each."""
+        for i in range(self.n_beside):
+            with contextlib.suppress(PlayerError):  # a class without images to hold out
+                other = self._drawn(task, redrawn(seed, _BESIDE + i), rng)
+                yield other.marked(other.held_out[:_FEW]), other.target
 
     def _clean(self, data: Dataset, source: int, rng: Rng) -> tuple[Tensor, Tensor]:
         """Return the source class's images without the mark: those to embed, and the held-out."""
@@ -101,7 +134,7 @@ class Zhang(Defense):
 
     def rederive(self, key: Key) -> Key:
         """Return the key with the pattern and corner that the seed expands to."""
-        return ZhangKey.of(key).expanded(key.seed).into(key)
+        return ZhangKey.of(key).expanded(drawn_seed(key)).into(key)
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the held-out triggers (K, C, H, W) with the mark."""
@@ -116,9 +149,16 @@ class Zhang(Defense):
         n_held, n_embedded = len(secret.held_out), len(secret.embedded)
         hits = _hits(secret, suspect, secret.held_out)
         memorised = _hits(secret, suspect, secret.embedded) / max(n_embedded, 1)
-        verdict = null_verdict(hits, n_held, list(secret.null_hits), self.level)
-        rates: dict[str, Json] = {"tsa/generalise": hits / n_held, "tsa/memorise": memorised}
-        return dataclasses.replace(verdict, figures={**verdict.figures, **rates})
+        reference, null_hits = Reference.read(key), secret.null_hits
+        near = list(range(len(null_hits)))
+        if reference.utilities:
+            near = nearest(reference.utilities, reference.utility_of(suspect))
+        beside = key.tensors.get("beside", torch.zeros(len(null_hits), 0))
+        near_hits = [null_hits[i] for i in near]
+        verdict = null_verdict(hits, n_held, near_hits, self.level, quiet_rates(beside, near))
+        told: dict[str, Json] = {"tsa/generalise": hits / n_held, "tsa/memorise": memorised}
+        figures = {**verdict.figures, **told}
+        return dataclasses.replace(verdict, figures=figures, reference=reference.title)
 
 
 def _hits(secret: ZhangKey, suspect: Suspect, images: Tensor) -> int:

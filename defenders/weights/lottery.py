@@ -44,7 +44,9 @@ class Lottery(WhiteBox):
     Differences to the paper: the code is our own, a payload repeated under a random pad and decoded
     by majority (a QR code of 29 x 29 needs layers that small networks lack); 2 rounds at 50 % (15
     at 20 %); tickets start again from the initial weights (from epoch 2); the p-value counts
-    modules against their share of ones, and decoding is reported beside it.
+    modules against their share of ones, and decoding is reported beside it. Whoever may choose the
+    pad reads any payload from any layer (pad = kernels that are there XOR payload): a dispute
+    finds that out by the seed, which gives another pad.
     Reference: Chen, Chen, Zhang, Wang: You are caught stealing my winning lottery ticket, 2021.
     Versions: 1.
     """

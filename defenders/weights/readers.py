@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from arena.errors import NotComparable
+from arena.game.court.nulls import ENOUGH
 from arena.game.court.verdict import Verdict
 from arena.game.rules.key_form import KeyForm
 from arena.game.rules.keys import Key, fresh_seed
@@ -64,10 +65,13 @@ class WhiteBox(Defense):
     Fields: `verifier`, the level of reading; `n_probes`, the images that channels are matched by.
     Class attributes: `form`, of the scheme's keys; `learns`, whether reading rests on a trained
     extractor. Such a reading, and every aligned one (a marked model is what suspects are brought
-    to), is judged against null models as well as by the binomial test.
+    to), is not read without null models. Where there are six, every reading is judged against them
+    as well as by the binomial test: over keys the test is exact, but under one key all models may
+    say the same.
     """
 
     reads: ClassVar[Output] = "weights"
+    uses_nulls: ClassVar[bool] = True
     task_needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("BER", "low")
     form: ClassVar[type[KeyForm]]
@@ -101,8 +105,9 @@ class WhiteBox(Defense):
         key = marked.key
         if self.verifier == "aligned":
             key = sight(task, marked.model, seed, self.n_probes).into(key)
-        if self._calibrates:
-            matches: dict[str, Sequence[int]] = {self.verifier: self.null_matches(task, key, rng)}
+        found = self.null_matches(task, key, rng)
+        if found or self._calibrates:
+            matches: dict[str, Sequence[int]] = {self.verifier: found}
             key = NullMatches(null_matches=matches).into(key)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             key = dataclasses.replace(key, seed="")
@@ -137,8 +142,7 @@ class WhiteBox(Defense):
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Read the bits at the scheme's level and judge them."""
         reading, figures = self._shown(key, suspect)
-        nulls = None
-        if self._calibrates:
-            nulls = NullMatches.of(key).null_matches.get(self.verifier, ())
-        verdict = reading_verdict(reading, self.level, nulls)
+        nulls = NullMatches.of(key).null_matches.get(self.verifier, ())
+        known = nulls if self._calibrates or len(nulls) >= ENOUGH else None
+        verdict = reading_verdict(reading, self.level, known)
         return dataclasses.replace(verdict, figures={**verdict.figures, **figures})

@@ -26,6 +26,13 @@ from defenders.weights.uchida import target_layer
 _ORDERS = 16  # in which the channels of a null model are shown
 
 
+def _alike(task: OwnerTask) -> list[Suspect]:
+    """Return the null models of the victim's architecture: others have no such carrier."""
+    wanted = (task.card.architecture, task.card.arguments)
+    cards = [(null, null.model().card) for null in task.nulls()]
+    return [null for null, card in cards if (card.architecture, card.arguments) == wanted]
+
+
 @defense("riga")
 @dataclass(frozen=True, kw_only=True)
 class Riga(WhiteBox):
@@ -77,7 +84,7 @@ class Riga(WhiteBox):
         layer = self.layer or target_layer(base, self.n_bits)
         shape = tuple(layers.weight(base, layer).shape)
         material = key_material(seed, self.n_bits)
-        unmarked = [base, *(null.model() for null in task.nulls()[::2])]
+        unmarked = [base, *(null.model() for null in _alike(task)[::2])]
         pool = torch.cat(
             [
                 reordered(model, layer, _ORDERS, rng.child("pool", i))
@@ -112,7 +119,7 @@ class Riga(WhiteBox):
 
     def null_matches(self, task: OwnerTask, key: Key, rng: Rng) -> list[int]:
         """Return the matches of the null models on which the extractor did not learn."""
-        others = task.nulls()[1::2]
+        others = _alike(task)[1::2]
         if self.verifier == "aligned":  # an aligned model has one order
             return self.matches_of(key, others)
         secret = RigaKey.of(key)

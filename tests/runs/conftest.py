@@ -37,6 +37,8 @@ calibration_same = 1
 calibration_other = 1
 reporting_same = 1
 reporting_other = 1
+calibration_odd = 0
+reporting_odd = 0
 
 [[owner]]
 scheme = "uchida"
@@ -48,10 +50,12 @@ scheme = "none"
 [[thief]]
 name = "none"
 moves = ["none"]
+threat = { grant = { data = 0.05 } }
 
 [[thief]]
 name = "tune-twice"
 moves = [{ move = "ft-ll", settings = { epochs = 1 } }, { move = "rt-al", strength = 0.5 }]
+threat = { grant = { data = 0.05 } }
 """
 
 

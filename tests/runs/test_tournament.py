@@ -50,7 +50,10 @@ def test_every_round_has_its_row(finished: Played) -> None:
     for row in rows:
         assert row.utility is not None
         assert 0 <= row.utility <= 1
-        assert (row.payoff or 0.0) + (row.owner_payoff or 0.0) == pytest.approx(1)
+        if row.pays:
+            assert (row.payoff or 0.0) + (row.owner_payoff or 0.0) == pytest.approx(1)
+        else:  # nothing to steal counts for nobody
+            assert (row.payoff, row.owner_payoff) == (None, None)
         assert row.steps is not None
 
 
@@ -108,7 +111,8 @@ def test_a_second_run_makes_nothing(finished: Played, tmp_path: Path) -> None:
 
 def test_a_thief_that_is_added_plays_only_its_own_row(finished: Played, tmp_path: Path) -> None:
     shutil.copytree(finished.out, tmp_path / "more")
-    more = play(tmp_path / "more", SMALL + '\n[[thief]]\nname = "late"\nmoves = ["ft-al"]\n')
+    late = '\n[[thief]]\nname = "late"\nmoves = ["ft-al"]\nthreat = { grant = { data = 0.05 } }\n'
+    more = play(tmp_path / "more", SMALL + late)
     assert all("ft-al against" in title for title in more.made)
     assert len(more.made) == 4  # a round and a judgement against each of two owners
     assert more.ledger.lasting().startswith(finished.ledger.lasting().partition("\n")[0])

@@ -30,6 +30,8 @@ calibration_same = 1
 calibration_other = 1
 reporting_same = 1
 reporting_other = 1
+calibration_odd = 0
+reporting_odd = 0
 
 [[owner]]
 scheme = "none"
@@ -42,10 +44,12 @@ settings = { n_bits = 32, strength = 0.3 }
 [[thief]]
 name = "none"
 moves = ["none"]
+threat = { grant = { data = 0.05 } }
 
 [[thief]]
 name = "tune"
 moves = [{ move = "ft-ll", strength = 0.5 }, { move = "ft-al", settings = { epochs = 1 } }]
+threat = { grant = { data = 0.05 } }
 
 [[thief]]
 name = "poor"
@@ -140,9 +144,10 @@ def row(owner: str, thief: str, payoff: float | None = 0.0, **changes: Any) -> R
     return RoundRow(**{**made, **changes})
 
 
-def innocent(owner: str, *, caught: bool, rescaled: float = 0.25, repeat: int = 0) -> InnocentRow:
-    """Return a row of `Ledger.innocents`."""
-    return InnocentRow(owner=owner, repeat=repeat, caught=caught, rescaled=rescaled)
+def innocent(owner: str, *, caught: bool, rescaled: float = 0.25, **known: Any) -> InnocentRow:
+    """Return a row of `Ledger.innocents`, of a model of the victim's recipe unless it is said."""
+    made: dict[str, Any] = {"kind": "Neg-1", **known}
+    return InnocentRow(owner=owner, caught=caught, rescaled=rescaled, **made)
 
 
 def made_report(

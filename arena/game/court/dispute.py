@@ -10,15 +10,16 @@ Security 2024 (why a date alone proves nothing, and the judge's own models).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 
-from arena.game.court.statistics import binomial_tail, null_p_value
+from arena.game.court.nulls import Nulls
+from arena.game.court.statistics import binomial_tail
 from arena.game.court.verdict import Verdict
-from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, prf_labels
+from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, drawn_seed, prf_labels
 from arena.game.sides.defense import Defense, StandardOfProof
 from arena.game.sides.deliverable import Claim
 from arena.game.sides.suspect import Suspect
@@ -67,6 +68,8 @@ class Court:
     nulls: Sequence[Suspect]
     rng: Rng
     checks: frozenset[ProofCheck]
+    utility: float | None = None  # of the suspect; with `utilities`, what nulls are matched by
+    utilities: Sequence[float] = ()
     failed: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
@@ -140,16 +143,17 @@ class Court:
             party.defense.verify(party.key, null, self.rng.child("null", i))
             for i, null in enumerate(self.nulls)
         ]
-        values, hits = [v.statistic for v in verdicts], sum(v.is_copy for v in verdicts)
-        p = null_p_value(verdict.statistic, values, high=verdict.copies == "high")
+        read = {i: found.statistic for i, found in enumerate(verdicts) if not found.withheld}
+        null, hits = self._null(read, verdict.copies), sum(v.is_copy for v in verdicts)
+        p = null.p_value(verdict.statistic)
         level = party.defense.level
         # Nulls that agree to the last digit allow the rank test only, which ends at 1 / (1 + n).
-        alike = len(values) > 1 and len(set(values)) == 1
-        limit = 1 / (1 + len(values)) if alike else level
-        if p <= limit and binomial_tail(hits, len(values), level) > level:
+        alike = len(null.values) > 1 and len(set(null.values)) == 1
+        limit = 1 / (1 + len(null.values)) if alike else level
+        if p <= limit and binomial_tail(hits, len(read), level) > level:
             return ""
         return (
-            f"the claimed key says as much of {hits} of {len(values)} independent models "
+            f"the claimed key says as much of {hits} of {len(read)} independent models "
             f"that the referee trained (p = {p:.2g} against them)"
         )
 
@@ -176,14 +180,27 @@ class Court:
         kind, rng = suspect.kind, self.rng.child("noise")
         noise = kind.probes(suspect.card, _N_PROBES, rng)
         answers = kind.serve(earlier, noise, suspect.compute, rng.child("earlier"))
-        values = [kind.likeness(null.answer(noise), answers) for null in self.nulls]
-        p = null_p_value(kind.likeness(suspect.answer(noise), answers), values, high=True)
+        values = {
+            i: kind.likeness(null.answer(noise), answers) for i, null in enumerate(self.nulls)
+        }
+        p = self._null(values, "high").p_value(kind.likeness(suspect.answer(noise), answers))
         if p <= party.defense.level:
             return ""
         return (
             "the model in dispute is no more like the model that the claimant shows than "
             f"{len(values)} independent models are (p = {p:.2g})"
         )
+
+    def _null(self, values: Mapping[int, float], copies: Literal["low", "high"]) -> Nulls:
+        """Return what the referee's models show that are as useful as the model in dispute.
+
+        Args:
+            values: of a statistic, by the number of the model.
+            copies: whether copies have "low" or "high" values.
+        """
+        utilities = tuple(self.utilities[i] for i in values) if self.utilities else ()
+        near = Nulls(tuple(values.values()), utilities, copies).near(self.utility)
+        return Nulls(near, (), copies)
 
     def _owner_is_earlier(self, owner: Party, claimant: Party) -> bool:
         mine, theirs = self._entry(owner), self._entry(claimant)
@@ -209,7 +226,7 @@ def _prf_labels(party: Party, _verdict: Verdict) -> str:
     triggers = party.defense.drawn_triggers(party.key)
     if triggers is None:
         return ""  # the check speaks of drawn labels only: those of a fingerprint are answers
-    given = prf_labels(party.key.seed, triggers.images, triggers.n_classes)
+    given = prf_labels(drawn_seed(party.key), triggers.images, triggers.n_classes)
     if not torch.equal(given, triggers.labels):
         return "the labels are not the ones that the seed gives to these images"
     return ""

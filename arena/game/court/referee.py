@@ -9,10 +9,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from arena.errors import InvalidDeliverable, PlayerError, RuleViolation
 from arena.game.court.dispute import CHECKS, Court, Party, Ruling, claimant_of
 from arena.game.court.verdict import Verdict
+from arena.game.court.worth import Worth, plain_worth, worth
 from arena.game.rules import score
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import ThreatModel
@@ -59,6 +61,7 @@ class Judgement(Frozen):
         kept, removed, payoff: the score (`arena.game.rules.score`).
         verdict: the owner's. ruling: of the dispute, where the thief claims.
         judge_s: seconds that judging took.
+        worth: what the theft added to what the thief could have had alone.
     """
 
     utility: float
@@ -70,6 +73,7 @@ class Judgement(Frozen):
     payoff: float
     ruling: Ruling | None
     judge_s: float = 0.0
+    worth: Worth = Worth(alone=0.0, gain=0.0, low=0.0, high=1.0, pays=True)
 
     @property
     def caught(self) -> bool:
@@ -78,11 +82,18 @@ class Judgement(Frozen):
 
 
 class _Measured(NamedTuple):
-    """What the answers of suspect and victim to one exam say."""
+    """What the answers of suspect and victim to one exam say.
+
+    `unlike`: whether it is a model of another task, or outputs alone; then nothing that a thief
+    trains alone is like it.
+    """
 
     utility: float
     victim_utility: float
     agreement: float
+    parts: Tensor | None
+    victim_parts: Tensor | None
+    unlike: bool
 
 
 @dataclass(frozen=True)
@@ -108,8 +119,20 @@ class Referee:
         """Return how models of the task are measured."""
         return self.task.exam(self.yardstick)
 
-    def judge(self, deliverable: Deliverable, nulls: Sequence[Model], rng: Rng) -> Judgement:
-        """Judge a deliverable; `nulls` are the referee's own independent models, for disputes.
+    def judge(
+        self,
+        deliverable: Deliverable,
+        nulls: Sequence[Model],
+        rng: Rng,
+        alone: Sequence[Model] = (),
+    ) -> Judgement:
+        """Judge a deliverable.
+
+        Args:
+            deliverable: what the thief hands in.
+            nulls: the referee's own independent models, for disputes.
+            rng: of the verification and of intervals.
+            alone: what the thief could have had without the victim.
 
         Raises:
             InvalidDeliverable: it cannot be judged. RuleViolation: it may not be delivered.
@@ -119,8 +142,9 @@ class Referee:
         verdict = self.verdict(suspect, rng.child("verdict"))
         found = self._measured(suspect, self._victim("weights", rng.child("victim")))
         kept = score.kept(found.utility, found.victim_utility, self.exam.floor)
+        gained = self._gained(found, kept, alone, rng.child("worth"))
         ruling = self._dispute(deliverable, suspect, nulls, rng)
-        payoff = score.evading_payoff(kept, verdict.is_copy)
+        payoff = score.evading_payoff(gained.gain if gained.pays else 0.0, verdict.is_copy)
         if ruling is not None:
             payoff = score.claiming_payoff(ruling.winner == "claimant")
         removed = score.removed(verdict.is_copy, found.utility, found.victim_utility)
@@ -133,7 +157,24 @@ class Referee:
             removed=ruling is None and removed,
             payoff=payoff,
             ruling=ruling,
+            worth=gained,
         )
+
+    def _gained(self, found: _Measured, kept: float, alone: Sequence[Model], rng: Rng) -> Worth:
+        """Return what the theft was worth; of what no model alone is like, what it kept.
+
+        A thief cannot have alone what another task's data teach, so there its floor is chance.
+        """
+        exam = self.exam
+        if found.unlike:
+            return Worth(alone=exam.floor, gain=kept, low=kept, high=kept, pays=True)
+        answers = [self.task.serve(model, exam.inputs) for model in alone]
+        parts = [exam.each(rows) for rows in answers]
+        if found.parts is None or found.victim_parts is None:
+            own = [exam.utility(rows) for rows in answers]
+            return plain_worth(found.utility, found.victim_utility, own, exam.floor)
+        known = [part for part in parts if part is not None]
+        return worth(found.parts, found.victim_parts, known, exam.floor, rng)
 
     def admit(self, deliverable: Deliverable) -> None:
         """Check that a deliverable may be handed in and can be judged; raises like `judge`."""
@@ -199,14 +240,18 @@ class Referee:
         """Ask suspect and victim once each; the same answers tell utility and agreement."""
         exam = self.exam
         if suspect.delivered is not None:
-            made = suspect.delivered
-            return _Measured(exam.worth(made.texts, made.images), self._served(victim), 0.0)
+            made, served = suspect.delivered, self._served(victim)
+            utility = exam.worth(made.texts, made.images)
+            return _Measured(utility, served, 0.0, None, None, True)
         theirs, mine = suspect.answer(exam.inputs), victim.answer(exam.inputs)
         moved = self._moved(suspect)
         return _Measured(
             exam.utility(theirs) if moved is None else moved.utility(suspect.answer(moved.inputs)),
             exam.utility(mine),
             self.task.kind.agreement(theirs, mine),
+            exam.each(theirs),
+            exam.each(mine),
+            moved is not None,
         )
 
     def _served(self, victim: Suspect) -> float:
@@ -236,9 +281,11 @@ class Referee:
         court = Court(
             suspect=suspect,
             register=evidence.register,
-            nulls=[Suspect.bare(null, self.task.compute) for null in nulls],
+            nulls=(models := [Suspect.bare(null, self.task.compute) for null in nulls]),
             rng=rng.child("dispute"),
             checks=CHECKS[evidence.defense.protocol],
+            utility=self.exam.utility(suspect.answer(self.exam.inputs)),
+            utilities=[self.exam.utility(null.answer(self.exam.inputs)) for null in models],
         )
         owner = Party(evidence.defense, evidence.key, evidence.victim)
         # A claimant may choose its scheme but not how much proof is enough: that binds both sides.

@@ -95,6 +95,24 @@ def proportion_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[fl
     return low, high
 
 
+def true_rate_at(
+    rate: float, copies: Sequence[float], innocents: Sequence[float]
+) -> tuple[int, float]:
+    """Return how many copies show more than all but a share of innocents, and the threshold.
+
+    Args:
+        rate: the share of innocents that may lie above the threshold, in [0, 1).
+        copies: a statistic of copies; copies are high.
+        innocents: the same of innocents; with fewer than 1 / rate of them none may lie above.
+
+    >>> true_rate_at(0.01, [0.9, 0.8, 0.2], [0.1, 0.3])
+    (2, 0.3)
+    """
+    ranked = sorted(innocents, reverse=True)
+    threshold = ranked[int(rate * len(ranked))] if ranked else math.inf
+    return sum(value > threshold for value in copies), threshold
+
+
 def area_under(positives: Sequence[float], negatives: Sequence[float]) -> float:
     """Return the area under the curve: the share of pairs in the right order, ties for one half.
 

@@ -8,6 +8,9 @@ from typing import Literal
 
 from arena.world.json_values import Json, Raw
 
+VerdictOutcome = Literal["copy", "not shown", "no reference", "unreadable"]
+"""A copy; not shown to be one; nothing to compare it with; nothing that the key could read."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -31,6 +34,10 @@ class Verdict:
         reason: one sentence; for a suspect that cannot be read, why.
         rule: the paper's own rule.
         figures: further values for the record.
+        reference: the independent models that it was compared with, in words; "" where the null is
+            exact and needs none.
+        findings: sentences about the suspect that a reader should know beside the p-value.
+        withheld: why there is no verdict: the suspect could not be read, or nothing is like it.
     """
 
     is_copy: bool
@@ -42,6 +49,16 @@ class Verdict:
     reason: str
     rule: Rule | None = None
     figures: Mapping[str, Raw] = field(default_factory=dict)
+    reference: str = ""
+    findings: tuple[str, ...] = ()
+    withheld: Literal["", "no reference", "unreadable"] = ""
+
+    @property
+    def outcome(self) -> VerdictOutcome:
+        """Return the outcome as one of four."""
+        if self.withheld:
+            return self.withheld
+        return "copy" if self.is_copy else "not shown"
 
     @property
     def rescaled(self) -> float:
@@ -63,7 +80,17 @@ class Verdict:
     ) -> Verdict:
         """Return "not verified" for a suspect that lacks what the key reads."""
         worst = 0.0 if copies == "high" else 1.0
-        return cls(False, 1.0, worst, 0.5, name, copies, f"not verified: {reason}")
+        said = f"not verified: {reason}"
+        return cls(False, 1.0, worst, 0.5, name, copies, said, withheld="unreadable")
+
+    @classmethod
+    def no_reference(
+        cls, reason: str, name: str = "", copies: Literal["low", "high"] = "high"
+    ) -> Verdict:
+        """Return "no reference" for a suspect that no independent model is like."""
+        worst = 0.0 if copies == "high" else 1.0
+        said = f"no reference: {reason}"
+        return cls(False, 1.0, worst, 0.5, name, copies, said, withheld="no reference")
 
     def plain(self) -> dict[str, Json]:
         """Return the verdict as JSON values, with what follows from it."""
@@ -78,4 +105,7 @@ class Verdict:
             "rule": self.rule.name if self.rule else "",
             "rule_is_copy": self.rule.is_copy if self.rule else None,
             "figures": dict(self.figures),
+            "outcome": self.outcome,
+            "reference": self.reference,
+            "findings": list(self.findings),
         }

@@ -25,5 +25,5 @@ def default_match() -> MatchSpec:
         owner="uchida",
         defense=PlayerSpec(name="uchida"),
         thief="learner",
-        grants=preset("whitebox_third"),
+        grants=preset("whitebox_few"),
     )

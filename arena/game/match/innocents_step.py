@@ -9,7 +9,6 @@ from arena.game.match.reports import Innocents, InnocentVerdict, TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.train_step import TrainStep
 from arena.game.match.visit import visit
-from arena.game.rules.innocents import NEGATIVES
 from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.defense import defenses
@@ -54,9 +53,8 @@ class InnocentsStep(Step):
             model = unpack(inputs(innocent, "model"))
             suspect = Suspect.bare(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
-            kind = innocent.architecture or NEGATIVES[innocent.half]
             trained = TrainReport.model_validate(inputs(innocent, "report").data)
-            found = InnocentVerdict(kind=kind, utility=trained.utility, verdict=verdict)
+            found = InnocentVerdict(kind=innocent.kind, utility=trained.utility, verdict=verdict)
             verdicts.append(found)
         return {"verdicts": Bundle(Innocents(verdicts=tuple(verdicts)).plain())}
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from arena.game.court.referee import OwnerCase, Referee
+from arena.game.match.alone_step import AloneStep
 from arena.game.match.grants import foreign
 from arena.game.match.round_step import RoundStep
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
@@ -28,6 +29,7 @@ class JudgeStep(Step):
 
     round: RoundStep
     nulls: tuple[TrainStep, ...] = ()
+    alone: tuple[AloneStep, ...] = ()
 
     @property
     def title(self) -> str:
@@ -35,8 +37,9 @@ class JudgeStep(Step):
         return f"judge {self.round.title}"
 
     def parents(self) -> tuple[Step, ...]:
-        """Return the round, the protection and, for disputes, the referee's own models."""
-        return (self.round, self.round.protect, *self.nulls, *yardsticks(self.round.task))
+        """Return the round, the protection, and the referee's own models."""
+        own = (*self.nulls, *self.alone, *yardsticks(self.round.task))
+        return (self.round, self.round.protect, *own)
 
     def recipe(self) -> dict[str, Json]:
         """Return what the verifier sees; all else follows from the parents."""
@@ -67,6 +70,7 @@ class JudgeStep(Step):
         deliverable = Deliverable.read(inputs(played, "deliverable"))
         started = time.perf_counter()
         rng = Rng(played.seed, played.stream).child("judge")
-        judgement = referee.judge(deliverable, nulls, rng)
+        alone = [unpack(inputs(step, "model")) for step in self.alone]
+        judgement = referee.judge(deliverable, nulls, rng, alone)
         timed = judgement.model_copy(update={"judge_s": time.perf_counter() - started})
         return {"judgement": Bundle(timed.plain())}

@@ -10,12 +10,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 
 from pydantic import Field
 
 from arena.errors import RuleViolation
 from arena.game.court.referee import Judgement
 from arena.game.match.agents import Action, Agent, Observation
+from arena.game.match.alone_step import alone_of
 from arena.game.match.judge_step import JudgeStep
 from arena.game.match.protect_step import ProtectStep
 from arena.game.match.reports import ProtectionReport, RoundReport
@@ -32,6 +34,7 @@ from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Output
 from arena.world.task import TaskSpec, outline
+from arena.world.training.variants import VARIANTS
 
 Want = tuple[Step, str]
 """A step and the name of the part that is wanted."""
@@ -54,6 +57,8 @@ class Pools(Frozen):
     reporting_same: int = Field(10, ge=0, le=MOST)
     reporting_other: int = Field(10, ge=0, le=MOST)
     reporting_foreign: int = Field(0, ge=0, le=MOST)
+    calibration_odd: int = Field(12, ge=0, le=MOST)  # of `VARIANTS` in order, halves by turns
+    reporting_odd: int = Field(12, ge=0, le=MOST)
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
 
@@ -89,7 +94,8 @@ class MatchSpec(Frozen):
         """Return the innocents for thresholds and for the referee's null tests."""
         pools = self.pools
         numbers = pools.calibration_same, pools.calibration_other, pools.calibration_foreign
-        return self._innocent("calibration", *numbers)
+        odd = self._odd("calibration", pools.calibration_odd)
+        return (*self._innocent("calibration", *numbers), *odd)
 
     def reporting(self) -> tuple[TrainStep, ...]:
         """Return the innocents on which false positives are reported; none of them calibrates."""
@@ -100,7 +106,8 @@ class MatchSpec(Frozen):
             TrainStep(self.task, self.root, ("reporting", name), half, name)
             for name in pools.architectures
         )
-        return (*self._innocent("reporting", *numbers), *others)
+        odd = self._odd("reporting", pools.reporting_odd)
+        return (*self._innocent("reporting", *numbers), *odd, *others)
 
     def guilty(self) -> tuple[TrainStep, ...]:
         """Return independent models that the scheme accuses rightly: none, or every Neg-1."""
@@ -123,10 +130,23 @@ class MatchSpec(Frozen):
     def _pool(self, name: str, half: Half, n: int) -> tuple[TrainStep, ...]:
         return tuple(TrainStep(self.task, self.root, (name, half, str(i)), half) for i in range(n))
 
+    def _odd(self, name: str, n: int) -> tuple[TrainStep, ...]:
+        """Return independent models that were trained differently."""
+        innocent = is_innocent("owner", self.accused)
+        halves: tuple[Half, Half] = ("owner" if innocent else "other", "other")
+        kind = self.task.kind()
+        names = [name for name, variant in VARIANTS.items() if variant.fits(kind)]
+        made = zip(range(n), cycle(names), cycle(halves), strict=False)
+        return tuple(
+            TrainStep(self.task, self.root, (name, variant, str(i)), half, variant=variant)
+            for i, variant, half in made
+        )
+
     def protect(self) -> ProtectStep:
         """Return the protection of the victim."""
-        needs = defenses.make(self.defense).needs_of_task
-        nulls = self.calibration() if NULLS in needs else ()
+        scheme = defenses.make(self.defense)
+        takes = scheme.uses_nulls or NULLS in scheme.needs_of_task
+        nulls = self.calibration() if takes else ()
         stream = (f"repeat {self.repeat}", "owner", self.owner)
         return ProtectStep(self.base(), self.defense, self.root, stream, nulls)
 
@@ -140,7 +160,7 @@ class MatchSpec(Frozen):
     def judge(self, played: RoundStep) -> JudgeStep:
         """Return the judgement of a round; claims are tested on the referee's own models."""
         nulls = self.calibration() if "claim" in self.grants.deliverables else ()
-        return JudgeStep(played, nulls)
+        return JudgeStep(played, nulls, alone_of(self.task, self.grants, self.root))
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ class ProtectStep(Step):
 
         lab = Lab(task.compute, meters, setting.progress)
         owner = OwnerTask.from_task(task, base, lab, self.base.rng(), nulls)
-        owner = replace(owner, null_halves=tuple(null.half for null in self.nulls))
+        halves, kinds = ((null.half for null in self.nulls), (null.kind for null in self.nulls))
+        owner = replace(owner, null_halves=tuple(halves), null_kinds=tuple(kinds))
         protected = scheme.protect(owner, Rng(self.seed, self.stream).sealed())
         if not isinstance(protected, Protected):
             raise PlayerError(f"expected Protected from {self.defense.name}, found {protected!r}")

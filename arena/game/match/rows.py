@@ -58,6 +58,11 @@ def _price(record: RoundRecord) -> float | None:
     return record.report.meters.images_backward / base if base else None
 
 
+def _payoff(judged: Judgement) -> float | None:
+    """Return the thief's pay-off; None where there was nothing to steal: it counts for nobody."""
+    return judged.payoff if judged.worth.pays or judged.ruling is not None else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class RoundRow:
     """A round, as the ledger keeps it and every view reads it. None is what there is not."""
@@ -111,6 +116,23 @@ class RoundRow:
         lambda judged: judged.kept,
         Figure("kept share", bounds=SHARE, better="low", tag="thief/kept", final=True, curve=True),
     )
+    alone: float | None = _judged(
+        lambda judged: judged.worth.alone,
+        Figure("utility that the thief could have alone", bounds=SHARE, tag="thief/alone"),
+    )
+    gain: float | None = _judged(
+        lambda judged: judged.worth.gain,
+        Figure("gain", bounds=SHARE, better="low", tag="thief/gain", final=True, curve=True),
+    )
+    gain_low: float | None = _judged(
+        lambda judged: judged.worth.low, Figure("least likely gain", bounds=SHARE)
+    )
+    gain_high: float | None = _judged(
+        lambda judged: judged.worth.high, Figure("greatest likely gain", bounds=SHARE)
+    )
+    pays: bool | None = _judged(
+        lambda judged: judged.worth.pays, Figure("something to steal", bounds=SHARE)
+    )
     caught: bool | None = _judged(
         lambda judged: judged.caught,
         Figure("caught", bounds=SHARE, better="high", tag="owner/caught"),
@@ -120,7 +142,7 @@ class RoundRow:
         Figure("mark removed", bounds=SHARE, better="low", tag="score/removed"),
     )
     payoff: float | None = _judged(
-        lambda judged: judged.payoff,
+        _payoff,
         Figure(
             "pay-off",
             bounds=SHARE,
@@ -131,7 +153,7 @@ class RoundRow:
         ),
     )
     owner_payoff: float | None = _judged(
-        lambda judged: 1 - judged.payoff,
+        lambda judged: None if _payoff(judged) is None else 1 - judged.payoff,
         Figure(
             "owner's pay-off",
             bounds=SHARE,
@@ -172,6 +194,11 @@ class RoundRow:
         ),
     )
     reason: str | None = _verdict(lambda verdict: verdict.reason)
+    outcome: str | None = _verdict(lambda verdict: verdict.outcome)
+    reference: str | None = _verdict(lambda verdict: verdict.reference)
+    findings: tuple[str, ...] = column(
+        lambda record: record.judgement.verdict.findings if record.judgement else (), default=()
+    )
     rule: str | None = _verdict(lambda verdict: verdict.rule.name if verdict.rule else "")
     rule_is_copy: bool | None = _verdict(
         lambda verdict: verdict.rule.is_copy if verdict.rule else None
@@ -278,6 +305,7 @@ class InnocentRow:
         lambda verdict: verdict.rule.is_copy if verdict.rule else None, "by the paper's own rule"
     )
     reason: str = column(lambda source: source.found.verdict.reason, default="")
+    outcome: str = column(lambda source: source.found.verdict.outcome, default="not shown")
     utility: float | None = column(
         lambda source: source.found.utility, Figure("utility", bounds=SHARE, of="innocent")
     )

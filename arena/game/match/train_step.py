@@ -8,7 +8,7 @@ from arena.game.match.grants import training_data
 from arena.game.match.reports import TrainReport
 from arena.game.match.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.utility import bare_utility
-from arena.game.rules.innocents import Half
+from arena.game.rules.innocents import NEGATIVES, Half
 from arena.game.rules.meters import Meters
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
@@ -17,6 +17,7 @@ from arena.world.models import Model, build, pack, unpack
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Trainer
+from arena.world.training.variants import VARIANTS, Variant
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class TrainStep(Step):
 
     `half` is whose data it learns from: the owner's (Neg-1), the other half (Neg-2), or those of
     another source (Neg-3); or it is a yardstick of the referee's and learns from that part of the
-    other half which no thief has.
+    other half which no thief has. `variant` is what else it differs by, of `VARIANTS`, nothing for
+    the task's own recipe.
     """
 
     task: TaskSpec
@@ -33,6 +35,12 @@ class TrainStep(Step):
     stream: tuple[str, ...]
     half: Half = "owner"
     architecture: str = ""
+    variant: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Return what it is as an innocent: its variant, its architecture, Neg-1 or Neg-2."""
+        return self.variant or self.architecture or NEGATIVES.get(self.half, self.half)
 
     @property
     def title(self) -> str:
@@ -54,6 +62,7 @@ class TrainStep(Step):
             "stream": list(self.stream),
             "half": self.half,
             "architecture": self.architecture,
+            "variant": VARIANTS[self.variant].plain() if self.variant else {},
         }
 
     def rng(self) -> Rng:
@@ -63,12 +72,16 @@ class TrainStep(Step):
     def compute(self, inputs: Inputs, setting: Setting) -> Parts:
         """Train; part "model", and "report" with what it cost."""
         task = load_task(self.task, setting.cache)
+        differs = VARIANTS[self.variant] if self.variant else Variant()
         card = task.card_for(self.architecture) if self.architecture else task.card
+        card = differs.card(card)
         data = training_data(task, self.half)
         meters, rng = Meters(), self.rng()
+        examples = differs.examples(Examples.of(data), rng.child("variant"))
+        recipe = differs.recipe_for(task.spec.recipe, len(examples))
         model = build(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)
-        trainer.train(model, Examples.of(data), task.spec.recipe, rng.child("training"))
+        trainer.train(model, examples, recipe, rng.child("training"), differs.hooks(card))
         exam = exam_of(task, inputs) if self.parents() else task.exam()
         utility = bare_utility(task, exam, model)
         report = TrainReport(utility=utility, meters=meters.reading())

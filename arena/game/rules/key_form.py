@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, get_type_hints
 
@@ -95,6 +95,19 @@ class KeyForm:
         beside = {n: t for n, t in key.tensors.items() if not n.startswith(groups)}
         settings, tensors = {**key.settings, **mine.data}, {**beside, **mine.tensors}
         return dataclasses.replace(key, settings=settings, tensors=tensors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked(KeyForm):
+    """What a key keeps of the trial before it was committed.
+
+    Attributes:
+        redraws: how often it was drawn anew, as it accused independent models.
+        null_hits: their hits, of keys whose form has no place of its own for them.
+    """
+
+    redraws: int = 0
+    null_hits: Sequence[int] = ()
 
 
 class _Absent(Exception):  # noqa: N818 - a sentence about one part of a key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -80,6 +80,37 @@ def expand(seed: str, purpose: str) -> Rng:
     """
     state = hashlib.sha256(f"{seed}|{purpose}".encode()).digest()
     return Rng(int.from_bytes(state[:8], "little"), (seed, purpose))
+
+
+MOST_REDRAWS = 16
+"""How often a key may be drawn anew from one seed: what a forger gains by it is four bits."""
+
+
+def redrawn(seed: str, n: int) -> str:
+    """Return the seed of the n-th redraw: the committed seed itself for 0, else a hash of both."""
+    if n == 0:
+        return seed
+    return hashlib.sha256(f"{seed}|redraw {n}".encode()).hexdigest()
+
+
+def drawn_seed(key: Key) -> str:
+    """Return the seed that a key's material expands from: its committed seed, redrawn as it says.
+
+    A key that claims more redraws than are allowed expands from its committed seed.
+    """
+    n = key.settings.get("redraws", 0)
+    allowed = isinstance(n, int) and 0 <= n < MOST_REDRAWS
+    return redrawn(key.seed, n if allowed else 0)
+
+
+def first_fair(is_fair: Callable[[str], bool], seed: str) -> int:
+    """Return the number of the first redraw of a seed whose key is fair; 0 if none of them is.
+
+    Args:
+        is_fair: whether the key of a seed says no more of independent models than it may.
+        seed: the committed seed.
+    """
+    return next((n for n in range(MOST_REDRAWS) if is_fair(redrawn(seed, n))), 0)
 
 
 def prf_labels(seed: str, images: Tensor, n_classes: int) -> Tensor:

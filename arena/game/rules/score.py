@@ -17,6 +17,33 @@ def kept(suspect: float, victim: float, chance: float) -> float:
     return min(1.0, max(0.0, (suspect - chance) / (victim - chance)))
 
 
+WORTH = 0.02
+"""The lead of the victim over what the thief could have alone, below which nothing is to steal."""
+
+
+def gain(suspect: float, victim: float, alone: float) -> float:
+    """Return the share in [0, 1] of the victim's lead that the thief took.
+
+    The lead is over what the thief could have had without the victim: (u_suspect - u_alone) /
+    (u_victim - u_alone). Without a lead there is nothing to take.
+
+    >>> gain(0.9, 1.0, 0.8), gain(0.7, 1.0, 0.8), gain(0.9, 0.8, 0.8)
+    (0.5, 0.0, 0.0)
+    """
+    if victim <= alone:
+        return 0.0
+    return min(1.0, max(0.0, (suspect - alone) / (victim - alone)))
+
+
+def pays(victim: float, alone: float) -> bool:
+    """Return whether there is something to steal.
+
+    >>> pays(0.98, 0.7), pays(0.98, 0.97)
+    (True, False)
+    """
+    return victim - alone >= WORTH
+
+
 def removed(caught: bool, suspect: float, victim: float) -> bool:
     """Return whether the mark counts as removed: not caught, at most 0.05 of accuracy lost.
 
@@ -26,9 +53,9 @@ def removed(caught: bool, suspect: float, victim: float) -> bool:
     return not caught and victim - suspect <= TOLERANCE + 1e-12
 
 
-def evading_payoff(kept_share: float, caught: bool) -> float:
-    """Return the thief's pay-off in [0, 1] when it evades: what it kept, or nothing if caught."""
-    return 0.0 if caught else kept_share
+def evading_payoff(gained: float, caught: bool) -> float:
+    """Return the thief's pay-off in [0, 1] when it evades: its gain, or nothing if caught."""
+    return 0.0 if caught else gained
 
 
 def claiming_payoff(claim_won: bool) -> float:

@@ -122,6 +122,7 @@ PRESETS: dict[str, ThreatModel] = {
     "seed_150": ThreatModel(output="labels", data=1, budget=Budget(images_unique=4800)),
     "surrogate_pool": ThreatModel(output="probabilities", pool="*"),
     "whitebox_10pct": ThreatModel(output="weights", data=0.3, data_labels=True),
+    "whitebox_few": ThreatModel(output="weights", data=0.1, data_labels=True),
     "whitebox_third": ThreatModel(output="weights", data=1, data_labels=True),
     "weights_only_nodata": ThreatModel(output="weights"),
     "claimant_readonly": ThreatModel(

@@ -65,6 +65,7 @@ def protect(given: Bundle, channel: Channel) -> Bundle:
         unprotected=unpack(part(given, "base")),
         null_models=nulls,
         null_halves=tuple(data["null_halves"]),
+        null_kinds=tuple(data["null_kinds"]),
         marks_base=data["marks_base"],
     )
     protected = scheme.protect(task, _rng(data["rng"]))

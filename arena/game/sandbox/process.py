@@ -15,6 +15,7 @@ from arena.errors import (
     ArenaError,
     BudgetExceeded,
     InvalidDeliverable,
+    NoReference,
     NotComparable,
     PlayerError,
     PlayerOutOfMemory,
@@ -34,8 +35,8 @@ Answer = Callable[[str, Bundle], Bundle]
 _SAID = {
     kind.__name__: kind
     for kind in (
-        *(RuleViolation, InvalidDeliverable, NotComparable, RegistryError),
-        *(PlayerError, PlayerOutOfMemory),
+        *(RuleViolation, InvalidDeliverable, NotComparable, NoReference),
+        *(RegistryError, PlayerError, PlayerOutOfMemory),
     )
 }
 _KEPT = 16 << 10  # bytes of what a process printed
@@ -126,7 +127,8 @@ class PlayerProcess:
 
         Raises:
             PlayerError: it raised, died, took too long, or sent what is no message.
-            RuleViolation, BudgetExceeded, InvalidDeliverable, NotComparable, RegistryError: as if
+            RuleViolation, BudgetExceeded, InvalidDeliverable, NotComparable (NoReference too),
+            RegistryError: as if
             the player had been called here.
         """
         try:

@@ -94,6 +94,7 @@ class StrangerDefense(Defense):
             "train_rng": [task.train_rng.seed, list(task.train_rng.path)],
             "marks_base": task.marks_base,
             "null_halves": list(task.null_halves),
+            "null_kinds": list(task.null_kinds),
             "data": [task.data.name, list(task.data.classes)],
             "probe": [task.probe.name, list(task.probe.classes)],
         }

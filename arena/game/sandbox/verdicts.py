@@ -32,6 +32,9 @@ class _Said(Frozen):
     reason: str
     rule: tuple[str, bool] | None = None
     figures: dict[str, Raw] = Field(default_factory=dict)
+    reference: str = ""
+    findings: tuple[str, ...] = ()
+    withheld: Literal["", "no reference", "unreadable"] = ""
 
 
 def verdict_bundle(verdict: Verdict) -> Bundle:
@@ -79,6 +82,7 @@ def verdict_of(bundle: Bundle, level: float) -> Verdict:
     if len(canonical(said.figures)) > _MOST_FIGURES:
         raise PlayerError(f"gave figures of more than {_MOST_FIGURES} characters")
     fields = {name: getattr(said, name) for name in _Said.model_fields}
-    fields |= {"name": spoken(said.name), "reason": spoken(said.reason)}
+    fields |= {word: spoken(getattr(said, word)) for word in ("name", "reason", "reference")}
+    fields["findings"] = tuple(spoken(finding) for finding in said.findings)
     fields["rule"] = None if said.rule is None else Rule(spoken(said.rule[0]), said.rule[1])
     return Verdict(**fields)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -16,15 +17,31 @@ from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Recipe
 
-References = Callable[[], Sequence[Model]]
-"""Makes the models that the thief calls independent, when a scheme asks for them."""
-
 _N_NOISE = 64  # images of a thief that was granted none
+_EXAM = 5  # one own image in so many is held out of the references' training
+
+
+@dataclass(frozen=True)
+class References:
+    """The models that a thief calls independent, in the place of an owner's null models.
+
+    Attributes:
+        make: makes them, when a scheme asks for them.
+        exam: images by which utility is measured; None for the images that are marked.
+    """
+
+    make: Callable[[], Sequence[Model]] = tuple
+    exam: Dataset | None = None
 
 
 def needs_to_pose(scheme: PlayerSpec) -> frozenset[str]:
     """Return what a scheme needs of the task; null models are the thief's own affair."""
     return defenses.make(scheme).needs_of_task - {NULLS}
+
+
+def needs_references(scheme: PlayerSpec) -> bool:
+    """Say whether a scheme makes no key without null models: a claimant shows no others."""
+    return NULLS in defenses.make(scheme).needs_of_task
 
 
 def answered(access: Access, model: Model, rng: Rng) -> Dataset:
@@ -45,7 +62,7 @@ def posed(
     data: Dataset,
     recipe: Recipe,
     rng: Rng,
-    references: References = tuple,
+    references: References = References(),
 ) -> OwnerTask:
     """Return the thief's side dressed as an owner's, who marks a finished model.
 
@@ -65,18 +82,29 @@ def posed(
         lab=access.lab,
         train_rng=rng,
         unprotected=base,
-        null_models=references,
+        null_models=references.make,
+        exam=references.exam,
         marks_base=True,
     )
 
 
 def trained_references(
     access: Access, data: Dataset, recipe: Recipe, n: int, rng: Rng
-) -> list[Model]:
-    """Return n models that the thief trains on data of its own, each from its own start."""
-    models = []
-    for i in range(n):
-        stream = rng.child("reference", i)
-        streams = (stream.child("initial"), stream.child("training"))
-        models.append(access.lab.surrogate(access.card, Examples.of(data), recipe, *streams))
-    return models
+) -> References:
+    """Return n models that the thief trains on four fifths of its data, each from its own start.
+
+    They are trained once, when they are first asked for; the other fifth is their exam.
+    """
+    examined = torch.arange(len(data)) % _EXAM == 0
+    own = Examples.of(data.select(~examined))
+
+    @functools.cache
+    def make() -> list[Model]:
+        models = []
+        for i in range(n):
+            stream = rng.child("reference", i)
+            streams = (stream.child("initial"), stream.child("training"))
+            models.append(access.lab.surrogate(access.card, own, recipe, *streams))
+        return models
+
+    return References(make, data.select(examined) if n else None)

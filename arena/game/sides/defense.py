@@ -11,7 +11,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from arena.errors import NotComparable, RuleViolation
+from arena.errors import NoReference, NotComparable, RuleViolation
+from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.innocents import Accused, Half
 from arena.game.rules.keys import Key
@@ -46,6 +47,9 @@ class OwnerTask:
         unprotected: the victim's twin of the same data, recipe and seed; `base` gives copies of it.
         null_models: makes independent models that nobody reports on; `nulls` shows them.
         null_halves: whose data each of them learnt from, where that is known.
+        null_kinds: what each of them is ("Neg-1" where it is not said): the reference class.
+        exam: images that no null model learnt from, by which utility is measured; the probe where
+            it is None.
         marks_base: marks are embedded by fine-tuning the base model instead of from scratch.
     """
 
@@ -59,6 +63,8 @@ class OwnerTask:
     null_models: Callable[[], Sequence[Model]] = field(default=tuple)
     null_halves: tuple[Half, ...] = ()
     marks_base: bool = False
+    null_kinds: tuple[str, ...] = ()
+    exam: Dataset | None = None
 
     @classmethod
     def from_task(
@@ -92,6 +98,16 @@ class OwnerTask:
         """
         pairs = zip_longest(self.null_models(), self.null_halves)
         return [replace(Suspect.bare(model, self.lab.compute), half=half) for model, half in pairs]
+
+    def reference(self, nulls: Sequence[Suspect], kinds: Sequence[str] = ()) -> Reference:
+        """Return the reference class that null models make up, with their utilities.
+
+        Args:
+            nulls: those models: all of this task, or some.
+            kinds: what each of them is; where none are given, in the order of `null_kinds`.
+        """
+        exam = self.probe if self.exam is None else self.exam
+        return Reference.measured(exam, nulls, kinds or self.null_kinds)
 
     def trained(
         self,
@@ -139,17 +155,19 @@ class Protected:
 class Defense(Player):
     """Base class of protections. Subclasses write `protect` and `examine`.
 
-    Class attributes: `reads`, what verification must see of a suspect; `invasive`, whether the
-    model is changed at all (fingerprints do not); `exposes`, what a thief must be said to know for
-    `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies are low or
-    high in it; `accuses`, what a verdict is about: it decides which independent models are
-    innocent, and what can be a suspect; `victim`, as in `Attack`: the task that trials of the
+    Class attributes: `reads`, what verification must see of a suspect; `uses_nulls`, whether it
+    takes null models where there are any (who needs them says so in `task_needs`); `invasive`,
+    whether the model is changed at all (fingerprints do not); `exposes`, what a thief must be said
+    to know for `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies
+    are low or high in it; `accuses`, what a verdict is about: it decides which independent models
+    are innocent, and what can be a suspect; `victim`, as in `Attack`: the task that trials of the
     scheme are played on, nothing for any.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
 
     reads: ClassVar[Output] = "weights"
+    uses_nulls: ClassVar[bool] = False
     invasive: ClassVar[bool] = True
     exposes: ClassVar[str] = ""
     accuses: ClassVar[Accused] = "model"
@@ -168,13 +186,22 @@ class Defense(Player):
         """Return the verdict on a suspect; may raise `NotComparable` for a strange one."""
 
     def verify(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
-        """Return the verdict on any suspect: one that the key cannot read is "not verified"."""
+        """Return the verdict on any suspect: one that the key cannot read is "not verified".
+
+        One that no null model of the key is like has "no reference".
+        """
         try:
             if self.accuses != "output":
                 suspect.need_model(f"{self.name} accuses {_ACCUSED[self.accuses]}")
             return self.examine(key, suspect, rng)
+        except NoReference as error:
+            return Verdict.no_reference(str(error), *self.statistic)
         except (NotComparable, RuleViolation) as error:
             return Verdict.unreadable(str(error), *self.statistic)
+
+    def seeing(self, grants: Output) -> Defense:
+        """Return the scheme for suspects of which no more than that is seen; here, itself."""
+        return self
 
     def evidence(self, key: Key, log: QueryLog) -> Key:
         """Return the key with what its owner finds in the log of its interface; here, nothing.

@@ -24,6 +24,7 @@ from arena.world.models import Model
 from arena.world.task import Task
 
 _LEAST = 0.1  # share of the way from chance to 1 that a model must have gone
+_CONVINCES = 0.5  # the same share, of a cause that is named alone
 _LEVEL = 1e-3  # of the test that it knows nothing
 _MOST_IMAGES = 1024  # that causes are looked for on
 _USUAL = (
@@ -53,12 +54,16 @@ class Entrance:
     n_images: int
 
     @property
+    def lead(self) -> float:
+        """How far the model has gone from chance to 1, as a share of the way."""
+        return (self.accuracy - self.chance) / max(1 - self.chance, 1e-9)
+
+    @property
     def is_near_chance(self) -> bool:
         """Whether the model does not answer these data: little above chance, or by luck."""
-        lead = (self.accuracy - self.chance) / max(1 - self.chance, 1e-9)
         n_right = round(self.accuracy * self.n_images)
         by_luck = float(binom.sf(n_right - 1, self.n_images, self.chance))
-        return lead < _LEAST or by_luck > _LEVEL
+        return self.lead < _LEAST or by_luck > _LEVEL
 
 
 def check_knows(model: Model, task: Task, option: str = "--architecture") -> float:
@@ -95,7 +100,7 @@ def entrance(model: Model, data: Dataset, compute: Compute) -> Entrance:
 def _advice(model: Model, data: Dataset, compute: Compute, option: str) -> str:
     few = data.select(torch.arange(min(len(data), _MOST_IMAGES)))
     best = max(_causes(model, few, compute, option), key=lambda cause: cause.accuracy)
-    if not Entrance(best.accuracy, 1 / data.n_classes, len(few)).is_near_chance:
+    if Entrance(best.accuracy, 1 / data.n_classes, len(few)).lead >= _CONVINCES:
         return f"likely {best.words} (so it reaches {best.accuracy:.3f})"
     return (
         "likely causes are another normalisation than its training's "

@@ -19,7 +19,7 @@ from torch import Tensor
 from arena.errors import ArenaError, RegistryError
 from arena.game.match.step_cache import Setting, resolve
 from arena.game.match.train_step import TrainStep
-from arena.game.rules.innocents import NEGATIVES, Half
+from arena.game.rules.innocents import Half
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import Defense, OwnerTask, defenses
 from arena.game.sides.lab import Lab
@@ -47,6 +47,7 @@ from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import Wanted
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
+from arena.world.training.variants import VARIANTS
 
 FEWEST = 3  # innocents: one may choose tests, and a bound needs two
 _HALVES: tuple[Half, Half] = ("owner", "other")
@@ -90,7 +91,7 @@ class Hearing:
             ArenaError: no such scheme, or none that can judge a finished model; no such files; too
                 few innocents; weights are to be read from an endpoint.
         """
-        self.scheme = judging_scheme(trial.scheme)
+        self.scheme = judging_scheme(trial.scheme).seeing(trial.access)
         _check(trial)
         self.trial, self.setting, self._hear = trial, setting, hear
         self.store = Store(folder / "artefacts")
@@ -179,20 +180,28 @@ class Hearing:
         return [self._trained(i, task) for i in range(wanted)]
 
     def _trained(self, i: int, task: Task) -> Model:
-        """Return an innocent; every other one learns from the half that the owner does not use."""
-        self._begin(f"train innocent {i + 1} of {self.trial.innocents}")
-        half = _HALVES[i % 2]
+        """Return an innocent; every other one learns from the half that the owner does not use.
+
+        The second half of them differ in their training: a suspect may be weaker than the victim.
+        """
+        wanted = self.trial.innocents
+        assert isinstance(wanted, int)  # noqa: S101 - `_innocents` trains by number
+        self._begin(f"train innocent {i + 1} of {wanted}")
+        n_same = max(wanted - wanted // 2, FEWEST)
+        names = list(VARIANTS)
+        variant = "" if i < n_same else names[(i - n_same) % len(names)]
         stream = ("judge", "innocent", str(i))
-        step = TrainStep(task.spec, self.trial.seed, stream, half)
+        step = TrainStep(task.spec, self.trial.seed, stream, _HALVES[i % 2], variant=variant)
         model = unpack(resolve(step, "model", self.store, self.setting))
-        self.findings.innocents.append(_described(model, task, NEGATIVES[half]))
+        self.findings.innocents.append(_described(model, task, step.kind))
         return model
 
     def _key(self, victim: Model, task: Task, innocents: Sequence[Model]) -> Key:
         """Return the scheme's key, from the store where this trial made it before."""
         named = [victim.digest(), *(model.digest() for model in innocents)]
         code = [core_version(), class_version(type(self.scheme))]
-        rules: Json = [self.trial.scheme.plain(), self.trial.seed, task.spec.plain()]
+        scheme: Json = [self.scheme.name, self.scheme.settings()]
+        rules: Json = [scheme, self.trial.seed, task.spec.plain()]
         name = digest(["judge", rules, dict(task.splits.record), named, code])
         found, started = self.store.load(name, "key"), time.perf_counter()
         if found is None:
@@ -209,7 +218,8 @@ class Hearing:
         lab = Lab(task.compute, progress=self.setting.progress)
         rng = Rng(self.trial.seed, ("judge", "owner"))
         owner = OwnerTask.from_task(task, victim, lab, rng, lambda: innocents)
-        return replace(owner, marks_base=True)
+        kinds = tuple(model.kind for model in self.findings.innocents)
+        return replace(owner, marks_base=True, null_kinds=kinds)
 
 
 def judging_scheme(spec: PlayerSpec) -> Defense:

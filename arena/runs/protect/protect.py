@@ -11,6 +11,7 @@ from arena.game.match.step_cache import Memo, Setting
 from arena.game.sides.defense import Defense, Protected, defenses
 from arena.game.sides.needs import NULLS, Offer, unmet
 from arena.game.sides.suspect import Suspect
+from arena.runs.judge.door import check_knows
 from arena.runs.judge.judge import Milestone
 from arena.runs.protect.innocents import Innocent, halves, train_innocent
 from arena.runs.protect.order import Fidelity, InnocentReading, Order, Protection, Report
@@ -21,8 +22,6 @@ from arena.world.rng import Rng
 
 Hear = Callable[[Milestone], None]
 """Told of each stage as it begins."""
-
-_CHANCES = 4.0  # standard errors above chance that a useful model is at least
 
 
 def protect(order: Order, memo: Memo, setting: Setting, hear: Hear) -> Protection:
@@ -108,17 +107,7 @@ def check_useful(order: Order) -> None:
     problem = task.kind.mismatch(order.model.card, task.card)
     if problem:
         raise ModelError(f"the model is not one for {task.spec.data}: {problem}")
-    exam = task.exam()
-    found, n = exam.utility(task.serve(order.model, exam.inputs)), len(exam.inputs)
-    chance = exam.floor
-    if found > chance + _CHANCES * (chance * (1 - chance) / n) ** 0.5:
-        return
-    raise ModelError(
-        f"expected a model that is useful on {task.spec.data}, found {task.kind.metric} "
-        f"{found:.3f} where chance is {chance:.3f}. Likely causes: the normalisation (mean and std "
-        "in the card, or in --architecture 'NAME, mean = [...], std = [...]'; inputs are in "
-        "[0, 1] before it), the order of the classes or of the colour channels, or other --data"
-    )
+    check_knows(order.model, task)
 
 
 def _verdict(order: Order, scheme: Defense, protected: Protected, model: Model) -> Verdict:

@@ -8,10 +8,12 @@ from pathlib import Path
 from arena.errors import ArenaError, ModelError
 from arena.game.court.verdict import Verdict
 from arena.game.sides.suspect import Suspect
-from arena.runs.keys.folder import OwnedKey
-from arena.world.models import Model, ModelCard, load_state_dict_file
+from arena.runs.keys.folder import About, OwnedKey
+from arena.world.compute import Compute
+from arena.world.kinds.interface import Output
+from arena.world.models import Model, load_state_dict_file
 from arena.world.models.formats import CHECKPOINT, SAFETENSORS, read_header, recognise
-from arena.world.models.loaders import ModelFile, read_model
+from arena.world.models.loaders import LoadedModel, ModelFile, read_model
 from arena.world.rng import Rng
 
 
@@ -34,18 +36,39 @@ def verify(owned: OwnedKey, suspect: Suspect, level: float | None = None) -> Ver
     return scheme.verify(owned.key, suspect, Rng(0, ("verify", owned.about.commitment)))
 
 
-def read_suspect(path: Path, architecture: str, card: ModelCard) -> Model:
-    """Return the model in a file; a state dict is one of the protected model's architecture.
+def read_suspect(path: Path, architecture: str, about: About) -> LoadedModel:
+    """Return the suspect in a file: its weights, or what it answers where a key asks no more.
+
+    Weights alone are those of the protected model's architecture, unless another is named.
 
     Raises:
-        ModelError: it cannot be read.
+        ModelError: it cannot be read, or grants less than the key reads.
     """
     if not path.exists():
         raise ModelError(f"expected the file of a suspect, found none at {path}; check the path")
     found = recognise(path)
     bare = found == SAFETENSORS and "data" not in read_header(path)
     if not architecture and (bare or found == CHECKPOINT):
-        return load_state_dict_file(path, card)
-    model = read_model(ModelFile(path, "suspect", architecture), card, "weights").model
-    assert model is not None  # noqa: S101 - weights were wanted
+        return LoadedModel.of(load_state_dict_file(path, about.card))
+    want: Output | None = "weights" if about.defense.reads == "weights" else None
+    return read_model(ModelFile(path, "suspect", architecture), about.card, want)
+
+
+def suspect_of(loaded: LoadedModel, compute: Compute) -> Suspect:
+    """Return a model that came in as a suspect behind an interface that shows all it grants."""
+    if loaded.model is not None:
+        return Suspect.bare(loaded.model, compute)
+    assert loaded.answer is not None  # noqa: S101 - what has no weights answers
+    return Suspect(loaded.answer, loaded.grants, loaded.card, compute)
+
+
+def read_victim(path: Path, architecture: str, about: About) -> Model:
+    """Return the protected model in a file, whose weights can be read; raises like the above.
+
+    Raises:
+        ModelError: its weights cannot be read.
+    """
+    model = read_suspect(path, architecture, about).model
+    if model is None:
+        raise ModelError(f"expected the weights of the protected model, found none in {path}")
     return model

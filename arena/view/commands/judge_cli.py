@@ -32,7 +32,7 @@ def judge(
     ] = None,
     innocents: Annotated[
         str, typer.Option(metavar="N|DIR", help="How many to train, or a folder that holds some.")
-    ] = "12",
+    ] = "24",
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the report goes; run again, it continues.")
     ] = Path("runs/judge"),
@@ -63,6 +63,15 @@ def judge(
     epochs: Annotated[
         int, typer.Option(min=1, help="How long innocents are trained.", rich_help_panel=_MORE)
     ] = 30,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recipe",
+            metavar="KEY=VALUE",
+            help="Train innocents as yours was, as in label_smoothing=0.1; may be repeated.",
+            rich_help_panel=_MORE,
+        ),
+    ] = None,
     device: Annotated[
         str,
         typer.Option(metavar="auto|cpu|cuda", help="Where models run.", rich_help_panel=_MORE),
@@ -140,6 +149,7 @@ def judge(
         changes=tuple(changes or ()),
         quick=quick,
         epochs=epochs,
+        recipe=tuple(recipe or ()),
         device=device,
         seed=seed,
         data_seed=data_seed,

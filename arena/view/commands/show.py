@@ -10,7 +10,7 @@ from rich.console import Console
 
 from arena.game.rules.figures import values
 from arena.view.results.refresh import rebuild
-from arena.view.results.report import Report, known, results_in
+from arena.view.results.report import NOTHING, Report, known, results_in
 from arena.view.results.tables import results
 from arena.world.json_values import Json
 
@@ -45,6 +45,8 @@ def print_report(report: Report, *, as_json: bool) -> None:
         console.print(table)
     if any("*" in word for row in report.payoffs.words for word in row):
         console.print("* the mean of fewer matches than the scenario has repeats")
+    if any(word == NOTHING for row in report.payoffs.words for word in row):
+        console.print(f"{NOTHING}: nothing to steal, the thief could have had as much alone")
 
 
 def as_plain(report: Report) -> dict[str, Json]:

@@ -13,10 +13,11 @@ from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
 from arena.view.figures import plots
+from arena.view.figures.plane import plane
 from arena.view.figures.plots import Bars, Look, MatchCurves, Roc, Score
+from arena.view.results.prices import prices
 from arena.view.results.report import Cells, Report, mean
 
-_COPY = 0.9  # a suspect that kept at least this share of the victim's usefulness is a copy
 _SPOKES = 3  # fewer make no radar chart
 
 
@@ -51,6 +52,9 @@ def summary_figures(report: Report) -> dict[str, Figure]:
     ):
         if not np.isnan(table.values).all():
             found[name] = _heat_map(table, look)
+    points = prices(report)
+    if points:
+        found["plane"] = plane(points)
     boards = [_bars(side, lines) for side, lines in report.standings.items() if lines]
     if boards:
         found["leaderboard"] = plots.leaderboard_bars(boards)
@@ -93,11 +97,7 @@ def owner_roc(report: Report, owner: str) -> Roc | None:
 
     Copies are delivered models that kept at least 0.9 of the victim's usefulness.
     """
-    copies = [
-        row.rescaled
-        for row in report.delivered
-        if row.owner == owner and row.rescaled is not None and (row.kept or 0.0) >= _COPY
-    ]
+    copies = report.copies_of(owner)
     innocents = [
         row.rescaled for row in report.innocents if row.owner == owner and row.rescaled is not None
     ]

@@ -75,7 +75,7 @@ class Look:
 
 
 PAYOFF = Look(
-    "Pay-off of the thief\n0: caught or useless, 1: all kept, not caught",
+    "Pay-off of the thief\n0: caught or no gain, 1: all that the victim leads by, not caught",
     "pay-off of the thief",
     "YlOrRd",
 )

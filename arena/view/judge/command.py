@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from arena.errors import ArenaError, EndpointError, did_you_mean
@@ -56,10 +57,11 @@ class Question:
     out: Path
     scheme: str
     access: str | None = None
-    innocents: str = "12"
+    innocents: str = "24"
     changes: tuple[str, ...] = ()
     quick: bool = False
     epochs: int = 30
+    recipe: tuple[str, ...] = ()
     victim_architecture: str = ""
     suspect_architecture: str = ""
     device: str = "auto"
@@ -117,9 +119,27 @@ def trial_of(question: Question) -> Trial:
         scheme=PlayerSpec(name=question.scheme, settings=settings),
         seed=kept_seed(question.out) if seed is None else seed,
         data_seed=question.data_seed,
-        recipe=Recipe(epochs=question.epochs),
+        recipe=_recipe(question),
         compute=Compute.choose(question.device),
     )
+
+
+def _recipe(question: Question) -> Recipe:
+    """Return how innocents are trained.
+
+    Raises:
+        ArenaError: a field or its value is not one of a recipe.
+    """
+    changes = {"epochs": question.epochs, **parse_changes(question.recipe)}
+    try:
+        return Recipe.model_validate(changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        hint = did_you_mean(name, Recipe.model_fields)
+        raise ArenaError(
+            f"--recipe: expected a field of a recipe, found {name!r} ({first['msg']}){hint}"
+        ) from error
 
 
 def _suspect(question: Question) -> ModelFile | Endpoint:

@@ -84,6 +84,8 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
             f"retries, {meter.seconds:.1f} s{kept}",
         )
     yield "innocents", _innocents(findings)
+    if findings.verdict is not None and findings.verdict.reference:
+        yield "reference", findings.verdict.reference
     yield "data", str(asked["data"])
     yield "access", str(asked["access"])
     yield "scheme", str(asked["scheme"]["name"])

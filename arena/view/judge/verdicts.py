@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from arena.game.court.evidence import ALL, MetricEvidence, consistency_of, evidence_of
+from arena.game.court.reference import SAME
 from arena.game.court.verdict import Verdict
 from arena.runs.judge.request import Findings
 from arena.view.exit_codes import ExitCode
@@ -45,7 +46,7 @@ def lines_of(verdict: Verdict) -> list[EvidenceLine]:
     evidence = evidence_of(verdict.figures).get(ALL)
     if evidence is not None:
         return [_line(one) for one in evidence.metrics]
-    if verdict.reason.startswith("not verified"):
+    if verdict.withheld:
         return []
     sign = -1 if verdict.copies == "low" else 1
     gap = sign * (verdict.statistic - verdict.threshold)
@@ -71,8 +72,8 @@ def outcome(verdict: Verdict) -> str:
     found = consistency_of(verdict.figures)
     if found is not None and found.kind in ("exact", "equivalent"):
         return "the same model"
-    if verdict.reason.startswith("not verified"):
-        return "nothing can be said"
+    if verdict.withheld:
+        return "no reference" if verdict.withheld == "no reference" else "nothing can be said"
     return "a copy" if verdict.is_copy else "not shown to be a copy"
 
 
@@ -100,8 +101,8 @@ def consistency(verdict: Verdict) -> str:
 
 def provenance(verdict: Verdict, level: float) -> str:
     """Return what the second stage found: is the suspect derived from the victim?"""
-    if verdict.reason.startswith("not verified"):
-        return f"nothing can be said ({verdict.reason.removeprefix('not verified: ')})"
+    if verdict.withheld:
+        return f"nothing can be said ({verdict.reason.partition(': ')[2]})"
     if verdict.is_copy:
         return f"derived from the victim ({verdict.reason}, level {level:g})"
     return (
@@ -113,15 +114,22 @@ def provenance(verdict: Verdict, level: float) -> str:
 def cautions(findings: Findings) -> list[str]:
     """Return what a reader should know before relying on the verdict."""
     said = []
-    known = [model.accuracy or 0.0 for model in findings.innocents]
+    same = [model for model in findings.innocents if model.kind in (*SAME, "")]
+    known = [model.accuracy or 0.0 for model in same]
     mean = sum(known) / len(known) if known else 0.0
     victim = (findings.victim.accuracy if findings.victim else None) or 0.0
+    if known and victim < min(known) - _WEAKER:
+        said.append(
+            f"the victim is weaker than every innocent (accuracy {victim:.3f} against "
+            f"{min(known):.3f} and more): check the normalisation in its card"
+        )
     if known and mean < victim - _WEAKER:
         said.append(
             f"innocents are weaker than the victim (accuracy {mean:.3f} against {victim:.3f}), so "
             "they may differ from it for that alone; train them longer with --epochs"
         )
     verdict = findings.verdict
+    said += [] if verdict is None else list(verdict.findings)
     if verdict is not None and verdict.rule and verdict.rule.is_copy != verdict.is_copy:
         said.append(
             f"the paper's rule ({verdict.rule.name}) says the opposite of the p-value, which "

@@ -15,12 +15,12 @@ from arena.game.court.verdict import Verdict
 from arena.game.match.step_cache import MemoryMemo, Setting
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
-from arena.runs.keys.folder import OwnedKey, read_key, write_key
+from arena.runs.keys.folder import About, OwnedKey, read_key, write_key
 from arena.runs.protect.files import KEY, check_free, owned, write_public
 from arena.runs.protect.order import Limits, Order, Protection, Report
 from arena.runs.protect.own_module import OwnData, model_of, register, source_of, task_of_own
 from arena.runs.protect.protect import protect as carry_out
-from arena.runs.protect.verify import read_suspect
+from arena.runs.protect.verify import read_suspect, suspect_of
 from arena.runs.protect.verify import verify as ask
 from arena.view.judge.verdicts import outcome
 from arena.view.protect.words import not_shown, report_lines, verdict_lines
@@ -192,11 +192,13 @@ def verify(
         KeyFileError: the key cannot be read. ModelError: the suspect cannot.
     """
     opened = key if isinstance(key, OwnedKey) else read_key(Path(key), passphrase)
-    card = opened.about.card
-    if isinstance(suspect, nn.Module):
-        named = card.model_copy(update={"architecture": register(suspect), "arguments": {}})
-        model = suspect if isinstance(suspect, Model) else Model(named, suspect)
-    else:
-        model = read_suspect(Path(suspect), "", card)
-    verdict = ask(opened, Suspect.bare(model.copy().cpu(), Compute()), level)
+    verdict = ask(opened, _suspect(suspect, opened.about), level)
     return Verified(verdict, opened, opened.about.defense.level if level is None else level)
+
+
+def _suspect(suspect: nn.Module | str | Path, about: About) -> Suspect:
+    if not isinstance(suspect, nn.Module):
+        return suspect_of(read_suspect(Path(suspect), "", about), Compute())
+    named = about.card.model_copy(update={"architecture": register(suspect), "arguments": {}})
+    model = suspect if isinstance(suspect, Model) else Model(named, suspect)
+    return Suspect.bare(model.copy().cpu(), Compute())

@@ -8,16 +8,15 @@ from pathlib import Path
 from rich.console import Console
 
 from arena.game.court.verdict import Verdict
-from arena.game.sides.suspect import Suspect
 from arena.runs.keys.folder import OwnedKey, read_key
-from arena.runs.protect.verify import read_suspect
+from arena.runs.protect.verify import read_suspect, suspect_of
 from arena.runs.protect.verify import verify as ask
 from arena.view.judge.verdicts import exit_code_of, outcome
 from arena.view.protect.passphrase import passphrase_from
 from arena.view.protect.words import not_shown, verdict_lines
 from arena.world.compute import Compute
 from arena.world.json_values import Json
-from arena.world.models import Model
+from arena.world.models.loaders import LoadedModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,27 +39,30 @@ def verify(accusation: Accusation) -> int:
         KeyFileError: the key cannot be read. ModelError: the suspect cannot.
     """
     owned = read_key(accusation.key, passphrase_from(accusation.passphrase_file))
-    model = read_suspect(accusation.suspect, accusation.architecture, owned.about.card)
-    suspect = Suspect.bare(model, Compute.choose(accusation.device))
+    loaded = read_suspect(accusation.suspect, accusation.architecture, owned.about)
+    suspect = suspect_of(loaded, Compute.choose(accusation.device))
     verdict = ask(owned, suspect, accusation.level)
     level = owned.about.defense.level if accusation.level is None else accusation.level
     console = Console(highlight=False, soft_wrap=True)
     if accusation.as_json:
-        console.print_json(data=document(owned, model, verdict, level), indent=2)
+        console.print_json(data=document(owned, loaded, verdict, level), indent=2)
     else:
         show(owned, verdict, level, console)
     return exit_code_of(verdict)
 
 
-def document(owned: OwnedKey, model: Model, verdict: Verdict, level: float) -> dict[str, Json]:
+def document(
+    owned: OwnedKey, loaded: LoadedModel, verdict: Verdict, level: float
+) -> dict[str, Json]:
     """Return everything that was found as JSON values."""
+    sha256 = "" if loaded.model is None else loaded.model.digest()
     return {
         **verdict.plain(),
         "outcome": outcome(verdict),
         "level": level,
         "not_shown": not_shown(verdict, owned.about.defense),
         "key": {"scheme": owned.about.scheme.plain(), "commitment": owned.about.commitment},
-        "suspect": {"architecture": model.card.title, "sha256": model.digest()},
+        "suspect": {"architecture": loaded.card.title, "sha256": sha256},
     }
 
 

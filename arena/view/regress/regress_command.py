@@ -15,7 +15,7 @@ from arena.game.rules.threat import preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec
 from arena.runs.keys.folder import read_key
-from arena.runs.protect.verify import read_suspect
+from arena.runs.protect.verify import read_victim
 from arena.runs.regress.baseline import Baseline, read_baseline, write_baseline
 from arena.runs.regress.cells import Cell, Thief
 from arena.runs.regress.check import check, record
@@ -65,7 +65,7 @@ class Protection:
     def read_owned(self, model: Path, key: Path) -> OwnedSubject:
         """Return a model with its key; raises like what it reads."""
         owned = read_key(key, passphrase_from(self.passphrase_file))
-        victim = read_suspect(model, self.architecture, owned.about.card)
+        victim = read_victim(model, self.architecture, owned.about)
         return OwnedSubject.of(victim, owned, self.data or owned.about.data)
 
 

@@ -24,13 +24,14 @@ from arena.view.results.report import LEDGER, Report, read_report
 from arena.world.file_lock import hold
 from arena.world.json_values import Json
 
-_STYLES = {"confirmed": "green", "refuted": "red", "undecided": "yellow"}
+_STYLES = {"confirmed": "green", "held": "green", "refuted": "red", "undecided": "yellow"}
 
 
-def reproduce(order: Order, data: str, *, quick: bool) -> int:
+def reproduce(order: Order, data: str, *, quick: bool, victims: int | None = None) -> int:
     """Play the experiments of the course that `order` names, and return the exit code.
 
-    All share one store, so that what two of them need is made once.
+    All share one store, so that what two of them need is made once. Each repeat of a scenario
+    trains a victim of its own; `victims` says how many there are, one where it is to be quick.
 
     Raises:
         ArenaError: it cannot be played. Ended: it was stopped, or ended unexpectedly.
@@ -38,6 +39,8 @@ def reproduce(order: Order, data: str, *, quick: bool) -> int:
     changes: dict[str, Json] = parse_changes(order.changes)
     if order.seed is not None:
         changes["seed"] = order.seed
+    if victims is not None or quick:
+        changes.setdefault("repeats", victims or 1)
     plans = planned(order.scenario, data, changes, quick=quick)
     out = order.out or Path("runs") / f"{order.scenario}-{data.replace(':', '-').replace('/', '-')}"
     games = [game_of(plan.scenario, plan.path, order, out / plan.name) for plan in plans]

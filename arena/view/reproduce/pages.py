@@ -11,9 +11,10 @@ from arena.runs.experiment import ExperimentClaim
 from arena.runs.scenario import Scenario
 from arena.view.figures.experiments import drawn
 from arena.view.figures.plots import render
-from arena.view.reproduce.claims import Result, judged
+from arena.view.reproduce.claims import Result
 from arena.view.reproduce.samples import Measured, findings_of
 from arena.view.reproduce.tables import table_of, thresholds
+from arena.view.reproduce.victims import over_victims
 from arena.view.results.report import Report
 from arena.world.atomic_write import write_whole
 from arena.world.json_values import Json, canonical
@@ -56,7 +57,7 @@ def chapter_of(name: str, scenario: Scenario, report: Report) -> Chapter:
     found = findings_of(experiment, report)
     rng = Rng(scenario.seed).child("claims", experiment.number)
     results = [
-        (claim, judged(claim, found, rng.child(claim.test, i)))
+        (claim, over_victims(claim, found, rng.child(claim.test, i)))
         for i, claim in enumerate(experiment.claim)
     ]
     failed = [f"{row.match}: {row.status}, {row.message}" for row in report.failed]
@@ -88,8 +89,9 @@ def page(chapters: Sequence[Chapter], command: str) -> str:
     lines = [
         f"# {task.data} with {task.model}",
         f"Made by `{command}`. Claims: {said or 'none'}. A claim that something always holds is "
-        "refuted by one counterexample; shares have exact 95 % intervals, differences bootstrap "
-        "intervals, trends exact p-values at level 0.05. Innocents were never calibrated on.",
+        "refuted by one counterexample. On one victim a claim can hold, and nothing about a method "
+        "can be confirmed; over several it is tested victim by victim, p-values after Holm at "
+        "level 0.05. Shares have exact 95 % intervals. Innocents were never calibrated on.",
         "| experiment | claim | outcome |\n| --- | --- | --- |\n"
         + "\n".join(
             f"| {chapter.title} | {claim.text} | **{result.outcome}** |"

@@ -175,6 +175,14 @@ class Measured:
         """Return what one owner measured."""
         return replace(self, samples=[s for s in self.samples if s.owner == owner])
 
+    def victims(self) -> list[Measured]:
+        """Return what was measured for each victim: a repeat trains one anew."""
+        repeats = dict.fromkeys(sample.repeat for sample in self.samples)
+        return [
+            replace(self, samples=[s for s in self.samples if s.repeat == repeat])
+            for repeat in sorted(repeats)
+        ]
+
     def owners(self) -> list[str]:
         """Return the owners' names, in order."""
         return list(dict.fromkeys(sample.owner for sample in self.samples))

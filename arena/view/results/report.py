@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.errors import StoreError, did_you_mean
-from arena.game.court.statistics import proportion_interval
+from arena.game.court.clusters import clustered_interval
+from arena.game.court.reference import SAME
+from arena.game.court.statistics import proportion_interval, true_rate_at
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.runs.ledger import Ledger
 from arena.runs.reading import reading
@@ -25,6 +27,9 @@ from arena.world.rng import Rng
 Floats = NDArray[np.float64]
 LEDGER = "ledger.sqlite"
 NOT_YET, NOT_MEANT = "·", "-"  # a match still to be played; a pair that the scenario leaves out
+_COPY = 0.9  # a suspect that kept at least this share of the victim's usefulness is a copy
+_LEVEL = 0.01  # the share of innocents that an owner may accuse
+NOTHING = "none"  # nothing to steal: the thief could have had as much without the victim
 CLAIM = "claim"  # a thief that delivers a claim and no model
 
 
@@ -45,12 +50,25 @@ class Cells:
 
 
 @dataclass(frozen=True)
+class Alarms:
+    """How many of some models an owner calls copies, and the 95 % interval of that share."""
+
+    n_accused: int
+    n_innocents: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Honesty:
     """What an owner's protection cost, and whom it accused wrongly; means over repeats.
 
     Attributes:
         owner: its name. n_accused of n_innocents: innocents called copies, all repeats together.
-        low, high: exact 95 % interval of that share.
+        low, high: 95 % interval of that share, over keys (repeats) and models.
+        same, odd: the same for innocents of the victim's recipe, and for those unlike it.
+        found: copies above all but 1 % of innocents: the true-positive rate at FPR 1 %.
+        accuses: whether even the lower end is above the level: its verdicts prove nothing.
         fidelity_loss: accuracy in [0, 1] that protecting cost, None where no round says so.
         protect_s, verify_s: seconds to protect, and to judge one round.
     """
@@ -60,6 +78,10 @@ class Honesty:
     n_innocents: int
     low: float
     high: float
+    same: Alarms
+    odd: Alarms
+    found: Alarms
+    accuses: bool
     fidelity_loss: float | None
     protect_s: float | None
     verify_s: float | None
@@ -160,32 +182,70 @@ class Report:
     @cached_property
     def standings(self) -> Mapping[Side, Sequence[Standing]]:
         """Return the leaderboards of both sides, best first."""
-        scored = [row for row in self.finals if row.scored]
+        scored = [row for row in self.finals if row.scored and row.payoff is not None]
         columns = zip(*(_game(row) for row in scored), strict=True) if scored else ([], [], [], [])
         games = Games(*(list(column) for column in columns))
         rng = Rng(self.facts["scenario"]["seed"]).child("leaderboard")
-        return {
-            "owner": leaderboard(games, "owner", rng),
+        accusing = {owner for owner in self.owners if self._honesty(owner).accuses}
+        owners = leaderboard(games, "owner", rng)
+        return {  # who accuses innocents catches every thief, which proves nothing: it comes last
+            "owner": sorted(owners, key=lambda line: line.name in accusing),
             "thief": leaderboard(games, "thief", rng),
         }
 
     @cached_property
     def honesty(self) -> tuple[Honesty, ...]:
-        """Return what each owner's protection cost and whom it accused wrongly."""
-        return tuple(self._honesty(owner) for owner in self.owners)
+        """Return what protection cost each owner and whom it accused wrongly, best first.
+
+        Whoever accuses innocents comes last also where nothing was to steal, and nobody is ranked.
+        """
+        ranked = [line.name for line in self.standings["owner"]]
+        order = [*ranked, *(owner for owner in self.owners if owner not in ranked)]
+        found = (self._honesty(owner) for owner in order)
+        return tuple(sorted(found, key=lambda owner: owner.accuses))
+
+    def _alarms(self, verdicts: Sequence[InnocentRow], owner: str) -> Alarms:
+        """Return how many innocents were accused, with an interval over keys and models."""
+        keys = {repeat: i for i, repeat in enumerate(sorted({row.repeat for row in verdicts}))}
+        models = {number: i for i, number in enumerate(sorted({r.number for r in verdicts}))}
+        table = np.full((len(keys), len(models)), math.nan)
+        for row in verdicts:
+            table[keys[row.repeat], models[row.number]] = float(row.caught)
+        rng = Rng(self.facts["scenario"]["seed"]).child("false alarms", owner)
+        low, high = clustered_interval(table, rng) if verdicts else (0.0, 1.0)
+        return Alarms(sum(row.caught for row in verdicts), len(verdicts), low, high)
+
+    def copies_of(self, owner: str) -> list[float]:
+        """Return the rescaled statistics of delivered models that kept 0.9 of the usefulness."""
+        return [
+            row.rescaled
+            for row in self.delivered
+            if row.owner == owner and row.rescaled is not None and (row.kept or 0.0) >= _COPY
+        ]
+
+    def _found(self, owner: str, verdicts: Sequence[InnocentRow]) -> Alarms:
+        """Return how many copies are told from all but 1 % of innocents, with an exact interval."""
+        copies = self.copies_of(owner)
+        innocents = [row.rescaled for row in verdicts if row.rescaled is not None]
+        n_found, _ = true_rate_at(_LEVEL, copies, innocents)
+        low, high = proportion_interval(n_found, len(copies))
+        return Alarms(n_found, len(copies), low, high)
 
     def _honesty(self, owner: str) -> Honesty:
         verdicts = [row for row in self.innocents if row.owner == owner]
         rounds = [row for row in self.rounds if row.owner == owner and row.scored]
         first = {row.repeat: row for row in rounds}.values()  # one protection a repeat
-        n_accused = sum(row.caught for row in verdicts)
-        low, high = proportion_interval(n_accused, len(verdicts))
+        every = self._alarms(verdicts, owner)
         return Honesty(
             owner=owner,
-            n_accused=n_accused,
-            n_innocents=len(verdicts),
-            low=low,
-            high=high,
+            n_accused=every.n_accused,
+            n_innocents=every.n_innocents,
+            low=every.low,
+            high=every.high,
+            same=self._alarms([row for row in verdicts if row.kind in SAME], owner),
+            odd=self._alarms([row for row in verdicts if row.kind not in SAME], owner),
+            found=self._found(owner, verdicts),
+            accuses=bool(verdicts) and every.low > _LEVEL,
             fidelity_loss=known(mean(row.fidelity_loss for row in first)),
             protect_s=known(mean(row.protect_s for row in first)),
             verify_s=known(mean(row.judge_s for row in rounds)),
@@ -211,6 +271,8 @@ def known(value: float) -> float | None:
 def _word(value: float, found: Sequence[RoundRow]) -> str:
     failures = Counter(row.status for row in found if not row.scored)
     if math.isnan(value):
+        if any(row.scored and row.pays is False for row in found):
+            return NOTHING
         return failures.most_common(1)[0][0] if failures else ""
     return f"{value:.2f}{'*' if failures else ''}"
 

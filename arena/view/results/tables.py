@@ -13,7 +13,8 @@ from rich.text import Text
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
-from arena.view.results.report import Cells, Honesty, Report
+from arena.view.results.prices import Price, prices
+from arena.view.results.report import Alarms, Cells, Honesty, Report
 
 _COSTS = {name: figures(RoundRow)[name] for name in ("fidelity_loss", "protect_s", "judge_s")}
 _NARROW = 9  # characters at least for a column of numbers
@@ -99,15 +100,19 @@ def honesty_table(owners: Iterable[Honesty]) -> Group:
     """Return whom each owner accused wrongly, and what its protection cost."""
     columns = (
         "owner",
-        "innocents\naccused",
-        "95 % interval",
+        "same innocents\naccused",
+        "other innocents\naccused",
+        "copies found\nat FPR 1 %",
         *(_COSTS[name].says.replace(" ", "\n") for name in _COSTS),
     )
     rows = [
         (
-            owner.owner,
-            f"{owner.n_accused}/{owner.n_innocents}" if owner.n_innocents else "-",
-            f"{owner.low:.3f} to {owner.high:.3f}" if owner.n_innocents else "-",
+            f"{owner.owner} (accuses innocents)" if owner.accuses else owner.owner,
+            _alarms(owner.same),
+            _alarms(owner.odd),
+            f"{owner.found.n_accused}/{owner.found.n_innocents}"
+            if owner.found.n_innocents
+            else "-",
             _COSTS["fidelity_loss"].text(owner.fidelity_loss),
             _COSTS["protect_s"].text(owner.protect_s),
             _COSTS["judge_s"].text(owner.verify_s),
@@ -115,6 +120,34 @@ def honesty_table(owners: Iterable[Honesty]) -> Group:
         for owner in owners
     ]
     return titled("Owners: false alarms, and what protection costs", plain_table(columns, rows))
+
+
+def _alarms(found: Alarms) -> str:
+    """Return how many innocents were accused, and the interval over keys and models."""
+    interval = f" ({found.low:.3f} to {found.high:.3f})" if found.n_innocents else ""
+    return _share(found) + interval
+
+
+def _share(found: Alarms) -> str:
+    return f"{found.n_accused}/{found.n_innocents}" if found.n_innocents else "-"
+
+
+def price_table(found: Sequence[Price]) -> Group:
+    """Return what thefts brought and what they cost, those on the Pareto front marked."""
+    columns = ("thief", "gain", "caught", "price", "queries", "Pareto\nfront")
+    rows = [
+        (
+            price.thief,
+            number(price.gain, ".2f"),
+            number(price.caught, ".2f"),
+            number(price.cost, ".2f"),
+            number(price.queries, ",.0f"),
+            "x" if price.best else "",
+        )
+        for price in sorted(found, key=lambda price: (-price.gain, price.cost))
+    ]
+    title = "Thefts: gain over what the thief could have alone, and price (victim trainings)"
+    return titled(title, plain_table(columns, rows))
 
 
 def failed_table(rows: Iterable[RoundRow]) -> Group:
@@ -140,6 +173,9 @@ def results(report: Report, width: int) -> list[Group]:
     payoffs = payoff_tables(report.payoffs, width)
     tables = [*boards, titled("Pay-off of each thief against each owner", *payoffs)]
     tables.append(honesty_table(report.honesty))
+    points = prices(report)
+    if points:
+        tables.append(price_table(points))
     if report.failed:
         tables.append(failed_table(report.failed))
     return tables

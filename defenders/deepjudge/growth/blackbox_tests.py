@@ -26,6 +26,8 @@ class ExampleRecipe(Frozen):
     `steps` says how PGD moves: "scaled" by eps / n_steps a step, at most 2 eps in all with its
     random start; "projected" the same and back into the eps-ball after each step; "repository" as
     the public code does, by 0.03 a step whatever eps is and without projection.
+    `random_start` lets FGSM begin at a random point of the eps-ball, as PGD does; from there its
+    step is eps, so it ends within 2 eps.
     `eps` means nothing to CW, which looks for the least change that is wrong by `confidence`.
     """
 
@@ -33,6 +35,7 @@ class ExampleRecipe(Frozen):
     eps: float = 0.1
     n_steps: int = 10
     steps: Steps = "scaled"
+    random_start: bool = False  # of FGSM
     confidence: float = 5.0  # of CW: by how much the wrong logit leads
     weight: float = 1.0  # of CW: misclassification against distance
     lr: float = 0.05  # of CW: slower, n_cw_steps are too few to be wrong by the confidence
@@ -74,7 +77,7 @@ def adversarial(
         images: floats in [0, 1], (N, *shape).
         labels: the true classes, (N,).
         how: the generator.
-        rng: of PGD's random start.
+        rng: of a random start.
     """
     device = next(view.parameters()).device
     start, truth = images.to(device), labels.to(device)
@@ -84,10 +87,11 @@ def adversarial(
 
 
 def _begin(images: Tensor, how: ExampleRecipe) -> Tensor:
-    """Return what the attack starts from: PGD's random start, where nothing is projected."""
+    """Return what the attack starts from: a random start, where nothing is projected."""
     if how.method == "cw":
         return images.clamp(_INSIDE, 1 - _INSIDE)
-    if how.method == "pgd" and how.steps != "projected":
+    moves = how.random_start if how.method == "fgsm" else how.steps != "projected"
+    if moves:
         noise = torch.rand_like(images) * 2 - 1
         return (images + how.eps * noise).clamp(0, 1)
     return images

@@ -62,7 +62,10 @@ def blackbox_tests(
 ) -> Tests:
     """Return the adversarial examples that the victim misclassifies: Rob of the victim is 0."""
     rng = expand(seed, f"deepjudge {how.title}")
-    images = adversarial(lab.frozen(victim), seeds.images, seeds.targets, how, rng)
+    view = lab.frozen(victim)
+    if how.method == "cw":  # an optimiser moves the images, by a step a call
+        view.register_forward_pre_hook(lambda *_: lab.meter.charge({"steps": 1}))
+    images = adversarial(view, seeds.images, seeds.targets, how, rng)
     fooled = lab.labels(victim, images) != seeds.targets
     number = torch.arange(len(seeds))
     return Tests(images, seeds.targets, number, number[:0]).select(fooled)
@@ -93,6 +96,7 @@ def make_case(seed: str, victim: Model, pool: Examples, plan: GrowthPlan, lab: L
         blackbox_tests(seed, victim, seeds, plan.generator, lab),
         whitebox_tests(victim, few, pool, plan, lab),
         plan.layer,
+        pool.images,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from arena.game.court.reference import NO_REFERENCE, Reference
 from arena.game.rules.key_form import Tensors
 from arena.game.rules.keys import Key
 from arena.world.training import Examples
@@ -15,8 +17,8 @@ from defenders.deepjudge.scheme.metrics import BLACKBOX
 from defenders.deepjudge.scheme.tests import TestPart, Tests
 from defenders.fingerprints.scheme import Origin, origin
 
-Nulls = Mapping[str, Mapping[str, Sequence[float]]]
-"""TestPart of the tests -> metric -> the distances of the calibration innocents."""
+NullDistances = Mapping[str, Mapping[str, Sequence[float | None]]]
+"""Part of the tests -> metric -> the distance of each calibration innocent, None where none is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class DeepJudgeKey(Origin):
     """
 
     plan: GrowthPlan
-    nulls: Nulls
+    nulls: NullDistances
     gaps: Mapping[str, float]
     blackbox: Tensors
     whitebox: Tensors
@@ -48,8 +50,9 @@ class Contents:
     plan: GrowthPlan
     case: Case
     pool: Examples
-    nulls: Nulls
+    nulls: NullDistances
     gaps: Mapping[str, float]
+    reference: Reference = NO_REFERENCE
 
     def calibrations(self, part: TestPart, alphas: tuple[float, float]) -> dict[str, Calibration]:
         """Return what the innocents show on a part of the tests, by metric.
@@ -60,9 +63,23 @@ class Contents:
         """
         n_tests = int(self.case.blackbox.part(part).sum())
         return {
-            metric: Calibration(metric, tuple(values), alphas[metric not in BLACKBOX], n_tests)
+            metric: self._calibration(metric, values, alphas[metric not in BLACKBOX], n_tests)
             for metric, values in self.nulls.get(part, {}).items()
         }
+
+    def _calibration(
+        self, metric: str, values: Sequence[float | None], alpha: float, n_tests: int
+    ) -> Calibration:
+        alike, known = set(self.reference.same()), self.reference.utilities
+        found = [(i, v) for i, v in enumerate(values) if v is not None and math.isfinite(v)]
+        return Calibration(
+            metric,
+            tuple(v for _, v in found),
+            alpha,
+            n_tests,
+            tuple(known[i] for i, _ in found) if known else (),
+            tuple(v for i, v in found if i in alike),
+        )
 
     def key(self, seed: str) -> Key:
         """Return the key."""
@@ -75,7 +92,7 @@ class Contents:
             blackbox=_held(case.blackbox),
             whitebox=_held(case.whitebox),
         )
-        return secret.into(Key("deepjudge", seed))
+        return self.reference.into(secret.into(Key("deepjudge", seed)))
 
     @classmethod
     def read(cls, key: Key) -> Contents:
@@ -86,19 +103,25 @@ class Contents:
         """
         secret = DeepJudgeKey.of(key)
         blackbox, whitebox = Tests.of(secret.blackbox), Tests.of(secret.whitebox)
-        case = Case(secret.model(), blackbox, whitebox, secret.plan.layer)
-        return cls(secret.plan, case, secret.pool, secret.nulls, secret.gaps)
+        case = Case(secret.model(), blackbox, whitebox, secret.plan.layer, secret.pool.images)
+        reference = Reference.read(key)
+        return cls(secret.plan, case, secret.pool, secret.nulls, secret.gaps, reference)
 
 
 def _held(tests: Tests) -> Tensors:
     return {name: tensor.contiguous() for name, tensor in tests.tensors().items()}
 
 
-def nulls_of(measured: Sequence[Measurement]) -> dict[str, dict[str, list[float]]]:
-    """Return the distances of innocents by part and metric; a metric counts where it applies."""
-    found: dict[str, dict[str, list[float]]] = {}
+def nulls_of(measured: Sequence[Measurement]) -> dict[str, dict[str, list[float | None]]]:
+    """Return the distances of innocents by part and metric, None where a metric does not apply."""
+    found: dict[TestPart, set[str]] = {}
     for measurement in measured:
         for part, values in measurement.values.items():
-            for metric, value in values.items():
-                found.setdefault(part, {}).setdefault(metric, []).append(value)
-    return found
+            found.setdefault(part, set()).update(values)
+    return {
+        part: {
+            metric: [one.values.get(part, {}).get(metric) for one in measured]
+            for metric in sorted(metrics)
+        }
+        for part, metrics in found.items()
+    }

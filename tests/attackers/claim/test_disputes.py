@@ -30,7 +30,7 @@ from arena.world.task import TaskSpec, load_task
 from arena.world.training import Recipe
 
 TASK = TaskSpec(recipe=Recipe(epochs=30))
-POOLS = Pools(calibration_same=6, calibration_other=6)
+POOLS = Pools(calibration_same=6, calibration_other=6, calibration_odd=0, reporting_odd=0)
 CLAIMANT = preset("claimant_readonly")
 EARLY = preset("claimant_precommit").model_copy(update={"own_architecture": "cnn8"})
 OTHER_OWNER = EARLY.model_copy(update={"knows": frozenset({"scheme", "base"})})

@@ -204,6 +204,7 @@ def test_a_ground_key_is_what_its_seed_expands_to_and_as_good_as_its_luck(
     assert again is not None
     assert again.commitment() == key.commitment()
     assert 1e-5 < examined(world, attack).p_value < 0.05
+    assert world.spent("images_forward") >= 200  # each reading is metered
 
 
 def test_more_seeds_are_never_worse_and_are_ground_for_any_scheme_with_seeds(thief: Thief) -> None:

@@ -31,7 +31,7 @@ from arena.world.task import TaskSpec, load_task
 from arena.world.training import Recipe
 
 TASK = TaskSpec(recipe=Recipe(epochs=30))
-FEW = Pools(calibration_same=3, calibration_other=3)
+FEW = Pools(calibration_same=3, calibration_other=3, calibration_odd=0, reporting_odd=0)
 SCHEMES = ["uchida", "adi", "zhang"]
 THIRD = preset("whitebox_third")
 CLAIMANT = preset("claimant_readonly")
@@ -122,12 +122,14 @@ def table() -> Table:
 def test_each_owner_recognises_the_untouched_victim(table: Table, name: str) -> None:
     verdict = table.caught(spec(name), spec("none"))
     assert verdict.is_copy
-    assert verdict.p_value <= 1e-6
+    # the rank among keys that might have been drawn ends at one over their number
+    assert verdict.p_value <= (2e-3 if name == "zhang" else 1e-6)
 
 
 def test_the_two_controls_play_for_everything_and_nothing(table: Table) -> None:
     free = table.play(spec("none"), spec("none")).judged
-    assert (free.caught, free.payoff, free.agreement) == (False, 1.0, 1.0)
+    assert (free.caught, free.kept, free.agreement) == (False, 1.0, 1.0)
+    assert free.payoff == (free.worth.gain if free.worth.pays else 0.0)
     assert table.play(spec("uchida"), spec("none")).judged.payoff == 0.0
 
 
@@ -298,7 +300,7 @@ def test_a_thief_that_may_not_claim_is_refused_before_anything_trains(move: str)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_protection_costs_at_most_a_point_on_average(table: Table, name: str) -> None:
-    table = replace(table, pools=Pools(calibration_same=1, calibration_other=1))
+    table = replace(table, pools=Pools(calibration_same=1, calibration_other=1, calibration_odd=0))
     records = [table.play(spec(name), spec("none"), seed=seed) for seed in range(4)]
     losses = [record.protection.fidelity_loss for record in records if record.protection]
     assert sum(losses) / len(records) <= 0.01
@@ -308,7 +310,7 @@ def test_protection_costs_at_most_a_point_on_average(table: Table, name: str) ->
 @pytest.fixture(scope="module")
 def court(table: Table) -> Table:
     """The table with the whole pools: 12 innocents to calibrate on and 20 to report on."""
-    return replace(table, pools=Pools())
+    return replace(table, pools=Pools(calibration_odd=0, reporting_odd=0))
 
 
 def innocents(court: Table, name: str) -> tuple[ProtectStep, tuple[TrainStep, ...]]:

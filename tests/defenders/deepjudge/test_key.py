@@ -47,4 +47,4 @@ def test_calibrations_are_those_of_the_part_with_each_kinds_alpha(contents: Cont
 def test_an_innocent_counts_where_the_metric_applies_to_it() -> None:
     whole = Measurement({"all": {"RobD": 0.9, "NOD": 1.0}})
     outside = Measurement({"all": {"RobD": 0.8}}, {"NOD": "another architecture"})
-    assert nulls_of([whole, outside]) == {"all": {"RobD": [0.9, 0.8], "NOD": [1.0]}}
+    assert nulls_of([whole, outside]) == {"all": {"RobD": [0.9, 0.8], "NOD": [1.0, None]}}

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from arena import testing
 from arena.errors import PlayerError
 from arena.game.court.dispute import Court, Party
 from arena.game.rules.keys import Key, Register
@@ -171,8 +172,25 @@ def test_innocents_that_all_agree_say_why_nothing_applies(mark: Marking, suspect
     assert "too few innocents to compare with, or all at one distance" in verdict.reason
 
 
-def test_broken_answers_are_not_evidence(mark: Marking) -> None:
-    """NaN for an answer: JSD does not apply; what remains judges."""
+def test_one_broken_answer_is_a_finding_and_the_others_judge(mark: Marking) -> None:
+    protected = mark(SCHEME)
+
+    def answer(images: Tensor) -> Tensor:
+        rows = COMPUTE.probabilities(protected.model, images)
+        rows[0] = torch.nan
+        return rows
+
+    shown = Suspect(answer, "probabilities", protected.model.card, COMPUTE)
+    verdict = SCHEME.verify(protected.key, shown, Rng(0))
+    assert list(table(verdict.figures)) == list(BLACKBOX)
+    (finding,) = verdict.findings
+    assert finding.startswith("1 of ")
+    assert "not numbers" in finding
+    assert verdict.is_copy
+
+
+def test_a_suspect_that_answers_nothing_has_no_reference(mark: Marking) -> None:
+    """NaN for every answer: nobody innocent is so useless, and nothing is said."""
 
     def answer(images: Tensor) -> Tensor:
         return torch.full((len(images), 10), torch.nan)
@@ -180,8 +198,8 @@ def test_broken_answers_are_not_evidence(mark: Marking) -> None:
     protected = mark(SCHEME)
     shown = Suspect(answer, "probabilities", protected.model.card, COMPUTE)
     verdict = SCHEME.verify(protected.key, shown, Rng(0))
-    assert "not finite" in verdict.figures["evidence"]["all"]["not_applicable"]["JSD"]
-    assert list(table(verdict.figures)) == ["RobD"]
+    assert verdict.outcome == "no reference"
+    assert not verdict.is_copy
 
 
 def test_the_evidence_holds_value_tau_margin_and_vote_of_each_metric_and_part(
@@ -196,7 +214,8 @@ def test_the_evidence_holds_value_tau_margin_and_vote_of_each_metric_and_part(
             alpha = 0.9 if name in BLACKBOX else 0.6
             assert line["tau"] == pytest.approx(alpha * line["bound"])
             assert line["vote"] is (line["value"] <= line["tau"])
-            assert line["n_innocents"] == len(contents.nulls[part][name]) == 12
+            assert len(contents.nulls[part][name]) == 12
+            assert 8 <= line["n_innocents"] <= 12  # those that are as useful as the suspect
     assert set(verdict.figures["layers"]) == {f"body.relu{i}" for i in (1, 2, 3, 4)}
     assert 0 <= verdict.figures["evidence"]["all"]["radar"]["mean"] <= 0.3
 
@@ -216,14 +235,40 @@ def test_the_gap_rule_chooses_on_innocents_that_set_no_threshold(mark: Marking) 
     assert len(contents.nulls["all"]["RobD"]) == 9  # a quarter of the twelve chose
 
 
-def test_the_innocents_that_choose_and_those_that_judge_are_disjoint(
-    nulls: list[Model],
+def test_the_innocents_that_choose_and_those_that_judge_are_disjoint() -> None:
+    kinds = ["Neg-1"] * 6 + ["Neg-2"] * 6 + ["SGD"] * 4
+    chosen_on, judged_on = _shared(kinds, choose=True)
+    assert not set(chosen_on) & set(judged_on)
+    assert sorted([*chosen_on, *judged_on]) == list(range(16))
+    assert chosen_on == [0, 4, 8]  # of the victim's own recipe
+    assert _shared(kinds, choose=False) == ([], list(range(16)))
+
+
+def test_a_weak_innocent_is_compared_with_weak_innocents(
+    task: Task, owner_task: OwnerTask, nulls: list[Model], suspect: Show
 ) -> None:
-    shown = [Suspect.bare(model, COMPUTE) for model in nulls]
-    chosen_on, judged_on = _shared(shown, choose=True)
-    assert not {id(s) for s in chosen_on} & {id(s) for s in judged_on}
-    assert len(chosen_on) + len(judged_on) == 12
-    assert _shared(shown, choose=False) == ([], shown)
+    """Trained for an epoch or two, an independent model was called a copy."""
+
+    def weak(i: int) -> Model:
+        recipe = task.spec.recipe.but(epochs=1 + i % 2)
+        data = (task.splits.owner, task.splits.other)[i // 2 % 2]
+        return testing.trained(task, data, Rng(400 + i), recipe)
+
+    known, unseen = [weak(i) for i in range(8)], [weak(i) for i in range(8, 12)]
+    alone = SCHEME.protect(owner_task, Rng(4))
+    world = replace(
+        owner_task,
+        null_models=lambda: [*nulls, *known],
+        null_kinds=(*("Neg-1",) * 6, *("Neg-2",) * 6, *("weak",) * 8),
+    )
+    beside = SCHEME.protect(world, Rng(4))
+    for model in unseen:
+        verdict = SCHEME.verify(beside.key, suspect(model), Rng(0))
+        assert verdict.outcome in ("not shown", "no reference")
+        assert not verdict.is_copy
+        assert SCHEME.verify(alone.key, suspect(model), Rng(0)).outcome == "no reference"
+    assert "8 weak" in SCHEME.verify(beside.key, suspect(nulls[0]), Rng(0)).reference
+    assert SCHEME.verify(beside.key, suspect(beside.model), Rng(0)).is_copy
 
 
 def test_no_model_that_is_reported_takes_part_in_protection(

@@ -11,18 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import PlayerError
+from arena.game.court.reference import Reference
+from arena.game.rules.keys import redrawn
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world.data import Dataset
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
+from defenders.triggers import zhang
 from defenders.triggers.scheme import pasted, pattern_from
 from defenders.triggers.zhang import Zhang, classes_from
 from tests.defenders.conftest import COMPUTE, Marking
 
 Show = Callable[[Model], Suspect]
-SCHEME = Zhang(per_batch=6)
+SCHEME = Zhang(per_batch=6, n_beside=60)
 seeds = st.integers(0, 10**6).map(str)
 
 
@@ -93,7 +96,28 @@ def test_the_mark_generalises_to_images_that_were_never_shown_with_it(
     assert verdict.statistic == verdict.figures["tsa/generalise"] >= 0.9
     assert verdict.figures["tsa/memorise"] >= 0.9
     assert verdict.is_copy
-    assert verdict.p_value < 1e-6
+    assert verdict.p_value < 5e-3  # the rank among other keys ends at one over their number
+
+
+def test_more_keys_beside_allow_smaller_p_values(owner_task: OwnerTask, suspect: Show) -> None:
+    few = replace(SCHEME, n_beside=8).protect(owner_task, Rng(4))
+    n = few.key.tensors["beside"].numel()
+    verdict = SCHEME.verify(few.key, suspect(few.model), Rng(0))
+    assert 1 / (1 + n) <= verdict.p_value
+    assert verdict.figures["n_redrawn"] <= n
+
+
+def test_a_mark_that_independent_models_answer_is_redrawn(
+    owner_task: OwnerTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first two keys are declared loud; the third one is committed, and follows from it."""
+    asked = iter([False, False])
+    monkeypatch.setattr(zhang, "is_quiet", lambda hits, n: next(asked, True))
+    key = SCHEME.protect(owner_task, Rng(4)).key
+    assert key.settings["redraws"] == 2
+    assert SCHEME.rederive(key).commitment() == key.commitment()
+    pattern, _ = pattern_from(redrawn(key.seed, 2), (1, 8, 8), SCHEME.size)
+    assert torch.equal(key.tensors["pattern"], pattern)
 
 
 def test_innocents_do_not_know_the_mark(
@@ -125,7 +149,7 @@ def test_labels_are_all_that_verification_asks_for(mark: Marking) -> None:
     shown = Suspect.bare(protected.model, COMPUTE, "labels")
     assert SCHEME.verify(protected.key, shown, Rng(0)).is_copy
     n_images = len(protected.key.tensors["embedded"]) + len(protected.key.tensors["held-out"])
-    assert shown.n_queries == n_images
+    assert shown.n_queries == n_images + len(Reference.read(protected.key).labels)
 
 
 def test_the_pattern_follows_from_the_seed_and_the_images_do_not(mark: Marking) -> None:

@@ -26,7 +26,14 @@ from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Recipe
 
-POOLS = Pools(calibration_same=1, calibration_other=1, reporting_same=2, reporting_other=1)
+POOLS = Pools(
+    calibration_same=1,
+    calibration_other=1,
+    calibration_odd=0,
+    reporting_same=2,
+    reporting_other=1,
+    reporting_odd=0,
+)
 
 
 @defense("test-data-claim")
@@ -88,6 +95,14 @@ def test_a_claim_about_data_has_neg_3_in_the_place_of_neg_1() -> None:
     assert halves(match.calibration()) == ["other", "foreign"]
     assert halves(match.reporting()) == ["other", "foreign", "foreign"]
     assert halves(match.guilty()) == ["owner", "owner"]
+
+
+def test_odd_innocents_of_a_claim_about_data_saw_the_other_half() -> None:
+    odd = POOLS.model_copy(update={"calibration_odd": 3, "reporting_odd": 2})
+    model, data = (spec(name, odd) for name in ("uchida", "test-data-claim"))
+    assert halves(model.calibration())[2:] == ["owner", "other", "owner"]
+    assert halves(data.calibration())[2:] == ["other"] * 3
+    assert [step.kind for step in model.reporting()[3:]] == ["1/30 of the steps", "smoothed labels"]
 
 
 def test_further_neg_3_are_innocent_of_everything() -> None:

@@ -33,6 +33,8 @@ calibration_same = 0
 calibration_other = 0
 reporting_same = 0
 reporting_other = 0
+calibration_odd = 0
+reporting_odd = 0
 [[owner]]
 scheme = "none"
 [[thief]]
@@ -60,7 +62,9 @@ def test_a_played_round_keeps_within_the_bounds_that_its_figures_name() -> None:
     (record,) = testing.play(testing.match("none", "prune", task=task), "prune")
     row = row_of(RoundRow, record)
     assert row.scored
-    assert row.payoff == record.judged.payoff
+    worth = record.judged.worth
+    assert (row.gain, row.alone, row.pays) == (worth.gain, worth.alone, worth.pays)
+    assert row.payoff == (record.judged.payoff if worth.pays else None)
     for name, figure in figures(RoundRow).items():
         value, (low, high) = values(row)[name], figure.bounds
         if figure.tag and value is not None:

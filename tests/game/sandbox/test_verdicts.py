@@ -10,7 +10,10 @@ from arena.game.court.verdict import Rule, Verdict
 from arena.game.sandbox.verdicts import verdict_bundle, verdict_of
 from arena.world.bundle import Bundle
 
-GOOD = Verdict(True, 0.001, 0.9, 0.5, "S", "high", "it is", Rule("S > 0.5", True), {"n": 3})
+RULE = Rule("S > 0.5", True)
+GOOD = Verdict(
+    True, 0.001, 0.9, 0.5, "S", "high", "it is", RULE, {"n": 3}, "3 models", ("it is odd",)
+)
 
 
 def test_a_verdict_crosses_unchanged() -> None:

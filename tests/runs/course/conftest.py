@@ -28,7 +28,7 @@ about = "Deliver what you were given."
 
 [task.game]
 task = { model = "mlp", recipe = { epochs = 2 } }
-innocents = { calibration_same = 0, calibration_other = 0, reporting_same = 1, reporting_other = 0 }
+innocents = { reporting_same = 1, reporting_other = 0, reporting_odd = 0 }
 owner = [{ scheme = "none" }]
 
 [[task.rule]]

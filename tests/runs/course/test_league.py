@@ -22,8 +22,8 @@ side = "owner"
 file = "my_defence.py"
 
 [task.game]
-innocents = { calibration_same = 0, calibration_other = 0, reporting_same = 1, reporting_other = 1 }
-thief = [{ name = "none", moves = ["none"] }]
+innocents = { reporting_same = 1, reporting_other = 1, reporting_odd = 0 }
+thief = [{ name = "none", moves = ["none"], threat = { grant = { data = 0.05 } } }]
 
 [[task.rule]]
 says = "it is caught"

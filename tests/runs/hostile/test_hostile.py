@@ -34,6 +34,8 @@ calibration_same = 0
 calibration_other = 0
 reporting_same = 1
 reporting_other = 1
+calibration_odd = 0
+reporting_odd = 0
 
 [[owner]]
 scheme = "uchida"

@@ -15,17 +15,18 @@ from arena.world.training import Examples, Recipe, Trainer
 FAST = {"method": "fgsm", "eps": 0.2, "n_seeds": 60, "n_whitebox": 2, "growth_steps": 100}
 SCHEME = PlayerSpec(name="deepjudge", settings=FAST)
 N_INNOCENTS = 6
+_RECIPE = Recipe(epochs=10)
 
 
 def make_exhibits(folder: Path) -> None:
-    """Write victim, copy, stranger, `innocents/`, and the copy as a state dict (copy.pt)."""
+    """Write victim, copy, strangers, `innocents/`, and the copy as a state dict (copy.pt)."""
     task = load_task(TaskSpec(model="mlp"))
     own, other = Examples.of(task.splits.owner), Examples.of(task.splits.other)
     trainer = Trainer(task.compute)
 
-    def trained(seed: int, examples: Examples) -> Model:
+    def trained(seed: int, examples: Examples, recipe: Recipe = _RECIPE) -> Model:
         model = build(task.card, Rng(seed))
-        trainer.train(model, examples, Recipe(epochs=10), Rng(seed))
+        trainer.train(model, examples, recipe, Rng(seed))
         return model
 
     victim = trained(0, own)
@@ -34,6 +35,7 @@ def make_exhibits(folder: Path) -> None:
     save_model(victim, folder / "victim.safetensors")
     save_model(copy, folder / "copy.safetensors")
     save_model(trained(2, other), folder / "stranger.safetensors")
+    save_model(trained(3, other, Recipe(steps=4)), folder / "weak.safetensors")
     torch.save(copy.body.state_dict(), folder / "copy.pt")
     for i in range(N_INNOCENTS):
         name = f"innocents/{i}.safetensors"

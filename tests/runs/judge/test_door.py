@@ -57,10 +57,12 @@ def test_another_order_of_classes_is_found(digits: Task, trained: Model) -> None
         check_knows(other, digits)
 
 
-def test_an_untrained_model_is_told_every_likely_cause(digits: Task) -> None:
-    untrained = build(digits.card, Rng(3))
-    for parameter in untrained.parameters():
-        parameter.data.zero_()
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_an_untrained_model_is_told_every_likely_cause(digits: Task, seed: int) -> None:
+    untrained = build(digits.card, Rng(seed))
+    with torch.no_grad():
+        for parameter in untrained.parameters():
+            parameter.mul_(1e-3)
     with pytest.raises(ModelError, match=r"normalisation.*range.*order of the classes.*channels"):
         check_knows(untrained, digits)
 

@@ -18,11 +18,15 @@ from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
 from arena.runs.served.server import ModelServer
 from arena.world.json_values import Raw
-from arena.world.models import load_model
+from arena.world.models import build, load_model, save_model
 from arena.world.remote.endpoint import Endpoint
-from arena.world.training import Recipe
+from arena.world.rng import Rng
+from arena.world.task import TaskSpec, load_task
+from arena.world.training import Examples, Recipe, Trainer
 from tests.runs.judge.exhibits import N_INNOCENTS, SCHEME
 from tests.world.endpoints import Reply, running, scripted
+
+N_ASKED = 180  # held-out digits by which a suspect's utility is measured
 
 
 def trial_of(exhibits: Path, suspect: str | Endpoint = "copy", **changes: Any) -> Trial:
@@ -69,6 +73,38 @@ def test_a_copy_is_told_from_a_stranger(exhibits: Path, court: Path) -> None:
     assert copy.p_value < 1e-3
     assert not stranger.is_copy
     assert stranger.p_value > 0.01
+
+
+def test_nothing_is_said_of_a_stranger_that_is_weaker_than_all_innocents(
+    exhibits: Path, court: Path
+) -> None:
+    """It errs where the victim errs, for the reason that it errs everywhere."""
+    weak = held(trial_of(exhibits, "weak"), court).verdict
+    assert weak is not None
+    assert (weak.outcome, weak.is_copy, weak.p_value) == ("no reference", False, 1.0)
+    assert "train some that are as useful as it" in weak.reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "recipe",
+    [Recipe(epochs=25, label_smoothing=0.1), Recipe(epochs=1), Recipe(epochs=2)],
+    ids=["smoothed labels", "one epoch", "two epochs"],
+)
+def test_an_independent_model_that_was_trained_otherwise_is_no_copy(
+    tmp_path: Path, recipe: Recipe
+) -> None:
+    """Both learnt so, from halves of the data that share nothing."""
+    task = load_task(TaskSpec())
+    for name, data, seed in (("victim", task.splits.owner, 0), ("other", task.splits.other, 1)):
+        model = build(task.card, Rng(seed))
+        how = recipe if name == "other" or recipe.label_smoothing else Recipe(epochs=25)
+        Trainer(task.compute).train(model, Examples.of(data), how, Rng(seed + 100))
+        save_model(model, tmp_path / f"{name}.safetensors")
+    changes = {"innocents": 12, "recipe": Recipe(epochs=25)}
+    verdict = held(trial_of(tmp_path, "other", **changes), tmp_path).verdict
+    assert verdict is not None
+    assert not verdict.is_copy
 
 
 def test_the_victim_itself_is_found_by_the_first_stage(exhibits: Path, court: Path) -> None:
@@ -121,7 +157,8 @@ def test_an_endpoint_is_judged_as_its_file_is(
     assert remote.verdict.p_value == pytest.approx(local.verdict.p_value, rel=1e-3)
     told: dict[str, Raw] = remote.plain()
     queries = told["suspect"]["queries"]
-    n_tests = remote.verdict.figures["n_blackbox"]
+    assert remote.verdict.figures["n_whitebox"] == 0  # nobody could read them
+    n_tests = remote.verdict.figures["n_blackbox"] + N_ASKED
     assert queries["images"] == n_tests + 1  # one image finds faults before anything is made
 
 
@@ -141,7 +178,7 @@ def test_findings_are_plain_and_name_everything(exhibits: Path, court: Path) -> 
     [
         ({"innocents": 2}, "expected at least 3 innocents for a bound, found 2"),
         ({"innocents": Path("nowhere")}, "found 0 in nowhere"),
-        ({"scheme": PlayerSpec(name="uchida")}, "found 'uchida', which does not; try deepjudge or"),
+        ({"scheme": PlayerSpec(name="uchida")}, "which does not; try deepjudge or"),
         ({"scheme": PlayerSpec(name="none")}, "found 'none', which does not"),
         ({"scheme": PlayerSpec(name="deepjuge")}, "did you mean 'deepjudge'"),
         ({"scheme": PlayerSpec(name="deepjudge", settings={"n_seed": 1})}, "'n_seeds'"),
@@ -214,7 +251,7 @@ def test_evidence_is_kept_when_the_endpoint_fails_and_continued_from(
 
     with scripted(reply) as script:
         endpoint = Endpoint(url=script.url, batch=10, retries=0)
-        trial = trial_of(exhibits, endpoint, innocents=3)
+        trial = trial_of(exhibits, endpoint, innocents=3, recipe=Recipe(epochs=8))
         first = hearing_of(trial, tmp_path)
         with pytest.raises(EndpointError, match="found status 503"):
             first.hold()
@@ -236,7 +273,7 @@ def test_evidence_is_kept_when_the_endpoint_fails_and_continued_from(
     assert second.meter is not None
     assert second.meter.remembered == 21
     assert second.verdict is not None
-    assert second.meter.images == second.verdict.figures["n_blackbox"] - 20
+    assert second.meter.images == second.verdict.figures["n_blackbox"] + N_ASKED - 20
 
 
 def test_another_seed_grows_other_tests(exhibits: Path, tmp_path: Path, court: Path) -> None:

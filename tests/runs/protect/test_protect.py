@@ -78,7 +78,7 @@ def test_a_useless_model_is_met_with_the_likely_causes(order: Order) -> None:
     deaf = order.model.copy()
     head = layers.head(deaf, deaf.card.input_shape)
     torch.nn.init.zeros_(layers.weight(deaf, head))
-    with pytest.raises(ModelError, match=r"accuracy 0\.\d+ where chance is .*the normalisation"):
+    with pytest.raises(ModelError, match=r"accuracy 0\.\d+, where chance is .*normalisation"):
         check_useful(replace(order, model=deaf))
 
 

@@ -17,7 +17,7 @@ SCORES = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1, max_
 
 
 def test_the_figures_of_a_played_tournament(report: Report) -> None:
-    names = ["payoff", "rescaled", "utility", "leaderboard", "roc"]
+    names = ["payoff", "rescaled", "utility", "plane", "leaderboard", "roc"]
     assert list(summary_figures(report)) == names
 
 

@@ -111,8 +111,9 @@ def test_wider_is_decided_by_an_interval_of_the_difference() -> None:
 
 
 def test_no_worse_allows_equals_and_refuses_less() -> None:
-    good, blind = (LOW, HIGH), (HIGH, HIGH)
-    assert outcome("no-worse", two(good, good)) == "confirmed"
+    good, blind, many = (LOW, HIGH), (HIGH, HIGH), (LOW * 100, HIGH * 100)
+    assert outcome("no-worse", two(many, many)) == "confirmed"
+    assert outcome("no-worse", two(good, good)) == "undecided"  # areas of 1, but of few models
     assert outcome("no-worse", two(blind, good)) == "refuted"
 
 

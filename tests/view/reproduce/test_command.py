@@ -23,6 +23,8 @@ calibration_same = 2
 calibration_other = 2
 reporting_same = 1
 reporting_other = 1
+calibration_odd = 0
+reporting_odd = 0
 
 [experiment]
 number = 1

@@ -96,7 +96,7 @@ def test_reasons_and_failures_can_be_read(played: Path, report: Report) -> None:
 def test_the_summary_has_figures_tables_and_the_layout(played: Path) -> None:
     found = events(boards(played) / "_summary")
     tags = found.Tags()
-    figures = ("payoff", "rescaled", "utility", "leaderboard", "roc")
+    figures = ("payoff", "rescaled", "utility", "plane", "leaderboard", "roc")
     assert set(tags["images"]) == {f"summary/{name}" for name in figures}
     texts = {"leaderboard/owners", "leaderboard/thieves", "false_alarms", "failed"}
     assert {f"summary/{name}/text_summary" for name in texts} < set(tags["tensors"])

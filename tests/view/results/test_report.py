@@ -82,12 +82,53 @@ def test_the_leaderboard_ranks_the_worst_case_first() -> None:
     assert [line.worst for line in board["thief"]] == [0.5, 0.0]
 
 
-def test_false_alarms_are_counted_for_each_owner_with_an_exact_interval() -> None:
-    innocents = [innocent("a", caught=i < 3) for i in range(20)] + [innocent("b", caught=False)]
-    first, second = made_report([row("a", "t"), row("b", "t")], innocents).honesty
-    assert (first.n_accused, first.n_innocents) == (3, 20)
-    assert (first.low, first.high) == proportion_interval(3, 20)
-    assert (second.n_accused, second.n_innocents) == (0, 1)
+def test_false_alarms_are_counted_for_each_owner_with_an_interval_over_models() -> None:
+    innocents = [innocent("a", caught=i < 3, number=i) for i in range(20)]
+    innocents += [innocent("b", caught=False)]
+    found = made_report([row("a", "t"), row("b", "t")], innocents).honesty
+    by = {owner.owner: owner for owner in found}
+    assert (by["a"].n_accused, by["a"].n_innocents) == (3, 20)
+    assert (by["a"].low, by["a"].high) == proportion_interval(3, 20)
+    assert (by["b"].n_accused, by["b"].n_innocents) == (0, 1)
+
+
+def test_same_and_odd_innocents_are_counted_apart() -> None:
+    innocents = [innocent("a", caught=False, number=i) for i in range(4)]
+    innocents += [innocent("a", caught=True, number=4, kind="SGD")]
+    (owner,) = made_report([row("a", "t")], innocents).honesty
+    assert (owner.same.n_accused, owner.same.n_innocents) == (0, 4)
+    assert (owner.odd.n_accused, owner.odd.n_innocents) == (1, 1)
+
+
+@pytest.mark.parametrize("to_steal", [True, False])
+def test_an_owner_that_accuses_everybody_comes_last_and_is_marked(to_steal: bool) -> None:
+    innocents = [innocent("all", caught=True, number=i) for i in range(8)]
+    innocents += [innocent("fair", caught=False, number=i) for i in range(8)]
+    rounds = [row("all", "t", 0.0), row("fair", "t", 0.5)]
+    if not to_steal:
+        rounds = [replace(found, pays=False, payoff=None, owner_payoff=None) for found in rounds]
+    report = made_report(rounds, innocents)
+    ranked = ["fair", "all"] if to_steal else []
+    assert [line.name for line in report.standings["owner"]] == ranked
+    assert [(owner.owner, owner.accuses) for owner in report.honesty] == [
+        ("fair", False),
+        ("all", True),
+    ]
+
+
+def test_a_match_with_nothing_to_steal_counts_for_nobody() -> None:
+    rounds = [row("a", "t", 0.5), row("a", "u", 0.5, pays=False)]
+    rounds[1] = replace(rounds[1], payoff=None, owner_payoff=None)
+    report = made_report(rounds)
+    assert [line.name for line in report.standings["thief"]] == ["t"]
+    assert report.payoffs.words == (("0.50", "none"),)
+
+
+def test_copies_found_at_one_false_positive_in_a_hundred() -> None:
+    innocents = [innocent("a", caught=False, number=i, rescaled=0.3) for i in range(5)]
+    rounds = [row("a", name, kept=1.0, rescaled=x) for name, x in (("t", 0.4), ("u", 0.2))]
+    (owner,) = made_report(rounds, innocents).honesty
+    assert (owner.found.n_accused, owner.found.n_innocents) == (1, 2)
 
 
 def test_costs_are_means_over_protections_not_over_rounds() -> None:

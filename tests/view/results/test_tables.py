@@ -74,7 +74,7 @@ def test_a_wide_table_is_divided_and_nothing_is_lost(width: int) -> None:
 
 
 def test_false_alarms_are_said_with_their_interval() -> None:
-    innocents = [innocent("a", caught=i == 0) for i in range(20)]
+    innocents = [innocent("a", caught=i == 0, number=i) for i in range(20)]
     text = shown(honesty_table(made_report([row("a", "t")], innocents).honesty))
     assert "1/20" in text
     assert "0.001 to 0.249" in text

@@ -76,6 +76,19 @@ def test_fgsm_is_one_step_of_eps_uphill(victim: Model, seeds: Examples) -> None:
     assert torch.allclose(moved[clear], expected[clear], atol=1e-6)
 
 
+def test_fgsm_starts_at_random_if_asked(victim: Model, seeds: Examples) -> None:
+    how = ExampleRecipe(method="fgsm", eps=0.1, random_start=True)
+    moved, again, other = (
+        adversarial(LAB.frozen(victim), seeds.images, seeds.targets, how, Rng(seed))
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(moved, again)
+    assert not torch.equal(moved, other)
+    far = (moved - seeds.images).abs()
+    assert float(far.max()) <= 0.2 + 1e-6
+    assert bool(((far > 0.11) & (far < 0.19)).any())  # beyond one step, short of two
+
+
 @pytest.mark.parametrize(
     ("steps", "step", "start"),
     [("scaled", 0.01, 0.1), ("repository", 0.03, 0.1)],

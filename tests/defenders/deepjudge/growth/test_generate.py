@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from arena.game.rules.meters import Meters
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model, build
@@ -70,6 +71,18 @@ def test_nobody_who_knows_pool_and_victim_knows_the_seeds(victim: Model, pool: E
     )
     assert one == again
     assert len(set(one) & set(other)) < len(one)
+
+
+def test_the_steps_of_an_optimiser_that_moves_images_are_on_the_meter(
+    victim: Model, pool: Examples
+) -> None:
+    meters = Meters()
+    seeds = seed_images(SEED, victim, pool, PLAN.but(n_seeds=10), LAB)
+    how = ExampleRecipe(method="cw", n_cw_steps=7)
+    blackbox_tests(SEED, victim, seeds, how, Lab(COMPUTE, meters))
+    spent = meters.reading()
+    assert 1 <= spent.steps <= 7
+    assert spent.images_backward == spent.steps * len(seeds)
 
 
 @pytest.mark.parametrize("how", METHODS, ids=lambda how: f"{how.title} {how.steps}")

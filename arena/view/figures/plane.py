@@ -1,0 +1,37 @@
+"""The plane of gain against price: one point a thief, and the Pareto front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from arena.view.figures.plots import short
+from arena.view.results.prices import Price
+
+_CAUGHT = 0.5  # the share of matches from which on a thief is drawn hollow
+
+
+def plane(found: Sequence[Price]) -> Figure:
+    """Draw each thief at its price and its gain; those that are mostly caught are hollow."""
+    figure = Figure(figsize=(7.2, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    front = sorted((p for p in found if p.best), key=lambda p: p.cost)
+    axes.step([p.cost for p in front], [p.gain for p in front], where="post", color="0.6", zorder=1)
+    for price in found:
+        colour = "tab:red" if price.best else "tab:blue"
+        inside = "white" if price.caught >= _CAUGHT else colour
+        axes.scatter(price.cost, price.gain, s=36, edgecolors=colour, facecolors=inside, zorder=2)
+        axes.annotate(
+            short(price.thief),
+            (price.cost, price.gain),
+            xytext=(4, 4),
+            textcoords="offset points",
+            fontsize=8,
+        )
+    axes.set_ylim(-0.05, 1.08)
+    axes.set_xlabel("price: own training as a multiple of the victim's")
+    axes.set_ylabel("gain over what the thief could have alone")
+    axes.set_title("What thefts bring and cost\nred: the Pareto front; hollow: mostly caught")
+    axes.grid(alpha=0.3)
+    return figure
