@@ -1,0 +1,27 @@
+"""A match over texts: what is written, passed on, laundered and accused."""
+
+from __future__ import annotations
+
+from arena import testing
+from arena.game.match.play import Pools
+from arena.game.rules.threat import preset
+from arena.world.kinds.language import SMALL_WRITER
+from arena.world.task import TaskSpec
+
+SPEC = TaskSpec.model_validate(SMALL_WRITER)
+POOLS = Pools(calibration_same=0, calibration_other=0, reporting_same=1, reporting_other=1)
+
+
+def test_a_text_is_accused_until_nothing_of_it_is_left() -> None:
+    """Its worth falls with what is replaced, and the mark with it."""
+    grants = preset("reads_texts").model_copy(update={"length": 100})
+    owner = testing.spec("sbw", level=1e-5)
+    replaced = testing.spec("substitute", share=1.0)
+    match = testing.match(owner, "reader", grants, SPEC, POOLS)
+    passed, spoilt = testing.play(match, "pass-on", replaced)
+    assert [passed.status, spoilt.status] == ["OK", "OK"], (passed.message, spoilt.message)
+    one, other = passed.judged, spoilt.judged
+    assert one.caught
+    assert one.verdict.p_value < 1e-20
+    assert not other.caught
+    assert 0 <= other.utility <= one.utility <= 1
