@@ -64,15 +64,16 @@ def neurons(output: Tensor) -> Tensor:
     """Return one number for each neuron, (T, N), of a layer's output.
 
     A neuron of a convolution (T, N, H, W) is the mean over its channel's places, also where the
-    channels come last, (T, H, W, N), which square maps tell; of a sequence (T, S, N) the mean over
-    the sequence; of a linear layer (T, N) the unit itself.
+    channels come last, (T, H, W, N), which square maps with N > H tell (maps of N channels that are
+    N high and wider than that would be taken for them); of a sequence (T, S, N) the mean over the
+    sequence; of a linear layer (T, N) the unit itself.
 
     >>> neurons(torch.tensor([[[[1.0, 2.0], [3.0, 6.0]]]]))
     tensor([[3.]])
     """
     if output.dim() == 4:
         _, first, second, third = output.shape
-        if first == second != third:
+        if first == second < third:
             return output.flatten(1, 2).mean(1)
         return output.flatten(2).mean(2)
     return output.mean(1) if output.dim() == 3 else output

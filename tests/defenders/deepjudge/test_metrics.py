@@ -199,7 +199,7 @@ def test_a_convolutions_neuron_is_its_channels_mean_over_places(
 ) -> None:
     """Height and width differ from the channels, so an axis taken for another would show."""
     g = torch.Generator().manual_seed(seed)
-    maps = torch.randn(*size, 3, 5, generator=g)
+    maps = torch.randn(*size, 5, 3, generator=g)
     oracle = maps.double().numpy().mean(axis=(2, 3))
     assert neurons(maps).shape == size
     assert np.allclose(neurons(maps).numpy(), oracle, atol=1e-6)
