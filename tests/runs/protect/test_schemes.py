@@ -15,7 +15,7 @@ from arena.world.training import Recipe
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["adi", "zhang", "ipguard", "deepjudge"])
+@pytest.mark.parametrize("name", ["adi", "zhang", "deepjudge"])
 def test_its_key_recognises_the_protected_model(order: Order, name: str) -> None:
     scheme = defenses.find(name)
     asked = replace(
