@@ -111,35 +111,42 @@ def _with_interval(value: float, interval: Interval) -> str:
     return number(value) if low == high else f"{number(value)}\n{low:.2f} to {high:.2f}"
 
 
-def honesty_table(owners: Iterable[Honesty]) -> Group:
+def honesty_table(owners: Sequence[Honesty]) -> Group:
     """Return whom each owner accused wrongly, and what its protection cost."""
     columns = (
         "owner",
         "same innocents\naccused",
         "other innocents\naccused",
         "copies found\nat FPR 1 %",
-        *(_COSTS[name].says.replace(" ", "\n") for name in _COSTS),
     )
     rows = [
         (
-            f"{owner.owner} (accuses innocents)" if owner.accuses else owner.owner,
+            f"{owner.owner} !" if owner.accuses else owner.owner,
             _alarms(owner.same),
             _alarms(owner.odd),
-            f"{owner.found.n_accused}/{owner.found.n_innocents}"
-            if owner.found.n_innocents
-            else "-",
+            _share(owner.found),
+        )
+        for owner in owners
+    ]
+    costs = [
+        (
+            owner.owner,
             _COSTS["fidelity_loss"].text(owner.fidelity_loss),
             _COSTS["protect_s"].text(owner.protect_s),
             _COSTS["judge_s"].text(owner.verify_s),
         )
         for owner in owners
     ]
-    return titled("Owners: false alarms, and what protection costs", plain_table(columns, rows))
+    says = ("owner", *(_COSTS[name].says.replace(" ", "\n") for name in _COSTS))
+    return Group(
+        titled("Owners: false alarms (! beyond the level)", plain_table(columns, rows)),
+        titled("Owners: what protection costs", plain_table(says, costs)),
+    )
 
 
 def _alarms(found: Alarms) -> str:
     """Return how many innocents were accused, and the interval over keys and models."""
-    interval = f" ({found.low:.3f} to {found.high:.3f})" if found.n_innocents else ""
+    interval = f"\n{found.low:.3f} to {found.high:.3f}" if found.n_innocents else ""
     return _share(found) + interval
 
 
