@@ -64,6 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of one's own; players that are met in it are forgotten."""
     for registry in (attacks, defenses):
         monkeypatch.setattr(registry, "_classes", dict(registry.classes()))
+        monkeypatch.setattr(registry, "_authors", dict(vars(registry)["_authors"]))
     monkeypatch.setattr(sys, "argv", ["arena"])
     monkeypatch.chdir(tmp_path)
     known = set(sys.modules)
