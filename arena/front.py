@@ -27,11 +27,11 @@ from arena.runs.scenario import check_scenario, read_scenario
 from arena.runs.standings.leaderboard import Side, Standing
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.commands.find_scenario import find_scenario
-from arena.view.commands.lists import lines_of
 from arena.view.commands.run_options import Order, game_of
 from arena.view.judge import verdicts
 from arena.view.judge.command import Question, trial_of
 from arena.view.judge.files import save, set_aside
+from arena.view.lists.lists import lines_of
 from arena.view.protect.api import Marked as Marked
 from arena.view.protect.api import Verified as Verified
 from arena.view.protect.api import protect as protect

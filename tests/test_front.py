@@ -20,7 +20,7 @@ SCENARIO = """
 name = "small"
 [task]
 model = "softmax"
-recipe = { epochs = 1 }
+recipe = { epochs = 20 }
 [innocents]
 calibration_same = 0
 calibration_other = 0

@@ -62,6 +62,6 @@ def list_known(
     as_json: AsJson = False,
 ) -> None:
     """List attackers, defenders, scenarios, data sets, models or threat models."""
-    from arena.view.commands.list_command import show_list
+    from arena.view.lists.command import show_list
 
     show_list(kind, name, as_json=as_json)

@@ -13,8 +13,8 @@ from arena.game.sides.defense import defenses
 from arena.game.sides.description import HEADINGS
 from arena.game.sides.player import Dial, Player
 from arena.view.commands.find_scenario import shipped
-from arena.view.commands.listing import dial_in_words, needs_in_words
-from arena.view.commands.lists import KINDS, lines_of
+from arena.view.lists.listing import dial_in_words, needs_in_words
+from arena.view.lists.lists import KINDS, lines_of
 from arena.world.data import known
 from arena.world.models import architectures
 from tests.view.conftest import Command

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from arena.view.commands.lists import KINDS, Lines, lines_of
+from arena.view.lists.lists import KINDS, Lines, lines_of
 from arena.world.json_values import Json
 
 _LEAST = 12  # characters for the last column of a list, however narrow the terminal is

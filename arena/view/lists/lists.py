@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from arena.errors import RegistryError, did_you_mean
 from arena.view.commands.find_scenario import shipped
-from arena.view.commands.listing import PlayerSide, grants_in_words, players
+from arena.view.lists.listing import PlayerSide, grants_in_words, players
 from arena.world.json_values import Json
 
 _NEEDS = {"attackers": "needs", "defenders": "reads"}  # what a side's needs are called

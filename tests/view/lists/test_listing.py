@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from arena.view.commands import listing
-from arena.view.commands.listing import Listed
+from arena.view.lists import listing
+from arena.view.lists.listing import Listed
 
 ONE = Listed("one", "modify", "does it", "weights", "", "", {"Cost": "none."}, [])
 
