@@ -60,7 +60,7 @@ class Nulls:
 def nearest(utilities: Sequence[float], utility: float) -> list[int]:
     """Return which models are nearest in utility: a third of them, at least eight; ties count in.
 
-    `benchmarks/false_positives.py` compares it with a regression on utility; it has not run whole yet.
+    `benchmarks/false_positives.py` compares it with a regression on utility.
 
     >>> nearest([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9, 0.95, 0.95, 0.98], 0.9)
     [2, 3, 4, 5, 6, 7, 8, 9]
