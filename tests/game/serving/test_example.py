@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from arena.game.checks import check_defense, load_player
 from arena.game.match.agents import Scripted
 from arena.game.match.play import play_here
 from arena.game.match.step_cache import MemoryMemo, Setting
-from arena.game.sides.defense import Defense
+from arena.game.serving.wrapper import wrappers
+from arena.game.sides.defense import Defense, defenses
 from arena.runs.scenario import read_scenario
 from arena.runs.tournament import task_of
 from arena.world.compute import Compute
@@ -21,12 +24,16 @@ FILES = ("decoys.py", "decoys.toml", "test_decoys.py")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A person's own folder with the three files."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A person's own folder with the three files; the example's own players are not known there."""
     home = tmp_path_factory.mktemp("decoys")
     for name in FILES:
         shutil.copy(EXAMPLE / name, home / name)
-    return home
+    with pytest.MonkeyPatch.context() as patch:
+        for registry, held in product((defenses, wrappers), ("_classes", "_authors")):
+            others = {k: v for k, v in vars(registry)[held].items() if k != "decoys"}
+            patch.setattr(registry, held, others)
+        yield home
 
 
 def test_it_is_three_files_of_at_most_150_lines() -> None:
