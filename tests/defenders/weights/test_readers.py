@@ -145,7 +145,7 @@ def test_independent_models_are_spared_at_both_levels(
         key = mark(scheme).key
         twins = [] if scheme.learns else [owner_task.base()]
         for model in (innocent, *twins):
-            assert not read(scheme, key, model).is_copy
+            assert read(scheme, key, model).p_value > 1e-4  # at .01 one in a hundred is unlucky
 
 
 def test_a_learnt_extractor_takes_the_unmarked_twin_for_the_victim(
@@ -161,7 +161,7 @@ def test_a_learnt_extractor_takes_the_unmarked_twin_for_the_victim(
 def test_read_by_index_an_independent_model_is_like_coins(
     mark: Marking, innocent: Model, name: str
 ) -> None:
-    assert 0.3 < read(literal(name), mark(literal(name)).key, innocent).statistic < 0.7
+    assert 0.2 < read(literal(name), mark(literal(name)).key, innocent).statistic < 0.8
 
 
 @pytest.mark.parametrize(("name", "move"), [(n, m) for n, m in PAIRS if m in BREAKS[n]])
