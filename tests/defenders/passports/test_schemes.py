@@ -263,8 +263,8 @@ def test_independent_models_read_like_coins_and_are_spared(
 ) -> None:
     key = owner.mark(name).key
     verdicts = [SCHEMES[name].verify(key, suspect(m), Rng(0)) for m in (innocent, *nulls)]
-    assert not any(verdict.is_copy for verdict in verdicts)
-    assert all(0.3 <= verdict.statistic <= 0.7 for verdict in verdicts)
+    assert all(verdict.p_value > 1e-4 for verdict in verdicts)  # one in a hundred is unlucky
+    assert all(0.2 <= verdict.statistic <= 0.8 for verdict in verdicts)
 
 
 @pytest.mark.parametrize("name", SCHEMES)
