@@ -10,7 +10,7 @@ from arena.runs.judge.judge import Milestone
 from arena.runs.protect.protect import Hear
 from arena.runs.regress.baseline import Baseline
 from arena.runs.regress.cells import Cell, Thief, measure
-from arena.runs.regress.compare import LEVEL, MOST_SEEDS, Compared, compare
+from arena.runs.regress.compare import LEVEL, Compared, check_power, compare
 from arena.runs.regress.subject import Subject
 
 
@@ -20,10 +20,9 @@ def measure_all(
     """Measure what every thief does; raises like `measure`.
 
     Raises:
-        BaselineError: fewer than two seeds, or more than the test can take.
+        BaselineError: so few seeds that nothing could be told, or more than the test can take.
     """
-    if not 2 <= n_seeds <= MOST_SEEDS:
-        raise BaselineError(f"expected 2 to {MOST_SEEDS} seeds, found {n_seeds}; try 8")
+    check_power(n_seeds, len(thieves))
     cells = []
     for i, thief in enumerate(thieves):
         hear(Milestone(f"attack with {thief.name}", i, len(thieves)))

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from arena.errors import BaselineError
 from arena.runs.regress.cells import Cell
 from arena.world.json_values import Frozen
 
@@ -70,6 +72,25 @@ def permutation_p(before: Sequence[float], now: Sequence[float]) -> float:
 def _choices(n: int, k: int) -> npt.NDArray[np.int64]:
     """Return every way to choose k of n, a row each."""
     return np.asarray(list(itertools.combinations(range(n), k)), dtype=np.int64)
+
+
+def check_power(n_seeds: int, n_cells: int, level: float = LEVEL) -> None:
+    """Refuse so few seeds that no difference, however large, could be told.
+
+    The smallest p-value of n against n seeds is one in C(2 n, n), and Holm's first bound is the
+    level divided by the number of cells.
+
+    Raises:
+        BaselineError: too few seeds, or more than the test can take.
+
+    >>> check_power(8, 12)
+    """
+    least = next(n for n in itertools.count(2) if math.comb(2 * n, n) * level >= n_cells)
+    if not least <= n_seeds <= MOST_SEEDS:
+        raise BaselineError(
+            f"expected {least} to {MOST_SEEDS} seeds (thieves: {n_cells}), found {n_seeds}: fewer "
+            f"cannot show a difference at level {level:g}; choose as many, or fewer thieves"
+        )
 
 
 def weaker_p(before: Cell, now: Cell) -> float:

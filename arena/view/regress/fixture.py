@@ -15,7 +15,7 @@ from arena.game.sides.player import PlayerSpec
 from arena.runs.regress.baseline import Baseline, read_baseline, write_baseline
 from arena.runs.regress.cells import THREAT, Cell, Thief, measure
 from arena.runs.regress.check import refuse_other_data
-from arena.runs.regress.compare import LEVEL, compare
+from arena.runs.regress.compare import LEVEL, check_power, compare
 from arena.runs.regress.innocents import false_positives
 from arena.runs.regress.subject import OwnedSubject
 from arena.view.regress.regress_command import store
@@ -83,7 +83,7 @@ class UnderTest:
         innocents: int = 20,
         epochs: int = 30,
     ) -> None:
-        """Fail where the key accuses more innocents than a rate explains, at level 0.01.
+        """Fail where the key accuses more innocents than a rate explains, at level 0.001.
 
         Args:
             max: the rate in [0, 1].
@@ -124,7 +124,9 @@ class UnderTest:
             self._write(cell)
             return
         before = () if known is None else (known,)
-        (found,) = compare(before, (cell,), LEVEL / len(baseline.cells))
+        n_cells = max(1, len(baseline.cells))
+        check_power(len(cell.values), n_cells)
+        (found,) = compare(before, (cell,), LEVEL / n_cells)
         if found.status == "stronger" and terms.update:
             self._write(cell)
         if found.status in ("weaker", "missing"):

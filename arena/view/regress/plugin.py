@@ -24,7 +24,7 @@ _SETTINGS = {
     "arena_key": ("the folder of its key", ""),
     "arena_data": ("the data that thieves have; by default what the key says", ""),
     "arena_baseline": ("the baseline, in version control", "arena-baseline.json"),
-    "arena_seeds": ("how often each thief attacks, 2 to 10", "8"),
+    "arena_seeds": ("how often each thief attacks, 7 to 10", "8"),
     "arena_architecture": ("the network of a state dict", ""),
     "arena_passphrase_file": ("holds the passphrase of the key", ""),
 }

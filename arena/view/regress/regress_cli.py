@@ -39,7 +39,7 @@ Thieves: TypeAlias = Annotated[
     ),
 ]
 Threat: TypeAlias = Annotated[str, typer.Option(help="What thieves are granted.")]
-Seeds: TypeAlias = Annotated[int, typer.Option(help="How often each thief attacks, 2 to 10.")]
+Seeds: TypeAlias = Annotated[int, typer.Option(help="How often each thief attacks, 7 to 10.")]
 Seed: TypeAlias = Annotated[
     int | None, typer.Option(min=0, help="Root of the seeds; by default the model's and key's.")
 ]

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena.errors import BaselineError
 from arena.game.sides.player import PlayerSpec
 from arena.runs.regress.cells import Cell, Thief, mean_interval
-from arena.runs.regress.compare import LEVEL, compare, holm, permutation_p
+from arena.runs.regress.compare import LEVEL, check_power, compare, holm, permutation_p
 
 N = 8
 
@@ -117,3 +118,17 @@ def test_holm_rejects_what_bonferroni_does_and_nothing_above_the_level(
 def test_an_interval_of_a_mean_is_students() -> None:
     low, high = mean_interval([0.1, 0.2, 0.3])
     assert (low, high) == pytest.approx((0.2 - 0.2484, 0.2 + 0.2484), abs=1e-4)
+
+
+@pytest.mark.parametrize("n_seeds", range(1, 11))
+@pytest.mark.parametrize("n_cells", [1, 3, 4, 12, 13])
+def test_as_few_seeds_as_could_never_fail_are_refused(n_seeds: int, n_cells: int) -> None:
+    rates = [i / 100 for i in range(n_cells)]
+    before = [cell([0.0] * n_seeds, rate) for rate in rates]
+    lost = [cell([0.5] * n_seeds, rate) for rate in rates]
+    tells = all(found.status == "weaker" for found in compare(before, lost))
+    if tells:
+        check_power(n_seeds, n_cells)
+    else:
+        with pytest.raises(BaselineError, match=f"found {n_seeds}"):
+            check_power(n_seeds, n_cells)

@@ -92,7 +92,7 @@ def test_a_thief_that_the_baseline_does_not_know_is_a_regression(
         (("--thief=noise deviation=-1",), "expected at least 0, found -1"),
         (("--thief=",), "expected a move"),
         (("--threat=whitebox_thrid",), "did you mean 'whitebox_third'?"),
-        (("--seeds=1", f"--thief={NOISE}"), "expected 2 to 10 seeds, found 1"),
+        (("--seeds=1", f"--thief={NOISE}"), "expected 7 to 10 seeds (thieves: 1), found 1"),
         (("--thief=none", "--threat=claimant_readonly"), "expected a deliverable of claim"),
     ],
 )
