@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -94,9 +95,9 @@ class GreenMark(TextMark):
     hard: bool = False
 
     @property
+    @abstractmethod
     def rule(self) -> tuple[int, Seeding]:
         """Return the width of windows and how they give contexts."""
-        raise NotImplementedError
 
     def wrapper(self, secret: str) -> GreenTexts:
         """Return the interface that favours green tokens."""

@@ -10,6 +10,7 @@ from arena.view.figures.plots import short
 from arena.view.results.prices import Price
 
 _CAUGHT = 0.5  # the share of matches from which on a thief is drawn hollow
+_NEAR = (0.1, 0.03)  # in price, as a share of the dearest, and in gain
 
 
 def plane(found: Sequence[Price]) -> Figure:
@@ -22,16 +23,33 @@ def plane(found: Sequence[Price]) -> Figure:
         colour = "tab:red" if price.best else "tab:blue"
         inside = "white" if price.caught >= _CAUGHT else colour
         axes.scatter(price.cost, price.gain, s=36, edgecolors=colour, facecolors=inside, zorder=2)
+    for together in _neighbours(found):
+        first = together[0]
         axes.annotate(
-            short(price.thief),
-            (price.cost, price.gain),
+            ", ".join(short(price.thief) for price in together),
+            (first.cost, first.gain),
             xytext=(4, 4),
             textcoords="offset points",
             fontsize=8,
         )
+    axes.margins(x=0.12)
     axes.set_ylim(-0.05, 1.08)
     axes.set_xlabel("price: own training as a multiple of the victim's")
     axes.set_ylabel("gain over what the thief could have alone")
     axes.set_title("What thefts bring and cost\nred: the Pareto front; hollow: mostly caught")
     axes.grid(alpha=0.3)
     return figure
+
+
+def _neighbours(found: Sequence[Price]) -> list[list[Price]]:
+    """Return the thieves by place: those whose labels would lie on each other share one."""
+    wide = _NEAR[0] * max((price.cost for price in found), default=0.0)
+    places: list[list[Price]] = []
+    for price in sorted(found, key=lambda price: price.cost):
+        for place in places:
+            if price.cost - place[0].cost <= wide and abs(price.gain - place[0].gain) <= _NEAR[1]:
+                place.append(price)
+                break
+        else:
+            places.append([price])
+    return places
