@@ -8,11 +8,10 @@ public part says, by dotted key, as `arena run --set` does.
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -22,6 +21,7 @@ from arena.runs.course.points import Part, Rule
 from arena.runs.scenario import Limits, OwnerTable, ThiefTable, ThreatTable
 from arena.runs.scenario_errors import sentences
 from arena.runs.secret import read_secret
+from arena.runs.toml_file import read_toml_file
 from arena.world.json_values import Frozen, Json, Raw
 from arena.world.kinds.interface import Output
 from arena.world.task import TaskTable
@@ -30,7 +30,6 @@ FILE, HIDDEN = "assignment.toml", "hidden"
 SUBMITTED = "submission"
 """The name under which whatever is handed in plays: the same streams of randomness for all."""
 PlayerSide = Literal["thief", "owner"]
-T = TypeVar("T", bound=Frozen)
 
 
 class Game(Frozen):
@@ -173,29 +172,16 @@ def read_assignment(folder: Path, *, public: bool = False) -> Assignment:
     Raises:
         ScenarioError: with one sentence for each problem.
     """
-    seen = _read(folder / FILE, _Public)
+    seen = read_toml_file(folder / FILE, _Public, "an assignment")
     path = folder / HIDDEN / "hidden.toml"
-    hidden = _read(path, _Hidden) if path.is_file() and not public else None
+    hidden = (
+        read_toml_file(path, _Hidden, "an assignment") if path.is_file() and not public else None
+    )
     assignment = Assignment(folder, seen, hidden)
     problems = list(_problems(assignment))
     if problems:
         raise ScenarioError(problems)
     return assignment
-
-
-def _read(path: Path, form: type[T]) -> T:
-    try:
-        text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise ScenarioError(
-            [f"expected an assignment's {path.name} in {path.parent}, cannot read it ({error})"]
-        ) from error
-    try:
-        return form.model_validate(raw)
-    except ValidationError as error:
-        said = sentences(error, text, form)
-        raise ScenarioError([f"{path.name}: {line}" for line in said]) from error
 
 
 def _problems(assignment: Assignment) -> list[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
 from arena.errors import ScenarioError
-from arena.runs.scenario_errors import sentences
 from arena.runs.served.query_ledger import Allowance
+from arena.runs.toml_file import read_toml_file
 from arena.world.json_values import Frozen
 from arena.world.remote.http_format import Wanted
 from arena.world.task import TaskTable
@@ -49,20 +48,7 @@ def read_rules(folder: Path) -> CourseRules:
     Raises:
         ScenarioError: with one sentence for each problem.
     """
-    path = folder / FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise ScenarioError(
-            [f"expected the rules of a course in {path}, cannot read them ({error})"]
-        ) from error
-    try:
-        rules = CourseRules.model_validate(raw)
-    except ValidationError as error:
-        raise ScenarioError(
-            [f"{FILE}: {line}" for line in sentences(error, text, CourseRules)]
-        ) from error
+    rules = read_toml_file(folder / FILE, CourseRules, "the rules of a course")
     if rules.most_batch > rules.per_minute:
         raise ScenarioError(
             [
