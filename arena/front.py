@@ -39,8 +39,8 @@ from arena.view.protect.api import verify as verify
 from arena.view.results.report import Honesty, Report, read_report
 from arena.view.results.rows import Rows as Rows
 from arena.view.results.rows import text_of
-from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
+from arena.world.files.cache_folder import cache_folder
 from arena.world.models.loaders import Asked
 from arena.world.models.loaders.answers import Ask
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from arena.game.match.step_cache import Setting
-from arena.game.sandbox.bubblewrap import missing
+from arena.game.sandbox.jail.bubblewrap import missing
 from arena.runs.executors import InProcess
 from arena.runs.scenario import read_scenario
 from arena.runs.tournament import Tournament, open_folder, task_of

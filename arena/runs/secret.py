@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 
 from arena.errors import ScenarioError
-from arena.world.atomic_write import write_whole
+from arena.world.files.atomic_write import write_whole
 
 VARIABLE = "ARENA_SECRET"
 _SHORTEST = 16  # characters

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from arena.errors import StoreError
 from arena.game.match.step_cache import SECRET, Parts
-from arena.world.atomic_write import write_whole
 from arena.world.bundle import Bundle
-from arena.world.file_lock import hold
+from arena.world.files.atomic_write import write_whole
+from arena.world.files.file_lock import hold
 from arena.world.json_values import Json, canonical
 from arena.world.json_values import digest as sha256
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel
-from arena.game.sandbox.bubblewrap import missing
+from arena.game.sandbox.jail.bubblewrap import missing
 from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sandbox.process import PlayerProcess
 from arena.game.sides.gatekeeper import Gatekeeper

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from arena.errors import StoreError
-from arena.world import cache_folder as module
-from arena.world.cache_folder import cache_folder, user_cache
+from arena.world.files import cache_folder as module
+from arena.world.files.cache_folder import cache_folder, user_cache
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from arena.errors import StoreError
-from arena.world import file_lock
-from arena.world.atomic_write import write_whole
-from arena.world.file_lock import hold
+from arena.world.files import file_lock
+from arena.world.files.atomic_write import write_whole
+from arena.world.files.file_lock import hold
 
 
 def test_what_is_held_is_not_held_twice(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal, TypeVar
 
-from arena.game.sandbox.bubblewrap import missing
 from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.jail.bubblewrap import missing
 from arena.game.sandbox.players_file import PlayersFile, read_players_file
 from arena.game.sandbox.stranger_attack import StrangerAttack
 from arena.game.sandbox.stranger_defense import StrangerDefense

@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from arena.errors import ArenaError, RegistryError
-from arena.game.sandbox.bubblewrap import missing
 from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.jail.bubblewrap import missing
 from arena.game.sandbox.messages import spoken
 from arena.game.sandbox.process import PlayerProcess
 from arena.game.sandbox.traits import Traits

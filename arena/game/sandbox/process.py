@@ -23,8 +23,8 @@ from arena.errors import (
     RegistryError,
     RuleViolation,
 )
-from arena.game.sandbox.bubblewrap import command
 from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.jail.bubblewrap import command
 from arena.game.sandbox.messages import receive, send, spoken
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json, Raw

@@ -16,7 +16,7 @@ from arena.errors import RegistryError, ScenarioError, StoreError
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.game.match.step_cache import Setting
 from arena.game.sandbox.admit import admitted
-from arena.game.sandbox.bubblewrap import missing
+from arena.game.sandbox.jail.bubblewrap import missing
 from arena.game.sandbox.players_file import PlayersFile, read_players_file
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
@@ -28,9 +28,9 @@ from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario, check_scenario
 from arena.runs.store import Store
 from arena.runs.tournament import Tournament, task_of
-from arena.world.cache_folder import cache_folder
 from arena.world.code_version import core_version
 from arena.world.compute import Compute
+from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import digest
 
 _MOST_PRINTED = 8000  # characters that are kept of what a submission printed

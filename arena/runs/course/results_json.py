@@ -11,7 +11,7 @@ from pathlib import Path
 
 from arena.errors import StoreError
 from arena.runs.course.grade import Done, Grade
-from arena.world.atomic_write import write_whole
+from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import Json, Raw
 
 NAME = "results.json"

@@ -21,8 +21,8 @@ from pydantic import Field, ValidationError
 
 from arena.errors import KeyFileError
 from arena.runs.keys.folder import About
-from arena.world.atomic_write import write_whole
-from arena.world.file_lock import hold, lock_of
+from arena.world.files.atomic_write import write_whole
+from arena.world.files.file_lock import hold, lock_of
 from arena.world.json_values import Frozen, canonical
 
 _HEX_64 = r"^[0-9a-f]{64}$"

@@ -18,8 +18,8 @@ from arena.game.rules.keys import Key
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.player import PlayerSpec
 from arena.runs.keys.sealing import seal, unseal
-from arena.world.atomic_write import write_whole
 from arena.world.bundle import Bundle
+from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import Frozen
 from arena.world.models import ModelCard
 

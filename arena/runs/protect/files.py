@@ -12,7 +12,7 @@ from arena.errors import KeyFileError, StoreError
 from arena.game.sides.defense import defenses
 from arena.runs.keys.folder import About, OwnedKey, write_key
 from arena.runs.protect.order import Protection, Report
-from arena.world.atomic_write import write_whole
+from arena.world.files.atomic_write import write_whole
 from arena.world.models import Model, save_model
 from arena.world.models.formats import CHECKPOINT, SAFETENSORS, read_header, recognise
 

@@ -13,7 +13,7 @@ import arena
 from arena.errors import BaselineError
 from arena.runs.regress.cells import Cell, Thief
 from arena.runs.regress.subject import SubjectRecord
-from arena.world.atomic_write import write_whole
+from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import Frozen
 
 

@@ -9,10 +9,10 @@ from arena.errors import ArenaError, ModelError
 from arena.runs.served.query_ledger import Upload
 from arena.runs.served.refusal import Refusal
 from arena.runs.served.victims import Victims
-from arena.world.atomic_write import write_whole
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
+from arena.world.files.atomic_write import write_whole
 from arena.world.models import Model, unpack
 from arena.world.task import Task
 

@@ -15,8 +15,8 @@ import torch
 
 from arena.runs.secret import read_secret, root_of
 from arena.runs.served.course_rules import CourseRules
-from arena.world.cache_folder import cache_folder
 from arena.world.data import Dataset
+from arena.world.files.cache_folder import cache_folder
 from arena.world.models import Model, build, load_model, save_model
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task

@@ -17,7 +17,7 @@ from rich.console import Console
 import arena
 from arena.runs.doctor import Health, examine
 from arena.view.results.tables import plain_table, titled
-from arena.world.cache_folder import cache_folder
+from arena.world.files.cache_folder import cache_folder
 
 _EXTRAS = ("tensorboard", "gymnasium", "pettingzoo", "torchvision", "art", "stable_baselines3")
 _SYSTEMS = ("Linux", "Darwin")  # what is supported; Windows has WSL

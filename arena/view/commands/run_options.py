@@ -21,8 +21,8 @@ from arena.runs.store import Store
 from arena.runs.tournament import task_of
 from arena.view.commands.find_scenario import find_scenario
 from arena.view.commands.overrides import parse_changes
-from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
+from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import Json
 
 

@@ -18,7 +18,7 @@ from arena.runs.course.grade import Place, check_playable
 from arena.runs.course.similarity import Likeness, alike
 from arena.runs.course.submissions import Submission, find_submissions, handle
 from arena.runs.secret import read_secret
-from arena.world.atomic_write import write_whole
+from arena.world.files.atomic_write import write_whole
 
 NOT_GRADED = 1  # exit code
 

@@ -14,7 +14,7 @@ from arena.runs.course.assignment import Assignment
 from arena.runs.course.grade import Place, check_playable
 from arena.runs.course.league import Board, Line, league
 from arena.runs.course.submissions import find_submissions
-from arena.world.atomic_write import write_whole
+from arena.world.files.atomic_write import write_whole
 
 _TIES = {"owner": "fidelity lost", "thief": "queries"}
 

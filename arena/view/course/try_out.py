@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from arena.errors import DataError, did_you_mean
-from arena.game.sandbox.bubblewrap import missing
+from arena.game.sandbox.jail.bubblewrap import missing
 from arena.runs.course.assignment import Assignment, read_assignment
 from arena.runs.course.grade import Grade, Place, check_playable, grade
 from arena.runs.course.submissions import Submission

@@ -25,8 +25,8 @@ from arena.view.judge.files import document, save, set_aside
 from arena.view.judge.page import REPORT, show
 from arena.view.judge.verdicts import exit_code_of
 from arena.view.progress.judge_progress import choose_stages
-from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
+from arena.world.files.cache_folder import cache_folder
 from arena.world.models.loaders.registry import granted
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import BatchForm

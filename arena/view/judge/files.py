@@ -10,7 +10,7 @@ from arena.runs.judge.request import Findings
 from arena.view.judge import verdicts
 from arena.view.judge.page import PAGE, RADAR, REPORT, name_of, page
 from arena.view.progress.stamps import safe_name
-from arena.world.atomic_write import write_whole
+from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import Json, Raw, digest
 
 

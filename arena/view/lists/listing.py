@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import arena
-from arena.world.atomic_write import write_whole
-from arena.world.cache_folder import cache_folder
+from arena.world.files.atomic_write import write_whole
+from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import digest
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _defenders() -> Iterator[Listed]:
 
 
 def _listed(name: str, player: type[Player], needs: str) -> Listed:
-    from arena.game.sides.description import describe
+    from arena.game.checks.description import describe
 
     told = describe(player)
     return Listed(

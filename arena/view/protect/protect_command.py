@@ -23,8 +23,8 @@ from arena.view.exit_codes import ExitCode
 from arena.view.progress.judge_progress import choose_stages
 from arena.view.protect.passphrase import passphrase_from
 from arena.view.protect.words import report_lines
-from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
+from arena.world.files.cache_folder import cache_folder
 from arena.world.models import Model
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Recipe

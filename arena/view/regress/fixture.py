@@ -20,8 +20,8 @@ from arena.runs.regress.innocents import false_positives
 from arena.runs.regress.subject import OwnedSubject
 from arena.view.regress.regress_command import store
 from arena.view.regress.words import caught, sentence_of, value_of
-from arena.world.cache_folder import cache_folder
-from arena.world.file_lock import hold, lock_of
+from arena.world.files.cache_folder import cache_folder
+from arena.world.files.file_lock import hold, lock_of
 from arena.world.json_values import Json
 
 _UPDATE = "pytest --arena-update"

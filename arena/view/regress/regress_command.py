@@ -31,8 +31,8 @@ from arena.view.progress.judge_progress import choose_stages
 from arena.view.protect.passphrase import passphrase_from
 from arena.view.regress import words
 from arena.view.results.tables import plain_table
-from arena.world.cache_folder import cache_folder
 from arena.world.compute import Compute
+from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import Json
 
 USUAL = ("noise deviation=0.5", "noise deviation=1.0", "prune rate=0.9", "ft-al")

@@ -21,7 +21,7 @@ from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter,
 from arena.view.reproduce.plan import planned
 from arena.view.results.refresh import LOCK, refresh_matches
 from arena.view.results.report import LEDGER, Report, read_report
-from arena.world.file_lock import hold
+from arena.world.files.file_lock import hold
 from arena.world.json_values import Json
 
 _STYLES = {"confirmed": "green", "held": "green", "refuted": "red", "undecided": "yellow"}

@@ -16,7 +16,7 @@ from arena.view.reproduce.samples import Measured, findings_of
 from arena.view.reproduce.tables import table_of, thresholds
 from arena.view.reproduce.victims import over_victims
 from arena.view.results.report import Report
-from arena.world.atomic_write import write_whole
+from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import Json, canonical
 from arena.world.rng import Rng
 

@@ -10,8 +10,8 @@ from arena.errors import ScenarioError, did_you_mean
 from arena.runs.experiment import Experiment
 from arena.runs.scenario import Scenario, read_scenario
 from arena.view.commands.find_scenario import shipped
-from arena.world.cache_folder import cache_folder
 from arena.world.data import known, load
+from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import Json
 from arena.world.task import TaskTable
 

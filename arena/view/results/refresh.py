@@ -9,8 +9,8 @@ from pathlib import Path
 from arena.game.rules.figures import values
 from arena.view.progress.stamps import STAMP, is_current, renewed, safe_name, stamp_of
 from arena.view.results.report import Report
-from arena.world.atomic_write import write_whole
-from arena.world.file_lock import hold
+from arena.world.files.atomic_write import write_whole
+from arena.world.files.file_lock import hold
 
 SUMMARY = "_summary"
 LOCK = ".views.lock"  # held by the one process that writes views of a folder

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from arena.errors import ArenaError, StoreError
-from arena.world.atomic_write import write_whole
 from arena.world.bundle import Bundle
 from arena.world.data.dataset import Dataset, Source
+from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import digest
 
 _FORMAT = 1  # raise it when the same file would be decoded otherwise

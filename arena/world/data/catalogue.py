@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from arena.errors import DataError, did_you_mean
-from arena.world.cache_folder import user_cache
 from arena.world.data.cache import through_cache
 from arena.world.data.dataset import Dataset, Source
 from arena.world.data.own_data import AN, apart, existing, own_data
@@ -26,6 +25,7 @@ from arena.world.data.sources.synthetic import SHAPES_VERSION, shapes
 from arena.world.data.sources.texts import FABLES_VERSION, ROW, fables, read_text
 from arena.world.data.sources.vision import read_vision
 from arena.world.data.stratify import stratified
+from arena.world.files.cache_folder import user_cache
 from arena.world.rng import Rng
 
 _BUNDLED = "bundled with scikit-learn"

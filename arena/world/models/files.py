@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from arena.errors import ModelError, StoreError
-from arena.world.atomic_write import write_whole
 from arena.world.bundle import Bundle
+from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import Raw
 from arena.world.models.card import ModelCard
 from arena.world.models.formats import CHECKPOINT, foreign_format, read_header

@@ -17,7 +17,6 @@ from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Recipe, Trainer
-from attackers.extract.art_functional import ArtFunctional
 from attackers.extract.art_wrappers import (
     ArtCopycat,
     ArtKnockoff,
@@ -25,6 +24,7 @@ from attackers.extract.art_wrappers import (
     black_box,
     own_classifier,
 )
+from attackers.extract.exact.art_functional import ArtFunctional
 from attackers.extract.knockoff import Knockoff
 from attackers.extract.sampling_policy import certainty, diversity
 from tests.attackers.conftest import COMPUTE, Thief, World
@@ -184,7 +184,7 @@ def test_where_no_line_shows_every_neuron_it_says_so(thief: Thief, task: Task) -
 def test_weights_for_raw_inputs_are_absorbed_by_the_normalisation() -> None:
     from types import SimpleNamespace
 
-    from attackers.extract.art_functional import assigned
+    from attackers.extract.exact.art_functional import assigned
 
     card = ModelCard(
         architecture="mlp", arguments={"hidden": [3]}, n_classes=2, input_shape=(2, 1, 2),

@@ -14,7 +14,12 @@ from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Recipe, Trainer
-from attackers.extract.equation import EquationMlp, EquationSoftmax, floor_of, softmax_solution
+from attackers.extract.exact.equation import (
+    EquationMlp,
+    EquationSoftmax,
+    floor_of,
+    softmax_solution,
+)
 from tests.attackers.conftest import COMPUTE, Thief, World
 
 EXACT = ThreatModel(output="probabilities", double=True)

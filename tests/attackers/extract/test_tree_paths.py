@@ -17,8 +17,8 @@ from arena.world.models.nets.tree import DecisionTree, Node
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Recipe, Trainer
-from attackers.extract.tree_leaves import Leaf, Names, explored, line_search, on_lines
-from attackers.extract.tree_paths import TreePaths, assembled, best_cut
+from attackers.extract.exact.tree_leaves import Leaf, Names, explored, line_search, on_lines
+from attackers.extract.exact.tree_paths import TreePaths, assembled, best_cut
 from tests.attackers.conftest import COMPUTE, Thief, World
 
 EXACT = ThreatModel(output="probabilities", double=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from arena.game.sandbox.admit import admit
-from arena.game.sandbox.bubblewrap import missing
 from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.jail.bubblewrap import missing
 from arena.game.sandbox.players_file import PlayersFile, close_readers
 
 needs_sandbox = pytest.mark.skipif(bool(missing()), reason=missing() or "there is one")

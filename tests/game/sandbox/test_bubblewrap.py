@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import arena
-from arena.game.sandbox.bubblewrap import command, missing
 from arena.game.sandbox.cell import Cell
+from arena.game.sandbox.jail.bubblewrap import command, missing
 from tests.game.sandbox.conftest import needs_sandbox
 
 
@@ -29,7 +29,9 @@ def test_packages_are_in_view_and_not_what_lies_beside_them() -> None:
 
 
 def test_gpus_are_in_view_only_if_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arena.game.sandbox.bubblewrap._matching", lambda _: [Path("/dev/nvidia0")])
+    monkeypatch.setattr(
+        "arena.game.sandbox.jail.bubblewrap._matching", lambda _: [Path("/dev/nvidia0")]
+    )
     assert "/dev/nvidia0" not in bound(command(Cell()))
     assert "/dev/nvidia0" in bound(command(Cell(gpu=True)))
 

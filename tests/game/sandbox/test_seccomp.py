@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from arena.game.sandbox.seccomp import DENIED, MACHINES, assemble
+from arena.game.sandbox.jail.seccomp import DENIED, MACHINES, assemble
 
 TRY = """
 import errno, importlib.util, os, socket, sys, threading
@@ -44,7 +44,7 @@ print(len(open("/proc/self/status").read()) > 0)
 
 @pytest.mark.skipif(platform.machine() not in MACHINES, reason="no table for this processor")
 def test_processes_and_sockets_are_refused_on_every_thread_and_threads_are_not() -> None:
-    from arena.game.sandbox import seccomp
+    from arena.game.sandbox.jail import seccomp
 
     done = subprocess.run(
         [sys.executable, "-c", TRY, str(seccomp.__file__)], capture_output=True, text=True

@@ -10,7 +10,7 @@ from arena.errors import ArenaError, ScenarioError
 from arena.runs.executors import InProcess, Workers
 from arena.runs.store import Store
 from arena.view.commands.run_options import Order, prepare
-from arena.world.cache_folder import cache_folder
+from arena.world.files.cache_folder import cache_folder
 
 
 def test_results_go_to_the_name_of_the_scenario(scenario_file: Path) -> None:

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
+from arena.game.checks.description import HEADINGS
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
-from arena.game.sides.description import HEADINGS
 from arena.game.sides.player import Dial, Player
 from arena.view.commands.find_scenario import shipped
 from arena.view.lists.listing import dial_in_words, needs_in_words

@@ -12,7 +12,7 @@ import pytest
 from arena.errors import StoreError
 from arena.view.results.refresh import LOCK, boards_folder, rebuild, refresh_matches, refresh_views
 from arena.view.results.report import Report
-from arena.world.file_lock import hold
+from arena.world.files.file_lock import hold
 from tests.view.conftest import Command, innocent, made_report, row
 
 

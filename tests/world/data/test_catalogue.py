@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from arena.errors import DataError
-from arena.world.cache_folder import user_cache
 from arena.world.data import DataInfo, catalogue, known, load
 from arena.world.data.sources import local_copies
 from arena.world.data.sources.archives import SUFFIXES
+from arena.world.files.cache_folder import user_cache
 
 AT_HAND = [info for info in known() if info.origin.startswith(("bundled", "generated"))]
 Files = dict[str, bytes | None]

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from arena.game.sandbox.cell import Cell
-from arena.game.sandbox.seccomp import MACHINES
+from arena.game.sandbox.jail.seccomp import MACHINES
 
 PROGRAM = "bwrap"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")

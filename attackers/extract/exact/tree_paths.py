@@ -21,8 +21,8 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.models.nets.tree import DecisionTree, Node
 from arena.world.rng import Rng
+from attackers.extract.exact.tree_leaves import Leaf, explored
 from attackers.extract.queries import exact
-from attackers.extract.tree_leaves import Leaf, explored
 
 _LEAST = 1e-12  # of a probability whose logarithm is taken
 

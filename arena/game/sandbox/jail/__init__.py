@@ -1,0 +1,1 @@
+"""The walls: bubblewrap, and the system calls that seccomp lets through."""

@@ -1,0 +1,1 @@
+"""Files that others read and write too: written whole, locked, kept in a cache."""

@@ -1,0 +1,1 @@
+"""Extraction of a model's very function: equations, trees, piecewise linear networks."""
