@@ -19,7 +19,7 @@ from arena.game.court.verdict import Verdict
 from arena.game.match.agents import Scripted
 from arena.game.match.play import MatchSpec, RoundRecord, play_here
 from arena.game.match.rows import RoundRow
-from arena.game.match.step_cache import Memo, MemoryMemo, Setting
+from arena.game.match.steps.step_cache import Memo, MemoryMemo, Setting
 from arena.game.rules.figures import row_of, values
 from arena.runs.judge.judge import Hearing
 from arena.runs.judge.request import Findings

@@ -23,8 +23,8 @@ from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.grants import granted, own_card
 from arena.game.match.play import MatchSpec, Pools, RoundRecord, play_here
-from arena.game.match.protect_step import OWNER_TIME
-from arena.game.match.step_cache import Memo, MemoryMemo, Setting
+from arena.game.match.steps.protect_step import OWNER_TIME
+from arena.game.match.steps.step_cache import Memo, MemoryMemo, Setting
 from arena.game.rules.keys import Register
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel

@@ -32,8 +32,8 @@ from scipy import stats
 from arena.game.court.clusters import clustered_interval
 from arena.game.court.reference import SAME
 from arena.game.match.play import MatchSpec, Pools
-from arena.game.match.step_cache import Setting, resolve
-from arena.game.match.train_step import TrainStep
+from arena.game.match.steps.step_cache import Setting, resolve
+from arena.game.match.steps.train_step import TrainStep
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.defense import OwnerTask, defenses

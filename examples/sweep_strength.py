@@ -6,7 +6,7 @@ A memo keeps what was made: the victim is trained once, and each match adds one 
 """
 
 import arena
-from arena.game.match.step_cache import MemoryMemo
+from arena.game.match.steps.step_cache import MemoryMemo
 
 memo = MemoryMemo()
 print("strength  accuracy  bits wrong  caught")

@@ -12,7 +12,7 @@ import pytest
 import arena
 from arena import front
 from arena.errors import ArenaError, ScenarioError
-from arena.game.match.step_cache import MemoryMemo
+from arena.game.match.steps.step_cache import MemoryMemo
 from arena.view.results.rows import Rows
 
 QUICK = {"task.model": "mlp", "task.recipe.epochs": 1}

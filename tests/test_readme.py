@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.game.sandbox.jail.bubblewrap import missing
 from arena.runs.executors import InProcess
 from arena.runs.scenario import read_scenario

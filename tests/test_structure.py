@@ -12,7 +12,7 @@ LIBRARY = [
 ]
 SCRIPTS = [path for name in ("tests", "benchmarks") for path in (ROOT / name).rglob("*.py")]
 MOST_LINES, MEDIAN_LINES = 400, 150
-MOST_FILES = 14
+MOST_FILES = 13
 """About twelve: beyond that a folder has parts that deserve names."""
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from arena.errors import StoreError
-from arena.game.match.step_cache import (
+from arena.game.match.steps.step_cache import (
     FAILURE,
     Memo,
     Setting,

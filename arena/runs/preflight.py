@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arena.errors import ArenaError, ScenarioError
 from arena.game.match.grants import foreign, own_card
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.runs.scenario import Scenario, ThiefTable
 from arena.runs.scenario_errors import Location, place
 from arena.world.models import Model, ModelCard, build

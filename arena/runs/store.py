@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from arena.errors import StoreError
-from arena.game.match.step_cache import SECRET, Parts
+from arena.game.match.steps.step_cache import SECRET, Parts
 from arena.world.bundle import Bundle
 from arena.world.files.atomic_write import write_whole
 from arena.world.files.file_lock import hold

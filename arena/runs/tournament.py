@@ -17,11 +17,11 @@ import torch
 import arena
 from arena.errors import RuleViolation, StoreError
 from arena.game.match.agents import Action, Scripted
-from arena.game.match.innocents_step import InnocentsStep
 from arena.game.match.play import MatchSpec, Want, check_needs, move_of, play
 from arena.game.match.reports import Innocents
-from arena.game.match.round_step import RoundStep
-from arena.game.match.step_cache import FAILURE, Status, Step, StepFailed
+from arena.game.match.steps.innocents_step import InnocentsStep
+from arena.game.match.steps.round_step import RoundStep
+from arena.game.match.steps.step_cache import FAILURE, Status, Step, StepFailed
 from arena.runs.executors import Executor, Outcome
 from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario

@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from arena.game.court.statistics import proportion_interval
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.sides.player import PlayerSpec
 from arena.runs.protect.files import owned
 from arena.runs.protect.order import Order, Protection

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from arena.game.envs import ThiefEnv
-from arena.game.match.step_cache import Memo, MemoryMemo
+from arena.game.match.steps.step_cache import Memo, MemoryMemo
 from arena.runs.store import Store
 from benchmarks.common import bar, heading, median_s, say
 

@@ -7,7 +7,7 @@ import pytest
 import attackers  # noqa: F401 - the import registers them
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.play import MatchSpec, play_here
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.sides.player import PlayerSpec
 from arena.runs.executors import Executor, InProcess, Workers
 from arena.runs.ledger import Ledger

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from arena.errors import StoreError
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import InProcess, Workers
 from arena.runs.ledger import Ledger

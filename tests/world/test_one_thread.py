@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from arena.game.match.step_cache import MemoryMemo, Parts, Setting, Step, resolve
-from arena.game.match.train_step import TrainStep
+from arena.game.match.steps.step_cache import MemoryMemo, Parts, Setting, Step, resolve
+from arena.game.match.steps.train_step import TrainStep
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
 from arena.world.one_thread import one_thread

@@ -12,11 +12,11 @@ from typing import Literal
 
 from arena.game.court.referee import Judgement
 from arena.game.match.agents import Observation
-from arena.game.match.judge_step import JudgeStep
 from arena.game.match.play import MatchSpec, observe
 from arena.game.match.reports import ProtectionReport, RoundReport
-from arena.game.match.round_step import RoundStep
-from arena.game.match.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
+from arena.game.match.steps.judge_step import JudgeStep
+from arena.game.match.steps.round_step import RoundStep
+from arena.game.match.steps.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
 from arena.game.rules.threat import METERS
 from arena.game.sides.player import PlayerSpec
 from arena.world.bundle import Bundle

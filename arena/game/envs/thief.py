@@ -16,7 +16,7 @@ from arena.game.envs.observations import START, ThiefSight, Vector
 from arena.game.envs.render import RENDERING, Episode, Frame, Turn
 from arena.game.envs.replay import Failure, MovePath, Replay, RoundResult
 from arena.game.match.play import MatchSpec
-from arena.game.match.step_cache import Memo, MemoryMemo, Setting
+from arena.game.match.steps.step_cache import Memo, MemoryMemo, Setting
 from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec
 from arena.world.json_values import Json

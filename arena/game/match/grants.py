@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.game.rules.innocents import Half
 from arena.game.rules.threat import ThreatModel
 from arena.world.data import Dataset, load, resized

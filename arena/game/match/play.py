@@ -17,13 +17,13 @@ from pydantic import Field
 from arena.errors import RuleViolation
 from arena.game.court.referee import Judgement
 from arena.game.match.agents import Action, Agent, Observation
-from arena.game.match.alone_step import alone_of
-from arena.game.match.judge_step import JudgeStep
-from arena.game.match.protect_step import ProtectStep
 from arena.game.match.reports import ProtectionReport, RoundReport
-from arena.game.match.round_step import RoundStep
-from arena.game.match.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
-from arena.game.match.train_step import TrainStep
+from arena.game.match.steps.alone_step import alone_of
+from arena.game.match.steps.judge_step import JudgeStep
+from arena.game.match.steps.protect_step import ProtectStep
+from arena.game.match.steps.round_step import RoundStep
+from arena.game.match.steps.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
+from arena.game.match.steps.train_step import TrainStep
 from arena.game.rules.innocents import Accused, Half, is_innocent
 from arena.game.rules.threat import METERS, ThreatModel
 from arena.game.sides.attack import attacks

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from arena.errors import RegistryError, ScenarioError, StoreError
 from arena.game.match.rows import InnocentRow, RoundRow
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.game.sandbox.admit import admitted
 from arena.game.sandbox.jail.bubblewrap import missing
 from arena.game.sandbox.players_file import PlayersFile, read_players_file

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from arena.errors import ArenaError, RegistryError
-from arena.game.match.step_cache import Setting, resolve
-from arena.game.match.train_step import TrainStep
+from arena.game.match.steps.step_cache import Setting, resolve
+from arena.game.match.steps.train_step import TrainStep
 from arena.game.rules.innocents import Half
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import Defense, OwnerTask, defenses

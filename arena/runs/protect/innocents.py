@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from arena.game.match.step_cache import Memo
+from arena.game.match.steps.step_cache import Memo
 from arena.game.rules.innocents import NEGATIVES, Accused, Half, is_innocent
 from arena.runs.protect.order import Order
 from arena.world.code_version import core_version

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from arena.errors import ModelError
 from arena.game.court.paired import paired_difference
 from arena.game.court.verdict import Verdict
-from arena.game.match.step_cache import Memo, Setting
+from arena.game.match.steps.step_cache import Memo, Setting
 from arena.game.sides.defense import Defense, Protected, defenses
 from arena.game.sides.needs import NULLS, Offer, unmet
 from arena.game.sides.suspect import Suspect

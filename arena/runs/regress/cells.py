@@ -10,9 +10,9 @@ import scipy  # its parts load when they are first used
 from pydantic import Field
 
 from arena.game.court.referee import Judgement
-from arena.game.match.judge_step import JudgeStep
-from arena.game.match.round_step import RoundStep
-from arena.game.match.step_cache import Memo, Setting, resolve
+from arena.game.match.steps.judge_step import JudgeStep
+from arena.game.match.steps.round_step import RoundStep
+from arena.game.match.steps.step_cache import Memo, Setting, resolve
 from arena.game.rules.threat import ThreatModel, preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arena.errors import BaselineError
-from arena.game.match.step_cache import Memo, Setting
+from arena.game.match.steps.step_cache import Memo, Setting
 from arena.runs.judge.judge import Milestone
 from arena.runs.protect.protect import Hear
 from arena.runs.regress.baseline import Baseline

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arena.game.court.statistics import binomial_tail, proportion_interval
-from arena.game.match.step_cache import Memo, Setting
+from arena.game.match.steps.step_cache import Memo, Setting
 from arena.game.sides.suspect import Suspect
 from arena.runs.protect.innocents import halves, train_innocent
 from arena.runs.protect.order import Order

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from arena.game.match.step_cache import SECRET, MemoryMemo, Parts
+from arena.game.match.steps.step_cache import SECRET, MemoryMemo, Parts
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from arena.game.match.play import MatchSpec
-from arena.game.match.protect_step import OWNER_TIME, ProtectStep
-from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep, yardsticks
+from arena.game.match.steps.protect_step import OWNER_TIME, ProtectStep
+from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.steps.train_step import TrainStep, yardsticks
 from arena.game.rules.keys import Register
 from arena.game.serving.wrapper import pack_wrappers
 from arena.game.sides.defense import defenses

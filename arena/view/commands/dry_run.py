@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from arena.game.match.innocents_step import InnocentsStep
-from arena.game.match.judge_step import JudgeStep
 from arena.game.match.play import MatchSpec
-from arena.game.match.protect_step import ProtectStep
-from arena.game.match.round_step import RoundStep
-from arena.game.match.step_cache import Step
-from arena.game.match.train_step import TrainStep
+from arena.game.match.steps.innocents_step import InnocentsStep
+from arena.game.match.steps.judge_step import JudgeStep
+from arena.game.match.steps.protect_step import ProtectStep
+from arena.game.match.steps.round_step import RoundStep
+from arena.game.match.steps.step_cache import Step
+from arena.game.match.steps.train_step import TrainStep
 from arena.runs.store import Store
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.commands.run_options import ReadyRun

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from arena.errors import ScenarioError
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import Executor, Heard, InProcess, Workers
 from arena.runs.preflight import preflight

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from arena.errors import ArenaError, EndpointError, did_you_mean
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.judge import Hearing, Milestone

@@ -12,7 +12,7 @@ from torch import nn
 
 from arena.errors import ArenaError, did_you_mean
 from arena.game.court.verdict import Verdict
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.runs.keys.folder import About, OwnedKey, read_key, write_key

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from arena.errors import ArenaError
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.model_files import ModelFile, load_exhibit

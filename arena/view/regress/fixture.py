@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from arena.errors import ArenaError
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.game.sides.player import PlayerSpec
 from arena.runs.regress.baseline import Baseline, read_baseline, write_baseline
 from arena.runs.regress.cells import THREAT, Cell, Thief, measure

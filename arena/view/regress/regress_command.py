@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from arena.errors import ArenaError, BaselineError
-from arena.game.match.step_cache import Memo, MemoryMemo, Setting
+from arena.game.match.steps.step_cache import Memo, MemoryMemo, Setting
 from arena.game.rules.threat import preset
 from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec

@@ -14,7 +14,7 @@ import pytest
 from arena.game.court.dispute import CHECKS, Court, Party, Ruling
 from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.play import MatchSpec, Pools
-from arena.game.match.step_cache import MemoryMemo, Setting, resolve
+from arena.game.match.steps.step_cache import MemoryMemo, Setting, resolve
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import ThreatModel, preset
 from arena.game.sides.defense import StandardOfProof, defenses

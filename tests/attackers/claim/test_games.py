@@ -10,12 +10,12 @@ from arena.game.court.dispute import Ruling
 from arena.game.court.referee import OwnerCase, Referee
 from arena.game.court.statistics import proportion_interval
 from arena.game.match.agents import Action, Scripted
-from arena.game.match.innocents_step import InnocentsStep
 from arena.game.match.play import MatchSpec, Pools, RoundRecord, play_here
-from arena.game.match.protect_step import ProtectStep
 from arena.game.match.reports import Innocents
-from arena.game.match.step_cache import MemoryMemo, Setting, resolve
-from arena.game.match.train_step import TrainStep
+from arena.game.match.steps.innocents_step import InnocentsStep
+from arena.game.match.steps.protect_step import ProtectStep
+from arena.game.match.steps.step_cache import MemoryMemo, Setting, resolve
+from arena.game.match.steps.train_step import TrainStep
 from arena.game.rules.keys import Key, Register, fresh_seed
 from arena.game.rules.threat import ThreatModel, preset
 from arena.game.sides.defense import StandardOfProof, defenses

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arena.game.match.play import MatchSpec
-from arena.game.match.step_cache import MemoryMemo
+from arena.game.match.steps.step_cache import MemoryMemo
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses

@@ -12,7 +12,7 @@ from pettingzoo.test import api_test, seed_test
 
 from arena.game.envs import DuelEnv, aec_env
 from arena.game.match.play import MatchSpec
-from arena.game.match.step_cache import MemoryMemo
+from arena.game.match.steps.step_cache import MemoryMemo
 from arena.game.sides.player import PlayerSpec
 
 SCHEMES, MOVES = ("bare", "mark", "cannot-protect", "cannot-verify"), ("stay", "wipe", "fall")

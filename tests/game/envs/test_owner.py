@@ -15,7 +15,7 @@ from arena.game.envs import OwnerEnv
 from arena.game.envs.observations import Vector
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec
-from arena.game.match.step_cache import MemoryMemo
+from arena.game.match.steps.step_cache import MemoryMemo
 from arena.game.sides.player import PlayerSpec
 from arena.runs.scenario import parse_scenario
 from arena.world.task import TaskSpec

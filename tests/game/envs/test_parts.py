@@ -17,7 +17,7 @@ from arena.game.envs.replay import Failure, Replay, RoundResult
 from arena.game.match.agents import Observation
 from arena.game.match.play import MatchSpec
 from arena.game.match.reports import ProtectionReport
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec

@@ -18,7 +18,7 @@ from arena.game.envs import ThiefEnv
 from arena.game.envs.actions import Pick
 from arena.game.envs.observations import Vector
 from arena.game.match.play import MatchSpec, play_here
-from arena.game.match.step_cache import MemoryMemo, Parts, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Parts, Setting
 from arena.game.rules.threat import Budget
 from arena.game.sides.player import PlayerSpec
 from arena.runs.store import Store

@@ -12,11 +12,11 @@ from arena.game.checks import defense_trial
 from arena.game.checks.defense import spares_the_innocent
 from arena.game.court.verdict import Verdict
 from arena.game.match.grants import other_source, training_data
-from arena.game.match.innocents_step import InnocentsStep
 from arena.game.match.play import MatchSpec, Pools
 from arena.game.match.reports import Innocents
-from arena.game.match.step_cache import MemoryMemo, Setting, resolve
-from arena.game.match.train_step import TrainStep
+from arena.game.match.steps.innocents_step import InnocentsStep
+from arena.game.match.steps.step_cache import MemoryMemo, Setting, resolve
+from arena.game.match.steps.train_step import TrainStep
 from arena.game.rules.innocents import Accused, Half, is_innocent
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import Defense, OwnerTask, Protected, StandardOfProof, defense

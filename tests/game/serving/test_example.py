@@ -12,7 +12,7 @@ import pytest
 from arena.game.checks import check_defense, load_player
 from arena.game.match.agents import Scripted
 from arena.game.match.play import play_here
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.serving.wrapper import wrappers
 from arena.game.sides.defense import Defense, defenses
 from arena.runs.scenario import read_scenario

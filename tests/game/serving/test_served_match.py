@@ -8,9 +8,9 @@ from typing import ClassVar
 import pytest
 
 from arena import testing
-from arena.game.match.judge_step import JudgeStep
-from arena.game.match.round_step import RoundStep
-from arena.game.match.step_cache import MemoryMemo, Setting, resolve
+from arena.game.match.steps.judge_step import JudgeStep
+from arena.game.match.steps.round_step import RoundStep
+from arena.game.match.steps.step_cache import MemoryMemo, Setting, resolve
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import ThreatModel
 from arena.game.serving.query_log import QueryLog

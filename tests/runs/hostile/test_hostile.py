@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arena.game.match.rows import RoundRow
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.runs.executors import InProcess, Workers
 from arena.runs.ledger import Ledger
 from arena.runs.scenario import parse_scenario, players_of

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from arena.errors import ArenaError, DataError, EndpointError, ModelError, RegistryError
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.judge import Hearing, Milestone, judging_scheme

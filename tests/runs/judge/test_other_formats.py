@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from arena.errors import ModelError
-from arena.game.match.step_cache import Setting
+from arena.game.match.steps.step_cache import Setting
 from arena.runs.judge.judge import Hearing
 from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial

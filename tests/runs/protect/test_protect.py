@@ -9,7 +9,7 @@ import torch
 
 from arena.errors import ModelError, NotTaken
 from arena.game.court.paired import paired_difference
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.rules.innocents import Accused
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec

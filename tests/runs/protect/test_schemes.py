@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
 from arena.runs.protect.order import Limits, Order

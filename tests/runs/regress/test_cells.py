@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from arena.errors import ArenaError
-from arena.game.match.step_cache import MemoryMemo, Setting
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.sides.player import PlayerSpec
 from arena.runs.protect.files import owned
 from arena.runs.protect.order import Protection
@@ -51,7 +51,7 @@ def test_what_was_measured_is_looked_up_and_no_key_is_written(
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in files if path.suffix == ".judgement"]
     assert [path for path in files if path.suffix == ".key" or seed in path.read_bytes()] == []
-    monkeypatch.setattr("arena.game.match.judge_step.JudgeStep.compute", None)
+    monkeypatch.setattr("arena.game.match.steps.judge_step.JudgeStep.compute", None)
     assert measure(subject, NOISE, 2, KeylessStore(Store(tmp_path)), Setting(), 2) == first
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from arena.errors import ArenaError, ModelError
-from arena.game.match.train_step import TrainStep, yardsticks
+from arena.game.match.steps.train_step import TrainStep, yardsticks
 from arena.game.rules.meters import Meters
 from arena.world.kinds.generator import FrechetScore
 from arena.world.kinds.registry import find

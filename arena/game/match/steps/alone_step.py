@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from arena.game.match.grants import granted
 from arena.game.match.reports import TrainReport
-from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import exam_of, yardsticks
+from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.steps.train_step import exam_of, yardsticks
 from arena.game.match.utility import bare_utility
 from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from arena.errors import PlayerError
 from arena.game.match.grants import foreign, granted, own_card
-from arena.game.match.protect_step import ProtectStep
 from arena.game.match.reports import RoundReport
-from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import yardstick_of, yardsticks
+from arena.game.match.steps.protect_step import ProtectStep
+from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.steps.train_step import yardstick_of, yardsticks
 from arena.game.match.utility import own_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 
 from arena.game.court.referee import OwnerCase, Referee
-from arena.game.match.alone_step import AloneStep
 from arena.game.match.grants import foreign
-from arena.game.match.round_step import RoundStep
-from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep, yardstick_of, yardsticks
+from arena.game.match.steps.alone_step import AloneStep
+from arena.game.match.steps.round_step import RoundStep
+from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.steps.train_step import TrainStep, yardstick_of, yardsticks
 from arena.game.rules.keys import Key, Register
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import unpack_wrappers

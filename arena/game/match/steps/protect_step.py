@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from arena.errors import PlayerError
 from arena.game.match.reports import ProtectionReport, TrainReport
-from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep, exam_of, yardsticks
+from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.steps.train_step import TrainStep, exam_of, yardsticks
 from arena.game.match.utility import bare_utility, served_utility
 from arena.game.rules.keys import Register
 from arena.game.rules.meters import Meters

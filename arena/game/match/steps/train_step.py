@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from arena.game.match.grants import training_data
 from arena.game.match.reports import TrainReport
-from arena.game.match.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.utility import bare_utility
 from arena.game.rules.innocents import NEGATIVES, Half
 from arena.game.rules.meters import Meters

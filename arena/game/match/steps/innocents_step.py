@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arena.game.match.protect_step import ProtectStep
 from arena.game.match.reports import Innocents, InnocentVerdict, TrainReport
-from arena.game.match.step_cache import Inputs, Parts, Setting, Step
-from arena.game.match.train_step import TrainStep
+from arena.game.match.steps.protect_step import ProtectStep
+from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
+from arena.game.match.steps.train_step import TrainStep
 from arena.game.match.visit import visit
 from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import unpack_wrappers

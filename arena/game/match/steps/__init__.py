@@ -1,0 +1,1 @@
+"""The steps of a match, each made once and kept."""
