@@ -25,7 +25,7 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
-from arena.game.sides.projection import Projection
+from arena.game.rules.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
 from arena.world.models import Model

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from arena.game.checks.check import Check, said
-from arena.game.checks.description import HEADINGS, sections_of
+from arena.game.sides.description import HEADINGS, sections_of
 from arena.game.sides.player import P, Player
 from arena.world.json_values import canonical
 

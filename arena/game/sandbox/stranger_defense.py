@@ -24,7 +24,7 @@ from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper, unpack_wrappers
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers
 from arena.game.sides.player import PlayerSpec
-from arena.game.sides.projection import Projection
+from arena.game.rules.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute

@@ -20,7 +20,7 @@ from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Player, Registry
-from arena.game.sides.projection import Projection
+from arena.game.rules.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset

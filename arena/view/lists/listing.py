@@ -122,7 +122,7 @@ def _defenders() -> Iterator[Listed]:
 
 
 def _listed(name: str, player: type[Player], needs: str) -> Listed:
-    from arena.game.checks.description import describe
+    from arena.game.sides.description import describe
 
     told = describe(player)
     return Listed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from arena.game.checks.description import describe
+from arena.game.sides.description import describe
 from arena.game.sides.player import Player
 
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from arena.game.checks.description import HEADINGS
+from arena.game.sides.description import HEADINGS
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
