@@ -12,6 +12,7 @@ from torch import Tensor
 
 from arena.errors import PlayerError
 from arena.game.rules.keys import Key, fresh_seed
+from arena.game.rules.projection import Projection
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
 from arena.game.sides.as_owner import (
@@ -25,7 +26,6 @@ from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
-from arena.game.rules.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
 from arena.world.models import Model

@@ -11,9 +11,9 @@ from torch import Tensor
 from arena.errors import NotComparable, PlayerError
 from arena.game.rules.key_form import KeyForm
 from arena.game.rules.keys import Key
+from arena.game.rules.projection import Projection
 from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
-from arena.game.rules.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.rng import Rng

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from arena.errors import PlayerError
 from arena.game.rules.key_form import KeyForm
 from arena.game.rules.keys import Key
+from arena.game.rules.projection import Projection
 from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
-from arena.game.rules.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.models import Model

@@ -17,6 +17,7 @@ from torch.nn.functional import one_hot
 from arena.errors import ModelError, NotComparable, PlayerError, RuleViolation
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key
+from arena.game.rules.projection import Projection
 from arena.game.sandbox.messages import check_finite, part, prefixed, spoken
 from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sandbox.verdicts import verdict_of
@@ -24,7 +25,6 @@ from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper, unpack_wrappers
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers
 from arena.game.sides.player import PlayerSpec
-from arena.game.rules.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute

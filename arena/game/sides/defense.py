@@ -16,11 +16,11 @@ from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.innocents import Accused, Half
 from arena.game.rules.keys import Key
+from arena.game.rules.projection import Projection
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Player, Registry
-from arena.game.rules.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset

@@ -13,10 +13,10 @@ from scipy import stats
 from arena.errors import PlayerError
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import PUBLICATION, Key, fresh_seed
+from arena.game.rules.projection import Projection
 from arena.game.rules.threat import ThreatModel, preset
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.player import PlayerSpec
-from arena.game.rules.projection import Projection
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
 from arena.world.json_values import Json
