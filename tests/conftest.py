@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
 
+import arena
+from arena.game.serving.wrapper import wrappers
+from arena.game.sides.attack import attacks
+from arena.game.sides.defense import defenses
 from arena.world.compute import Compute
 from arena.world.kinds.language import SMALL_WRITER
 from arena.world.models import Model, ModelCard, build
@@ -16,6 +21,15 @@ from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe, Trainer
 from tests.salted.sitecustomize import VARIABLE, salt
+
+# Pytest loads the installed plugin, and with it the installed arena.
+if Path(__file__).parents[1] != arena.ROOT:
+    Path(__file__).parents[1] != arena.ROOT
+):  # pytest loads the plugin, and with it what is installed
+    pytest.exit(
+        f"expected the arena of this checkout, got {arena.ROOT}; try pip install -e '.[test]'",
+        returncode=2,
+    )
 
 settings.register_profile("arena", deadline=None, max_examples=25)
 settings.load_profile("arena")
@@ -26,6 +40,13 @@ if os.environ.get(VARIABLE):  # the suite on another root seed: `ARENA_TEST_SEED
     salt(Rng, os.environ[VARIABLE])
     folders = [str(Path(__file__).parent / "salted"), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))  # for whatever tests start
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _players() -> Iterator[None]:
+    """Forget after each file of tests the players that it registered."""
+    with attacks.kept(), defenses.kept(), wrappers.kept():
+        yield
 
 
 @pytest.fixture(autouse=True)

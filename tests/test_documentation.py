@@ -62,13 +62,11 @@ LONG = [page for page in TUTORIALS if any(block.is_slow for block in blocks_of(p
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of one's own; players that are met in it are forgotten."""
-    for registry in (attacks, defenses):
-        monkeypatch.setattr(registry, "_classes", dict(registry.classes()))
-        monkeypatch.setattr(registry, "_authors", dict(vars(registry)["_authors"]))
     monkeypatch.setattr(sys, "argv", ["arena"])
     monkeypatch.chdir(tmp_path)
     known = set(sys.modules)
-    yield tmp_path
+    with attacks.kept(), defenses.kept():
+        yield tmp_path
     for name in set(sys.modules) - known:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]

@@ -6,7 +6,7 @@ import dataclasses
 import importlib.metadata
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +162,18 @@ class Registry(Generic[P]):
         return enter
 
     @contextmanager
+    def kept(self, *, without: Collection[str] = ()) -> Iterator[None]:
+        """Forget afterwards what is registered meanwhile; some names are not known meanwhile."""
+        known = self.classes()
+        classes, authors = self._classes, self._authors
+        try:
+            self._classes = {name: known[name] for name in known if name not in without}
+            self._authors = {name: authors[name] for name in authors if name not in without}
+            yield
+        finally:
+            self._classes, self._authors = classes, authors
+
+    @contextmanager
     def lent(self, players: Mapping[str, type[P]]) -> Iterator[None]:
         """Have classes under their names for a while.
 
@@ -175,13 +187,10 @@ class Registry(Generic[P]):
                     f"expected a new name for {self.kind} {player.__name__}, {name!r} is taken; "
                     "choose another"
                 )
-        classes, authors = dict(self._classes), dict(self._authors)
-        try:
+        with self.kept():
             for name, player in players.items():
                 self.register(name)(player)
             yield
-        finally:
-            self._classes, self._authors = classes, authors
 
     def entered(self) -> Mapping[str, type[P]]:
         """Return the classes that were registered so far, by name; nothing is looked for."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -29,10 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("decoys")
     for name in FILES:
         shutil.copy(EXAMPLE / name, home / name)
-    with pytest.MonkeyPatch.context() as patch:
-        for registry, held in product((defenses, wrappers), ("_classes", "_authors")):
-            others = {k: v for k, v in vars(registry)[held].items() if k != "decoys"}
-            patch.setattr(registry, held, others)
+    with defenses.kept(without=["decoys"]), wrappers.kept(without=["decoys"]):
         yield home
 
 
