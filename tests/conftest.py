@@ -24,8 +24,6 @@ from tests.salted.sitecustomize import VARIABLE, salt
 
 # Pytest loads the installed plugin, and with it the installed arena.
 if Path(__file__).parents[1] != arena.ROOT:
-    Path(__file__).parents[1] != arena.ROOT
-):  # pytest loads the plugin, and with it what is installed
     pytest.exit(
         f"expected the arena of this checkout, got {arena.ROOT}; try pip install -e '.[test]'",
         returncode=2,
