@@ -13,6 +13,7 @@ from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
 from arena.view.figures import plots
+from arena.view.figures.match_bars import match_bars
 from arena.view.figures.plane import plane
 from arena.view.figures.plots import Bars, Look, MatchCurves, Roc, Score
 from arena.view.results.prices import prices
@@ -22,21 +23,20 @@ _SPOKES = 3  # fewer make no radar chart
 
 
 def match_figure(rows: Sequence[RoundRow]) -> Figure:
-    """Return the curves of one match, from its rounds."""
+    """Return the curves of one match, from its rounds; bars where only one of them has a score."""
     played = [row for row in rows if row.scored] or list(rows)
-    return plots.match_curves(
-        MatchCurves(
-            title=rows[0].match,
-            rounds=[row.round for row in played],
-            moves=[row.move for row in played],
-            series={
-                figure.says: [_number(getattr(row, name)) for row in played]
-                for name, figure in figures(RoundRow).items()
-                if figure.curve
-            },
-            victim_utility=mean(row.victim_utility for row in played),
-        )
+    match = MatchCurves(
+        title=rows[0].match,
+        rounds=[row.round for row in played],
+        moves=[row.move for row in played],
+        series={
+            figure.says: [_number(getattr(row, name)) for row in played]
+            for name, figure in figures(RoundRow).items()
+            if figure.curve
+        },
+        victim_utility=mean(row.victim_utility for row in played),
     )
+    return match_bars(match) if len(played) == 1 else plots.match_curves(match)
 
 
 def _number(value: float | None) -> float:
@@ -52,20 +52,35 @@ def summary_figures(report: Report) -> dict[str, Figure]:
     ):
         if not np.isnan(table.values).all():
             found[name] = _heat_map(table, look)
-    points = prices(report)
-    if points:
-        found["plane"] = plane(points)
-    boards = [_bars(side, lines) for side, lines in report.standings.items() if lines]
-    if boards:
-        found["leaderboard"] = plots.leaderboard_bars(boards)
-    curves = [curve for owner in report.owners if (curve := owner_roc(report, owner))]
-    if curves:
-        found["roc"] = plots.roc_curves(curves)
+    whole = {
+        "plane": plane_figure(report),
+        "leaderboard": leaderboard_figure(report),
+        "roc": roc_figure(report),
+    }
+    found |= {name: figure for name, figure in whole.items() if figure is not None}
     for owner in report.owners:
         spokes = _spokes(report, owner)
         if len(spokes) >= _SPOKES:
             found[f"radar/{owner}"] = plots.radar(owner, list(spokes), list(spokes.values()))
     return found
+
+
+def plane_figure(report: Report) -> Figure | None:
+    """Return gain against price; None where nothing was delivered."""
+    points = prices(report)
+    return plane(points) if points else None
+
+
+def leaderboard_figure(report: Report) -> Figure | None:
+    """Return the leaderboards as bars; None where no match has a score."""
+    boards = [_bars(side, lines) for side, lines in report.standings.items() if lines]
+    return plots.leaderboard_bars(boards) if boards else None
+
+
+def roc_figure(report: Report) -> Figure | None:
+    """Return the characteristics of all owners that met copies and innocents; None without any."""
+    curves = [curve for owner in report.owners if (curve := owner_roc(report, owner))]
+    return plots.roc_curves(curves) if curves else None
 
 
 def _heat_map(table: Cells, look: Look) -> Figure:
