@@ -333,6 +333,7 @@ def default_env() -> Env:
     return gymnasium.make("arena/Thief-v0")
 
 
+@pytest.mark.slow
 def test_the_default_match_passes_the_checks(default_env: Env) -> None:
     check_env(default_env.unwrapped)
     assert isinstance(default_env.unwrapped, ThiefEnv)

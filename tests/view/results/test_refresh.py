@@ -103,6 +103,7 @@ def test_a_picture_that_was_removed_comes_back(tmp_path: Path) -> None:
     assert picture.is_file()
 
 
+@pytest.mark.slow
 def test_rebuilding_makes_everything_again(tmp_path: Path) -> None:
     refresh_views(small_report(), tmp_path)
     before = contents(tmp_path / "tensorboard")
