@@ -8,10 +8,8 @@ from pathlib import Path
 
 from arena import ROOT
 
-_NOT_PLAYERS = tuple(
-    str(Path(folder).resolve())
-    for folder in (ROOT / "arena", *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
-)
+_LIBRARIES = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+_NOT_PLAYERS = tuple(str(Path(folder).resolve()) for folder in (str(ROOT / "arena"), *_LIBRARIES))
 
 
 def fault_in_words(error: BaseException) -> str:
