@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import arena
+from arena.view.bench.bench_cli import bench, board
 from arena.view.commands.course_cli import course, grade
 from arena.view.commands.failures import ending
 from arena.view.commands.find_scenario import DEFAULT
@@ -162,7 +163,7 @@ def tensorboard(folder: Folder) -> None:
     rebuild_tensorboard(folder)
 
 
-for command in (judge, serve, protect, verify, grade):
+for command in (judge, serve, protect, verify, grade, bench, board):
     app.command()(command)
 for name, commands in {"keys": keys, "regress": regress, "course": course}.items():
     app.add_typer(commands, name=name)

@@ -20,11 +20,11 @@ from arena.view.commands.run_options import Order, ReadyRun, prepare
 from arena.view.commands.show import print_report
 from arena.view.exit_codes import ExitCode
 from arena.view.progress.boards import Board, choose_board
-from arena.view.results.refresh import refresh_matches, refresh_views
+from arena.view.results.refresh import refresh_owners, refresh_views
 from arena.view.results.report import read_report
 from arena.view.results.tables import live_standings
 
-_PATIENCE = 20.0  # reading the ledger anew may take one part in so many of the time
+_PATIENCE = 20.0  # standings and event files may take one part in so many of the time
 
 
 def carry_out(order: Order, *, dry_run: bool) -> int:
@@ -105,8 +105,8 @@ class LiveViews:
             return
         report = read_report(self.ledger)
         self.board.standings(lambda: live_standings(report))
+        refresh_owners(report, self.out)
         self._next = time.monotonic() + _PATIENCE * (time.monotonic() - now)
-        refresh_matches(report, self.out)
 
 
 def _say_trusted(game: ReadyRun) -> None:

@@ -13,6 +13,7 @@ from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
 from arena.view.figures import plots
+from arena.view.figures.match_bars import match_bars
 from arena.view.figures.plane import plane
 from arena.view.figures.plots import Bars, Look, MatchCurves, Roc, Score
 from arena.view.results.prices import prices
@@ -22,21 +23,20 @@ _SPOKES = 3  # fewer make no radar chart
 
 
 def match_figure(rows: Sequence[RoundRow]) -> Figure:
-    """Return the curves of one match, from its rounds."""
+    """Return the curves of one match, from its rounds; bars where only one of them has a score."""
     played = [row for row in rows if row.scored] or list(rows)
-    return plots.match_curves(
-        MatchCurves(
-            title=rows[0].match,
-            rounds=[row.round for row in played],
-            moves=[row.move for row in played],
-            series={
-                figure.says: [_number(getattr(row, name)) for row in played]
-                for name, figure in figures(RoundRow).items()
-                if figure.curve
-            },
-            victim_utility=mean(row.victim_utility for row in played),
-        )
+    match = MatchCurves(
+        title=rows[0].match,
+        rounds=[row.round for row in played],
+        moves=[row.move for row in played],
+        series={
+            figure.says: [_number(getattr(row, name)) for row in played]
+            for name, figure in figures(RoundRow).items()
+            if figure.curve
+        },
+        victim_utility=mean(row.victim_utility for row in played),
     )
+    return match_bars(match) if len(played) == 1 else plots.match_curves(match)
 
 
 def _number(value: float | None) -> float:

@@ -20,6 +20,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.projections.polar import PolarAxes
 from numpy.typing import NDArray
 
+from arena.view.progress.stamps import STAMP
+
 Floats = NDArray[np.float64]
 
 _DPI = 110
@@ -28,7 +30,7 @@ _MISSING = "#ececec"
 _LONGEST = 26  # characters of a name on an axis
 _LINES = colormaps["tab10"]
 _STYLES = ("-", "--", ":")
-_THRESHOLD = 0.5  # where every rescaled statistic has its threshold
+THRESHOLD = 0.5  # where every rescaled statistic has its threshold
 
 
 def short(name: str) -> str:
@@ -45,10 +47,14 @@ def short(name: str) -> str:
     return f"{name[:half]}…{name[len(name) - half + 1 :]}"
 
 
-def render(figure: Figure) -> bytes:
-    """Return a figure as PNG. Render it once: a second layout may differ from the first."""
+def render(figure: Figure, stamp: str = "") -> bytes:
+    """Return a figure as PNG. Render it once: a second layout may differ from the first.
+
+    `stamp` says what it was made from; it is kept in the picture, under the key `made-from`.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=_DPI, format="png", metadata={"Software": None})
+    said = {"Software": None} | ({STAMP: stamp} if stamp else {})
+    figure.savefig(buffer, dpi=_DPI, format="png", metadata=said)
     return buffer.getvalue()
 
 
@@ -84,7 +90,7 @@ RESCALED = Look(
     "red: short of its threshold, blue: past it",
     "rescaled statistic, threshold at 0.5",
     "RdBu",
-    _THRESHOLD,
+    THRESHOLD,
 )
 
 
@@ -193,7 +199,7 @@ def match_curves(match: MatchCurves) -> Figure:
         axes.axhline(
             match.victim_utility, color="0.6", lw=1, ls=(0, (1, 2)), label="victim's utility"
         )
-    axes.axhline(_THRESHOLD, color="crimson", lw=1, ls="--", label="threshold of the statistic")
+    axes.axhline(THRESHOLD, color="crimson", lw=1, ls="--", label="threshold of the statistic")
     ticks = [
         f"{number}: {short(move)}" for number, move in zip(match.rounds, match.moves, strict=True)
     ]
@@ -338,7 +344,7 @@ def radar(owner: str, thieves: Sequence[str], rescaled: Sequence[float]) -> Figu
         around, values, color=_LINES(0), marker="o", ms=4, clip_on=False, label="rescaled statistic"
     )
     circle = np.linspace(0, 2 * np.pi, 200)
-    ring = np.full(200, _THRESHOLD)
+    ring = np.full(200, THRESHOLD)
     axes.plot(circle, ring, color="crimson", lw=1, ls="--", label="threshold: caught outside it")
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)

@@ -23,7 +23,6 @@ from arena.runs.regress.compare import Compared
 from arena.runs.regress.memo import KeylessStore
 from arena.runs.regress.subject import OwnedSubject, RecipeSubject, Subject
 from arena.runs.scenario import read_scenario
-from arena.runs.store import Store
 from arena.runs.tournament import task_of
 from arena.view.commands.overrides import parse_changes
 from arena.view.exit_codes import ExitCode
@@ -129,7 +128,7 @@ def thief_of(text: str, threat: str) -> Thief:
 def store() -> Memo:
     """Return what keeps measurements for the next time; where nothing can be kept, for this one."""
     folder = cache_folder()
-    return MemoryMemo() if folder is None else KeylessStore(Store(folder / "regress"))
+    return MemoryMemo() if folder is None else KeylessStore(folder / "regress")
 
 
 def record_baseline(path: Path, protection: Protection, thievery: Thievery) -> int:

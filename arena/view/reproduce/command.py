@@ -19,7 +19,7 @@ from arena.view.commands.run_options import Order, ReadyRun, check_playable, gam
 from arena.view.exit_codes import ExitCode
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
 from arena.view.reproduce.plan import planned
-from arena.view.results.refresh import LOCK, refresh_matches
+from arena.view.results.refresh import LOCK, refresh_owners
 from arena.view.results.report import LEDGER, Report, read_report
 from arena.world.files.file_lock import hold
 from arena.world.json_values import Json
@@ -72,7 +72,7 @@ def _played(game: ReadyRun, store: Store, console: Console) -> Report:
     with closing(Ledger(game.out / LEDGER)) as ledger:
         play_into(game, store, ledger, console)
         report = read_report(ledger)
-    refresh_matches(report, game.out)
+    refresh_owners(report, game.out)
     return report
 
 
@@ -87,7 +87,7 @@ def _say(console: Console, chapter: Chapter) -> None:
 
 
 def _write_board(chapters: Sequence[Chapter], pictures: dict[str, bytes], out: Path) -> None:
-    """Write the figures and the claims as TensorBoard events, beside the matches' own."""
+    """Write the figures and the claims as TensorBoard events, beside the owners' own."""
     from arena.view.results.event_files import write_summary
 
     claims = [

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from PIL import Image
+
 from arena.game.rules.figures import values
 from arena.view.progress.stamps import STAMP, is_current, renewed, safe_name, stamp_of
 from arena.view.results.report import Report
@@ -21,27 +23,28 @@ def boards_folder(report: Report, out: Path) -> Path:
     return out / "tensorboard" / safe_name(report.name)
 
 
-def refresh_matches(report: Report, out: Path) -> None:
-    """Write the event files of the matches whose rounds have changed.
+def refresh_owners(report: Report, out: Path) -> None:
+    """Write the event files of the owners of whose matches some rounds have changed.
 
     Where another process is writing there, they are left to it.
     """
     with hold(out / LOCK, wait=False) as held:
         if held:
-            _write_matches(report, out)
+            _write_owners(report, out)
 
 
-def _write_matches(report: Report, out: Path) -> None:
+def _write_owners(report: Report, out: Path) -> None:
     root = boards_folder(report, out)
-    for title, rows in report.matches.items():
-        folder, stamp = root / safe_name(title), stamp_of([values(row) for row in rows])
+    for owner, matches in report.matches_of.items():
+        folder = root / safe_name(owner)
+        stamp = stamp_of([values(row) for rows in matches for row in rows])
         if not is_current(folder, stamp):
             from arena.view.results.event_files import (
-                write_match,  # a second to import: only when needed
+                write_owner,  # a second to import: only when needed
             )
 
             with renewed(folder, stamp):
-                write_match(folder, rows)
+                write_owner(folder, matches)
 
 
 def refresh_views(report: Report, out: Path) -> None:
@@ -54,10 +57,10 @@ def refresh_views(report: Report, out: Path) -> None:
 
 
 def _write_views(report: Report, out: Path) -> None:
-    _write_matches(report, out)
+    _write_owners(report, out)
     root = boards_folder(report, out)
-    _forget_others(root, report.matches)
-    _refresh_curves(report, root, out / "figures" / "matches")
+    _forget_others(root, report.matches_of)
+    _refresh_matches(report, out / "figures" / "matches")
     rounds, innocents = (list(map(values, rows)) for rows in (report.rounds, report.innocents))
     stamp = stamp_of([rounds, innocents, report.facts["scenario"]])
     if is_current(root / SUMMARY, stamp):
@@ -83,21 +86,36 @@ def rebuild(report: Report, out: Path) -> None:
         _write_views(report, out)
 
 
-def _refresh_curves(report: Report, root: Path, folder: Path) -> None:
-    """Draw the matches whose event files are younger than their picture."""
+def _refresh_matches(report: Report, folder: Path) -> None:
+    """Draw the matches whose rounds have changed; a picture says what it was made from.
+
+    A match without any score has nothing to draw.
+    """
     for title, rows in report.matches.items():
-        path, made = folder / f"{safe_name(title)}.png", root / safe_name(title) / STAMP
-        if path.is_file() and path.stat().st_mtime_ns >= made.stat().st_mtime_ns:
+        path, stamp = folder / f"{safe_name(title)}.png", stamp_of([values(row) for row in rows])
+        if not any(row.scored for row in rows):
+            path.unlink(missing_ok=True)
+            continue
+        if made_from(path) == stamp:
             continue
         from arena.view.figures.drawings import match_figure
         from arena.view.figures.plots import render
 
-        write_whole(path, render(match_figure(rows)))
+        write_whole(path, render(match_figure(rows), stamp))
 
 
-def _forget_others(root: Path, titles: Iterable[str]) -> None:
-    """Remove the event files of matches that the tournament no longer has."""
-    kept = {SUMMARY, *(safe_name(title) for title in titles)}
+def made_from(path: Path) -> str:
+    """Return the stamp in a picture; "" where there is no picture, or one without a stamp."""
+    try:
+        with Image.open(path) as picture:
+            return str(picture.info.get(STAMP, ""))
+    except (OSError, SyntaxError):  # Pillow's word for a damaged PNG
+        return ""
+
+
+def _forget_others(root: Path, owners: Iterable[str]) -> None:
+    """Remove the event files of owners that the tournament no longer has."""
+    kept = {SUMMARY, *map(safe_name, owners)}
     for folder in root.iterdir() if root.is_dir() else ():
         if folder.name not in kept and (folder / STAMP).is_file():
             shutil.rmtree(folder)

@@ -110,6 +110,14 @@ class Report:
         return dict(found)
 
     @cached_property
+    def matches_of(self) -> dict[str, list[list[RoundRow]]]:
+        """Return the matches of each owner that has any."""
+        found: dict[str, list[list[RoundRow]]] = defaultdict(list)
+        for rows in self.matches.values():
+            found[rows[0].owner].append(rows)
+        return dict(found)
+
+    @cached_property
     def finals(self) -> list[RoundRow]:
         """Return the last round of each match: the one that scores."""
         return [rows[-1] for rows in self.matches.values()]

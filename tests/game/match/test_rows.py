@@ -120,5 +120,5 @@ def test_a_new_figure_touches_one_place(tmp_path: Path) -> None:
     shown = json.loads(command("show", str(out), "--json", packages=tmp_path))
     (row,) = shown["rounds"]
     assert row["utility_lost"] == row["victim_utility"] - row["utility"] == 0
-    events = EventAccumulator(str(out / "tensorboard" / "tiny" / "none-vs-none-0")).Reload()
-    assert [point.value for point in events.Scalars("thief/utility_lost")] == [0.0]
+    events = EventAccumulator(str(out / "tensorboard" / "tiny" / "none")).Reload()
+    assert [point.value for point in events.Scalars("thief/utility_lost/none")] == [0.0]

@@ -14,7 +14,6 @@ from arena.runs.protect.order import Protection
 from arena.runs.regress.cells import Cell, Thief, measure
 from arena.runs.regress.memo import KeylessStore
 from arena.runs.regress.subject import OwnedSubject
-from arena.runs.store import Store
 from tests.runs.conftest import UCHIDA
 
 NOISE = Thief(moves=(PlayerSpec(name="noise", settings={"deviation": 1.0}),))
@@ -45,14 +44,14 @@ def test_the_same_root_measures_the_same(subject: OwnedSubject, measured: Cell) 
 def test_what_was_measured_is_looked_up_and_no_key_is_written(
     subject: OwnedSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memo = KeylessStore(Store(tmp_path))
+    memo = KeylessStore(tmp_path)
     first = measure(subject, NOISE, 2, memo, Setting(), 2)
     seed = subject.owned.key.seed.encode()
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in files if path.suffix == ".judgement"]
     assert [path for path in files if path.suffix == ".key" or seed in path.read_bytes()] == []
     monkeypatch.setattr("arena.game.match.steps.judge_step.JudgeStep.compute", None)
-    assert measure(subject, NOISE, 2, KeylessStore(Store(tmp_path)), Setting(), 2) == first
+    assert measure(subject, NOISE, 2, KeylessStore(tmp_path), Setting(), 2) == first
 
 
 def test_an_attack_that_cannot_be_played_is_said_to_be_one(subject: OwnedSubject) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.patches import Rectangle
 
 from arena.view.figures.drawings import match_figure, owner_roc, roc, summary_figures
 from arena.view.results.report import Report
@@ -97,13 +96,21 @@ def test_a_curve_rises_from_corner_to_corner_over_its_area(
 
 
 def test_curves_show_the_rounds_that_were_judged() -> None:
-    rows = [row("a", "t", utility=0.8), row("a", "t", None, round=1)]
-    axes = match_figure(rows).axes[0]
+    rounds = [row("a", "t", utility=0.75 - 0.25 * number, round=number) for number in range(2)]
+    axes = match_figure([*rounds, row("a", "t", None, round=2)]).axes[0]
     utility = axes.get_lines()[0]
-    assert np.asarray(utility.get_ydata()).tolist() == [0.8]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["0: t"]
+    assert np.asarray(utility.get_ydata()).tolist() == [0.75, 0.5]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0: t", "1: t"]
 
 
-def test_a_match_without_any_score_is_drawn_empty() -> None:
-    axes = match_figure([row("a", "t", None)]).axes[0]
-    assert math.isnan(float(np.asarray(axes.get_lines()[0].get_ydata())[0]))
+def test_a_single_judged_round_is_drawn_as_bars() -> None:
+    rows = [row("a", "t", utility=0.8, gain=None, rescaled=0.4), row("a", "t", None, round=1)]
+    axes = match_figure(rows).axes[0]
+    bars = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    reached = dict(zip(names, (bar.get_width() for bar in bars), strict=True))
+    assert (reached["utility"], reached["rescaled statistic"]) == (0.8, 0.4)
+    said = dict(zip(names, (text.get_text() for text in axes.texts), strict=True))
+    assert (said["utility"], said["gain"]) == ("0.800", "-")
+    lines = {line.get_label(): set(np.asarray(line.get_xdata())) for line in axes.get_lines()}
+    assert lines == {"victim's utility": {0.75}, "threshold of the statistic": {0.5}}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from arena.errors import StoreError
-from arena.view.results.refresh import LOCK, boards_folder, rebuild, refresh_matches, refresh_views
+from arena.view.results.refresh import LOCK, boards_folder, rebuild, refresh_owners, refresh_views
 from arena.view.results.report import Report
 from arena.world.files.file_lock import hold
 from tests.view.conftest import Command, innocent, made_report, row
@@ -18,7 +18,7 @@ from tests.view.conftest import Command, innocent, made_report, row
 
 def small_report(payoff: float = 0.25, thieves: str = "tu") -> Report:
     rounds = [row("a", thief, payoff) for thief in thieves]
-    return made_report(rounds, [innocent("a", caught=False)])
+    return made_report([*rounds, row("b", "t", payoff)], [innocent("a", caught=False)])
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -38,7 +38,7 @@ def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
 
 def test_what_another_process_writes_is_left_to_it(tmp_path: Path) -> None:
     with hold(tmp_path / LOCK):
-        refresh_matches(small_report(), tmp_path)
+        refresh_owners(small_report(), tmp_path)
     assert set(contents(tmp_path)) == {LOCK}
 
 
@@ -63,18 +63,22 @@ def test_only_what_changed_is_made_again(tmp_path: Path) -> None:
     refresh_views(small_report(), tmp_path)
     before = contents(tmp_path)
     report = small_report()
-    changed = [report.rounds[0], replace(report.rounds[1], payoff=1.0)]
+    changed = [report.rounds[0], replace(report.rounds[1], payoff=1.0), *report.rounds[2:]]
     refresh_views(replace(report, rounds=changed), tmp_path)
     kept = {name for name, content in contents(tmp_path).items() if before.get(name) == content}
-    assert {name for name in before if "a-vs-t-0" in name} <= kept
-    assert not {name for name in kept if "a-vs-u-0" in name or "_summary" in name}
+    boards = "tensorboard/made"
+    same = {n for n in before if n.startswith(f"{boards}/b/") or n.endswith("-vs-t-0.png")}
+    assert len(same) >= 4
+    assert same <= kept
+    made = (f"{boards}/a/", f"{boards}/_summary/", "figures/matches/a-vs-u-0.png")
+    assert not {name for name in kept if name.startswith(made)}
 
 
-def test_matches_that_left_the_scenario_leave_the_boards(tmp_path: Path) -> None:
+def test_owners_that_left_the_scenario_leave_the_boards(tmp_path: Path) -> None:
     refresh_views(small_report(), tmp_path)
-    refresh_views(small_report(thieves="t"), tmp_path)
+    refresh_views(made_report([row("a", "t")]), tmp_path)
     names = {path.name for path in (tmp_path / "tensorboard" / "made").iterdir()}
-    assert names == {"_summary", "a-vs-t-0"}
+    assert names == {"_summary", "a"}
 
 
 def test_what_is_no_board_is_never_removed(tmp_path: Path) -> None:
@@ -86,21 +90,33 @@ def test_what_is_no_board_is_never_removed(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_left_half_written_is_made_again(tmp_path: Path) -> None:
-    refresh_matches(small_report(), tmp_path)
-    folder = boards_folder(small_report(), tmp_path) / "a-vs-t-0"
+    refresh_owners(small_report(), tmp_path)
+    folder = boards_folder(small_report(), tmp_path) / "a"
     (folder / "made-from").unlink()
     (folder / "rest").write_text("of an interrupted run")
-    refresh_matches(small_report(), tmp_path)
+    refresh_owners(small_report(), tmp_path)
     assert not (folder / "rest").exists()
     assert (folder / "made-from").exists()
 
 
-def test_a_picture_that_was_removed_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [None, b"", b"no picture", b"\x89PNG\r\n\x1a\n cut short"])
+def test_a_picture_that_was_removed_or_damaged_comes_back(
+    tmp_path: Path, left: bytes | None
+) -> None:
     refresh_views(small_report(), tmp_path)
     picture = tmp_path / "figures" / "matches" / "a-vs-t-0.png"
+    whole = picture.read_bytes()
     picture.unlink()
+    if left is not None:
+        picture.write_bytes(left)
     refresh_views(small_report(), tmp_path)
-    assert picture.is_file()
+    assert picture.read_bytes() == whole
+
+
+def test_a_match_without_any_score_has_no_picture(tmp_path: Path) -> None:
+    refresh_views(made_report([row("a", "t"), row("a", "u")]), tmp_path)
+    refresh_views(made_report([row("a", "t"), row("a", "u", None)]), tmp_path)
+    assert [path.name for path in (tmp_path / "figures" / "matches").iterdir()] == ["a-vs-t-0.png"]
 
 
 @pytest.mark.slow

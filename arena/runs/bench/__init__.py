@@ -1,0 +1,1 @@
+"""The standard suite: one number for a protection, and the board that compares protections."""

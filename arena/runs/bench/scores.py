@@ -1,0 +1,121 @@
+"""What a suite's attempts and an owner's verdicts on innocents say in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+import numpy as np
+
+from arena.game.court.clusters import clustered_interval
+from arena.game.court.statistics import true_rate_at
+from arena.game.match.rows import InnocentRow
+from arena.runs.bench.attempts import Attempt, by_victim
+from arena.runs.bench.intervals import Share, clustered_share
+from arena.runs.bench.result import FamilyScore, Spread
+from arena.runs.bench.suite import FAMILIES, Family, Suite
+from arena.world.rng import Rng
+
+FPR = 0.01
+"""The rate of false positives at which copies are counted."""
+
+
+def robust(attempts: Sequence[Attempt], suite: Suite) -> tuple[Share, int]:
+    """Return robust ownership, and of how many (victim, seed) nothing is known.
+
+    The share of (victim, seed) for which no thief of the suite evades, or wins its claim, with a
+    gain and at a price that count. Where a match broke and no other thief won, nobody can say.
+    """
+    cells: dict[tuple[int, int], list[Attempt]] = {}
+    for attempt in attempts:
+        cells.setdefault(attempt.cell, []).append(attempt)
+    held: dict[int, list[bool]] = {}
+    unknown = 0
+    for (victim, _), tries in cells.items():
+        stolen = any(attempt.wins(suite) for attempt in tries)
+        if not stolen and any(attempt.is_open for attempt in tries):
+            unknown += 1
+        else:
+            held.setdefault(victim, []).append(not stolen)
+    return clustered_share(held.values()), unknown
+
+
+def family_scores(
+    attempts: Sequence[Attempt], calibration: Sequence[InnocentRow], suite: Suite
+) -> tuple[FamilyScore, ...]:
+    """Return what each family did, in the suite's order.
+
+    Args:
+        attempts: on the reported victims.
+        calibration: verdicts of the owners of the search, on innocents of theirs: the threshold.
+        suite: what counts.
+    """
+    return tuple(
+        _family_score(
+            family,
+            [attempt for attempt in attempts if attempt.part.thief.family == family],
+            calibration,
+            suite,
+        )
+        for family in FAMILIES
+    )
+
+
+def _family_score(
+    family: Family, attempts: Sequence[Attempt], calibration: Sequence[InnocentRow], suite: Suite
+) -> FamilyScore:
+    judged = [attempt for attempt in attempts if attempt.is_judged]
+    taken: dict[str, list[float]] = {}
+    for attempt in judged:
+        taken.setdefault(attempt.part.thief.name, []).append(attempt.taken(suite))
+    means = {name: fmean(values) for name, values in taken.items()}
+    worst = max(means, key=lambda name: means[name], default="")
+    return FamilyScore(
+        family=family,
+        thieves=len(taken),
+        worst_gain=means.get(worst),
+        worst_thief=worst,
+        found=_found(judged, calibration),
+    )
+
+
+def _found(attempts: Sequence[Attempt], calibration: Sequence[InnocentRow]) -> Share:
+    """Return the share of copies that show more than all but 1 % of the calibration innocents."""
+    copies = [attempt for attempt in attempts if not attempt.is_claim]
+    _, threshold = true_rate_at(FPR, [], [-row.p_value for row in calibration])
+    return shares(copies, lambda attempt: -_p_value(attempt) > threshold)
+
+
+def _p_value(attempt: Attempt) -> float:
+    return 1.0 if attempt.row.p_value is None else attempt.row.p_value
+
+
+def shares(attempts: Sequence[Attempt], holds: Callable[[Attempt], bool]) -> Share:
+    """Return the share of attempts of which something holds, clustered by victim."""
+    clusters = by_victim(attempts).values()
+    return clustered_share([holds(attempt) for attempt in cluster] for cluster in clusters)
+
+
+def false_positives(innocents: Sequence[InnocentRow]) -> Share:
+    """Return how many verdicts on innocents accuse, with an interval over keys and models."""
+    keys = sorted({row.repeat for row in innocents})
+    n_models = 1 + max((row.number for row in innocents), default=-1)
+    accused = np.full((len(keys), n_models), np.nan)
+    for row in innocents:
+        accused[keys.index(row.repeat), row.number] = row.caught
+    low, high = clustered_interval(accused, Rng(0).child("bench", "false positives"))
+    hits = sum(row.caught for row in innocents)
+    return Share(hits=hits, n=len(innocents), clusters=len(keys), low=low, high=high)
+
+
+def fidelity_loss(attempts: Sequence[Attempt]) -> Spread | None:
+    """Return the utility that protecting cost, over victims; None where nothing was judged."""
+    losses = {
+        attempt.victim: attempt.row.fidelity_loss
+        for attempt in attempts
+        if attempt.row.fidelity_loss is not None
+    }
+    if not losses:
+        return None
+    values = [loss for loss in losses.values() if loss is not None]
+    return Spread(mean=fmean(values), low=min(values), high=max(values))

@@ -1,0 +1,1 @@
+"""What a person types and sees of the standard suite: `arena bench` and `arena board`."""

@@ -1,0 +1,143 @@
+"""`arena board`: results of one suite in tables, for a terminal, a program or a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from arena.runs.bench.board import read_board
+from arena.runs.bench.result import FamilyScore, Result
+from arena.runs.bench.suite import FAMILIES
+from arena.view.bench.words import ended, percent
+from arena.view.exit_codes import ExitCode
+from arena.view.results.markdown import markdown
+from arena.view.results.tables import number, plain_table, titled
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One table of a board."""
+
+    title: str
+    columns: Row
+    rows: tuple[Row, ...]
+
+
+def show_board(places: Sequence[Path], *, as_json: bool, as_markdown: bool) -> int:
+    """Print the board of the results in files and folders; return the exit code.
+
+    Raises:
+        BaselineError: there is none, one is damaged, or they are of several suites.
+    """
+    boards = read_board(places)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    if as_json:
+        rows = {data: [result.plain() for result in found] for data, found in boards.items()}
+        console.print_json(data=rows)
+        return ExitCode.DONE
+    for data, found in boards.items():
+        console.print(_page(data, found) if as_markdown else f"{_title(data, found)}\n")
+        for block in () if as_markdown else blocks(found):
+            columns = [name.replace(" ", "\n", 1) for name in block.columns]
+            console.print(titled(block.title, plain_table(columns, block.rows)))
+        for line in () if as_markdown else notes(found):
+            console.print(line)
+    return ExitCode.DONE
+
+
+def _page(data: str, found: Sequence[Result]) -> str:
+    """Return the board of a data set in Markdown."""
+    parts = [f"## {_title(data, found)}"]
+    for block in blocks(found):
+        parts += [f"### {block.title}", markdown(block.columns, block.rows)]
+    listed = notes(found)
+    if listed:
+        parts += ["### To know before the numbers are read", "\n".join(listed)]
+    return "\n\n".join(parts)
+
+
+def _title(data: str, found: Sequence[Result]) -> str:
+    run = found[0].run
+    noun = "protection" if len(found) == 1 else "protections"
+    return f"{run.suite} on {data}: {len(found)} {noun}"
+
+
+def blocks(found: Sequence[Result]) -> tuple[Block, ...]:
+    """Return the tables of a board, in their fixed order."""
+    families = tuple(
+        family
+        for family in FAMILIES
+        if any(one.thieves for result in found for one in result.families if one.family == family)
+    )
+    gains = tuple(
+        (
+            result.subject.name,
+            percent(result.robust) if result.status == "OK" else "-",
+            *(_gain(_of(result, family)) for family in families),
+        )
+        for result in found
+    )
+    copies = tuple(
+        (result.subject.name, *(_found(_of(result, family)) for family in families))
+        for result in found
+    )
+    return (
+        Block(
+            "Robust ownership, and what the best thief of each family took",
+            ("protection", "robust ownership", *families),
+            gains,
+        ),
+        Block("Copies found at a false-positive rate of 1 %", ("protection", *families), copies),
+        Block(
+            "What it costs",
+            (
+                "protection",
+                "innocents accused",
+                "fidelity loss",
+                "queries to verify",
+                "seconds to verify",
+            ),
+            tuple(map(_costs, found)),
+        ),
+    )
+
+
+def _of(result: Result, family: str) -> FamilyScore | None:
+    return next((one for one in result.families if one.family == family), None)
+
+
+def _gain(score: FamilyScore | None) -> str:
+    return "-" if score is None else number(score.worst_gain, ".2f")
+
+
+def _found(score: FamilyScore | None) -> str:
+    return "-" if score is None else percent(score.found)
+
+
+def _costs(result: Result) -> Row:
+    alarms, loss, verify = result.false_positives, result.fidelity_loss, result.verify
+    return (
+        result.subject.name,
+        percent(alarms),
+        "-" if loss is None else f"{loss.mean:+.3f}",
+        "-" if verify is None else f"{verify.queries:,.0f}",
+        "-" if verify is None else f"{verify.seconds:.2f}",
+    )
+
+
+def notes(found: Sequence[Result]) -> list[str]:
+    """Return why protections have no headline, their flags, and what is unknown of them."""
+    said = []
+    for result in found:
+        name = result.subject.name
+        if result.status != "OK":
+            said.append(f"- {name}: no headline, {ended(result)}")
+        said += [f"- {name}: {flag.name}: {flag.says}" for flag in result.flags]
+        if result.unknown:
+            said.append(f"- {name}: nothing is known of {result.unknown} attempts: matches broke")
+    return said
