@@ -33,9 +33,7 @@ settings.register_profile(
     "arena",
     deadline=None,
     max_examples=25,
-    suppress_health_check=[
-        HealthCheck.too_slow
-    ],  # seconds say more of the machine than of the code
+    suppress_health_check=[HealthCheck.too_slow],  # the machine may be busy
 )
 settings.load_profile("arena")
 torch.set_num_threads(int(os.environ.get("ARENA_TEST_THREADS", "1")))  # tests run beside others
