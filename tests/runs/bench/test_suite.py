@@ -43,7 +43,7 @@ def test_a_strength_is_that_of_the_last_move() -> None:
     plan = Plan(suite, subject_by_name("uchida"), "digits")
     stacked = next(part for part in plan.searched() if len(part.thief.moves) > 1)
     assert stacked.strength is not None
-    assert [move.strength for move in stacked.moves()] == [None, stacked.strength]
+    assert [move.strength for move in stacked.moves()] == [0.6, stacked.strength]
 
 
 def test_suites_of_one_name_that_differ_are_told_apart() -> None:
