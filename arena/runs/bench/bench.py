@@ -120,6 +120,8 @@ class Bench:
             suite=suite.name,
             suite_sha256=suite.digest,
             data=self.plan.data,
+            gain=suite.gain,
+            price=suite.price,
             versions=versions(),
             code=core_version(),
             hardware=hardware(self.task(scenario).device),
