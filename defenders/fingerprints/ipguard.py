@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,31 +10,32 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from arena.errors import NotComparable, PlayerError
-from arena.game.court.nulls import nearest
-from arena.game.court.reference import Reference
+from arena.errors import PlayerError
 from arena.game.court.verdict import Rule, Verdict
-from arena.game.rules.keys import Key, expand, fresh_seed
-from arena.game.sides.defense import Defense, OwnerTask, Protected, defense
+from arena.game.rules.keys import Key, expand
+from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
-from arena.world.models import Model, ModelCard
+from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
-from defenders.fingerprints.ipguard_search import Search, aruc, boundary_points, halfway
+from defenders.fingerprints.fingerprint import Fingerprint
 from defenders.fingerprints.own_copies import own_derivations
-from defenders.fingerprints.scheme import IPGuardKey, alike, drawn, floats, origin
-from defenders.triggers.trigger_sets import n_hits, null_hits_p_value
+from defenders.fingerprints.parts.boundary import Search, aruc, boundary_points, halfway
+from defenders.fingerprints.parts.distances import MATCHING_RATE
+from defenders.fingerprints.parts.representations import labels
+from defenders.fingerprints.parts.samplers import held_out
+from defenders.fingerprints.scheme import PrintKey
 
 Target = Literal["least-likely", "random"]
 
 
 @defense("ipguard")
 @dataclass(frozen=True, kw_only=True)
-class IPGuard(Defense):
+class IPGuard(Fingerprint):
     """Recognises a model by the labels that it gives to points near its decision boundary.
 
     What: held-out images are moved just behind the boundary to another class; a copy shares the
@@ -60,8 +60,8 @@ class IPGuard(Defense):
     paper: ClassVar[str] = "Cao et al., AsiaCCS 2021"
     reads: ClassVar[Output] = "labels"
     task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "nulls"})
-    invasive: ClassVar[bool] = False
-    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("MR", "high")
+    distance = MATCHING_RATE
+    statistic: ClassVar[tuple[str, Literal["low", "high"]]] = distance.statistic
     dial: ClassVar[Dial] = Dial("margin", 0.1, 10.0, "log")
     quick = MappingProxyType({"n_points": 60, "lr": 0.01, "n_steps": 200})
 
@@ -73,37 +73,21 @@ class IPGuard(Defense):
     clip: bool = True
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
-        """Find the points and calibrate; the model is released as it is.
+        """Find the points, and how copies of the owner's own answer them.
 
         Raises:
             PlayerError: no point arrives behind the boundary.
         """
-        victim, seed, pool = task.base(), fresh_seed(rng), Examples.of(task.probe)
-        points, labels = self._points(seed, victim, pool, task.lab)
-        nulls = task.nulls()
-        models = {
-            "copies": own_derivations(task, victim, rng.child("derivations")),
-            "nulls": nulls,
-        }
-        told = task.reference(nulls)
-        hits = {
-            kind: [n_hits(model.labels(points), labels) for model in suspects]
-            for kind, suspects in models.items()
-        }
-        secret = IPGuardKey(
-            **origin(victim, pool),
-            hits={"copies": hits["copies"], "nulls": hits["nulls"]},
-            points=points,
-            point_labels=labels,
-        )
-        if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
-            seed = ""
-        return Protected(victim.copy(), told.into(secret.into(Key("ipguard", seed))))
+        protected = super().protect(task, rng)
+        secret = PrintKey.of(protected.key)
+        copies = own_derivations(task, protected.model, rng.child("derivations"))
+        values = [self.measure(copy, secret.points, secret.answers) for copy in copies]
+        told = dataclasses.replace(secret, copy_values=values)
+        return Protected(protected.model, told.into(protected.key))
 
-    def _points(self, seed: str, victim: Model, pool: Examples, lab: Lab) -> tuple[Tensor, Tensor]:
-        """Return the points (K, *shape) and the victim's labels for them (K,)."""
-        chosen = drawn(len(pool), self.n_points, expand(seed, "ipguard images"))
-        start = floats(pool.images[chosen])
+    def sample(self, victim: Model, pool: Examples, seed: str, lab: Lab) -> Tensor:
+        """Return held-out images moved behind the boundary (K, *shape)."""
+        start = held_out(pool, self.n_points, seed)
         logits = lab.logits(victim, start)  # (B, C)
         target = logits.argmin(1)
         if self.target == "random":
@@ -119,67 +103,23 @@ class IPGuard(Defense):
                 f"expected points behind the boundary by {self.margin:g}, none of {len(start)} "
                 "arrived; lower margin, or raise lr or n_steps"
             )
-        kept = points[arrived].cpu()
-        return kept, lab.labels(victim, kept)
+        return points[arrived].cpu()
 
-    def rederive(self, key: Key) -> Key:
-        """Return the key with the points found again from its seed, victim and pool.
-
-        Points that differ by the rounding of another machine count as the same.
-        """
-        secret = IPGuardKey.of(key)
-        points, labels = self._points(key.seed, secret.model(), secret.pool, Lab())
-        if alike(secret.points, points) and alike(secret.point_labels, labels):
-            return key
-        return dataclasses.replace(secret, points=points, point_labels=labels).into(key)
-
-    def trigger_images(self, key: Key) -> Tensor:
-        """Return the points."""
-        return IPGuardKey.of(key).points
+    def represent(self, suspect: Suspect, points: Tensor) -> Tensor:
+        """Return the suspect's labels."""
+        return labels(suspect, points)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
-        """Compare the suspect's labels of the points with the victim's."""
-        secret = IPGuardKey.of(key)
-        n_classes = ModelCard.read(secret.card).n_classes
-        if suspect.n_classes != n_classes:
-            raise NotComparable(
-                f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
-            )
-        found = n_hits(suspect.labels(secret.points), secret.point_labels)
-        reference = Reference.read(key)
-        nulls, copies = list(secret.hits["nulls"]), list(secret.hits["copies"])
-        near = nulls
-        if reference.utilities:
-            utility = reference.utility_of(suspect)
-            near = [nulls[i] for i in nearest(reference.utilities, utility)]
-        verdict = self._verdict(found, len(secret.points), nulls, copies, near)
-        return dataclasses.replace(verdict, reference=reference.title)
-
-    def _verdict(
-        self, found: int, n: int, nulls: list[int], copies: list[int], near: list[int] | None = None
-    ) -> Verdict:
-        def p_value(hits: int) -> float:
-            return null_hits_p_value(hits, n, nulls if near is None else near)
-
-        p = p_value(found)
-        needed = bisect.bisect_left(range(n + 1), True, key=lambda k: p_value(k) <= self.level)
-        rates = [k / n for k in copies], [k / n for k in nulls]
-        tau = halfway(*rates) if nulls else 1.0
+        """Compare the suspect's labels of the points with the victim's; the paper's rule beside."""
+        verdict, secret = super().examine(key, suspect, rng), PrintKey.of(key)
+        copies, nulls = list(secret.copy_values), list(secret.null_values)
+        tau = halfway(copies, nulls) if nulls else 1.0
         figures: dict[str, Json] = {
-            "n_points": n,
+            "n_points": len(secret.points),
             "tau": tau,
-            "null_rates": rates[1],
-            "copy_rates": rates[0],
-            "aruc": aruc(*rates) if nulls else 0.0,
+            "null_rates": nulls,
+            "copy_rates": copies,
+            "aruc": aruc(copies, nulls) if nulls else 0.0,
         }
-        return Verdict(
-            is_copy=p <= self.level,
-            p_value=p,
-            statistic=found / n,
-            threshold=needed / n,
-            name="MR",
-            copies="high",
-            reason=f"{found} of {n} points get the victim's label, {needed} are needed",
-            rule=Rule(f"MR >= {tau:.2f}", found / n >= tau),
-            figures=figures,
-        )
+        rule = Rule(f"MR >= {tau:.2f}", verdict.statistic >= tau)
+        return dataclasses.replace(verdict, rule=rule, figures=figures)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -127,21 +127,24 @@ def boundary_loss(logits: Tensor, source: Tensor, target: Tensor, margin: float)
 
 
 @dataclass(frozen=True, kw_only=True)
-class IPGuardKey(Origin):
-    """Points behind the victim's decision boundary, and what other models say of them.
+class PrintKey(Origin):
+    """Points, what the victim answers on them, and how far from that other models are.
 
     Attributes:
-        hits: "copies" and "nulls": how many points such models label as the victim does.
-        points: (K, *input_shape). point_labels: (K,) the victim's.
+        points: (K, *input_shape). answers: (K, ...) the victim's.
+        null_values: the statistic of independent models.
+        copy_values: the statistic of models that the owner derived from the victim itself.
     """
 
-    hits: Mapping[Literal["copies", "nulls"], Sequence[int]]
     points: Tensor
-    point_labels: Tensor = field(metadata={"name": "labels"})
+    answers: Tensor
+    null_values: Sequence[float]
+    copy_values: Sequence[float] = ()
 
     def problems(self) -> Iterator[str]:
         """Yield what does not fit together."""
         yield from super().problems()
-        yield from shape_problem("labels", self.point_labels, len(self.points))
         if not len(self.points):
             yield "expected points, found none"
+        if len(self.answers) != len(self.points):
+            yield f"expected answers to {len(self.points)} points, found {len(self.answers)}"

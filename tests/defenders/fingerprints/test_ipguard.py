@@ -23,8 +23,8 @@ from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
 from defenders.fingerprints.ipguard import IPGuard
-from defenders.fingerprints.ipguard_search import Search, aruc, boundary_points, halfway
-from defenders.fingerprints.scheme import IPGuardKey, alike, boundary_loss, drawn, floats
+from defenders.fingerprints.parts.boundary import Search, aruc, boundary_points, halfway
+from defenders.fingerprints.scheme import PrintKey, alike, boundary_loss, drawn, floats
 from defenders.triggers.trigger_sets import null_hits_p_value
 from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.weights.rewritings import permuted
@@ -158,7 +158,7 @@ def test_bytes_become_floats_and_floats_stay() -> None:
 
 
 def test_a_key_holds_the_victim_and_the_pool(mark: Marking, owner_task: OwnerTask) -> None:
-    secret = IPGuardKey.of(mark(SCHEME).key)
+    secret = PrintKey.of(mark(SCHEME).key)
     assert secret.model().digest() == owner_task.base().digest()
     assert torch.equal(secret.pool.images, owner_task.probe.images)
     assert torch.equal(secret.pool.targets, owner_task.probe.labels)
@@ -166,7 +166,7 @@ def test_a_key_holds_the_victim_and_the_pool(mark: Marking, owner_task: OwnerTas
 
 def test_points_are_behind_the_boundary_and_carry_the_victims_own_labels(mark: Marking) -> None:
     protected = mark(SCHEME)
-    points, labels = (protected.key.tensors[name] for name in ("points", "labels"))
+    points, labels = (protected.key.tensors[name] for name in ("points", "answers"))
     logits = LAB.logits(protected.model, points)
     assert torch.equal(logits.argmax(1), labels)
     top = logits.topk(3, dim=1).values
@@ -184,7 +184,7 @@ def test_targets_are_another_class(
     scheme = replace(SCHEME, target=target)
     protected = mark(scheme)
     labels, answers = (
-        protected.key.tensors["labels"],
+        protected.key.tensors["answers"],
         LAB.logits(protected.model, owner_task.probe.images),
     )
     lowest = set(answers.argmin(1).tolist())
@@ -229,7 +229,7 @@ def test_the_matching_rate_counts_points_with_the_victims_label(mark: Marking) -
     """A suspect that gives the victim's label to the first fifteen points."""
     protected = mark(SCHEME)
     key, card = protected.key, protected.model.card
-    labels, n = key.tensors["labels"], len(key.tensors["labels"])
+    labels, n = key.tensors["answers"], len(key.tensors["answers"])
     told = torch.where(torch.arange(n) < 15, labels, (labels + 1) % 10)
     reference = Reference.read(key)
     usual = sorted(reference.utilities)[len(reference.utilities) // 2]
@@ -242,7 +242,7 @@ def test_the_matching_rate_counts_points_with_the_victims_label(mark: Marking) -
     shown = Suspect(answer, "labels", card)
     verdict = SCHEME.verify(key, shown, Rng(0))
     assert verdict.statistic == 15 / n
-    near = [key.settings["hits"]["nulls"][i] for i in nearest(reference.utilities, usual)]
+    near = [round(n * key.settings["null_values"][i]) for i in nearest(reference.utilities, usual)]
     assert verdict.p_value == null_hits_p_value(15, n, near)
     assert shown.n_queries == n + len(exam)
 
@@ -254,18 +254,30 @@ def test_labels_are_enough(mark: Marking) -> None:
 
 
 def test_the_verdict_turns_at_its_threshold() -> None:
-    nulls, copies = [3, 5, 2, 4, 3, 4], [38, 40]
-    verdicts = [SCHEME._verdict(found, 40, nulls, copies) for found in range(41)]
-    for verdict in verdicts:
+    nulls = [k / 40 for k in (3, 5, 2, 4, 3, 4)]
+    verdicts = [SCHEME.judge(found / 40, 40, nulls) for found in range(41)]
+    for found, verdict in enumerate(verdicts):
         assert verdict.is_copy is (verdict.statistic >= verdict.threshold)
-    rates = ([0.95, 1.0], [k / 40 for k in nulls])
-    assert verdicts[0].figures["aruc"] == pytest.approx(aruc(*rates))
-    assert verdicts[0].figures["tau"] == pytest.approx(halfway(*rates))
-    assert [v.rule.is_copy for v in verdicts if v.rule] == [k / 40 >= 0.5375 for k in range(41)]
+        assert verdict.p_value == null_hits_p_value(found, 40, [3, 5, 2, 4, 3, 4])
+    assert {verdict.is_copy for verdict in verdicts} == {False, True}
+
+
+def test_the_papers_rule_lies_between_the_owners_copies_and_the_innocents(
+    mark: Marking, suspect: Show
+) -> None:
+    protected = mark(SCHEME)
+    secret = PrintKey.of(protected.key)
+    copies, nulls = list(secret.copy_values), list(secret.null_values)
+    assert len(copies) == 2
+    verdict = SCHEME.verify(protected.key, suspect(protected.model), Rng(0))
+    assert verdict.figures["aruc"] == pytest.approx(aruc(copies, nulls))
+    assert verdict.figures["tau"] == pytest.approx(halfway(copies, nulls))
+    assert verdict.rule is not None
+    assert verdict.rule.is_copy is (verdict.statistic >= halfway(copies, nulls))
 
 
 def test_without_innocents_nothing_is_proven() -> None:
-    verdict = SCHEME._verdict(40, 40, [], [40, 40])
+    verdict = SCHEME.judge(1.0, 40, [])
     assert not verdict.is_copy
     assert verdict.p_value == 1
 
@@ -276,7 +288,7 @@ def test_the_points_follow_from_the_committed_seed(mark: Marking) -> None:
     for forged in (
         replace(key, seed="00" * 32),
         replace(key, tensors={**key.tensors, "points": key.tensors["points"].flip(0)}),
-        replace(key, tensors={**key.tensors, "labels": (key.tensors["labels"] + 1) % 10}),
+        replace(key, tensors={**key.tensors, "answers": (key.tensors["answers"] + 1) % 10}),
     ):
         assert SCHEME.rederive(forged).commitment() != forged.commitment()
 

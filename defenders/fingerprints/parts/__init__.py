@@ -1,0 +1,1 @@
+"""What fingerprints are put together from: samplers, representations, distances."""
