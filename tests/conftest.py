@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import arena
 from arena.game.serving.wrapper import wrappers
@@ -29,7 +29,12 @@ if Path(__file__).parents[1] != arena.ROOT:
         returncode=2,
     )
 
-settings.register_profile("arena", deadline=None, max_examples=25)
+settings.register_profile(
+    "arena",
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow],  # the machine may be busy
+)
 settings.load_profile("arena")
 torch.set_num_threads(int(os.environ.get("ARENA_TEST_THREADS", "1")))  # tests run beside others
 

@@ -7,11 +7,12 @@ import re
 import runpy
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
@@ -20,6 +21,7 @@ from arena.view.exit_codes import ExitCode
 
 ROOT = Path(__file__).parents[1]
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SLOW = {"arena judge", "arena protect", "arena verify", "arena keys", "arena regress"}
 """Commands that take a minute, or need those: they are played by the slow tests."""
 ENDS_WELL = {None, ExitCode.DONE, ExitCode.COPY}
@@ -59,6 +61,14 @@ def blocks_of(page: Path) -> list[Block]:
 LONG = [page for page in TUTORIALS if any(block.is_slow for block in blocks_of(page))]
 
 
+def but_slow(paths: Iterable[Path], *slow: str) -> list[ParameterSet]:
+    """Return the paths as parameters; those with the given stems are slow tests."""
+    return [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in slow else [])
+        for path in paths
+    ]
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of one's own; players that are met in it are forgotten."""
@@ -72,7 +82,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", but_slow(TUTORIALS, "first-defence"))
 def test_a_tutorial_can_be_followed(folder: Path, page: Path) -> None:
     blocks = blocks_of(page)
     assert {block.language for block in blocks} >= {"python", "console"}
@@ -91,7 +101,7 @@ def test_its_long_commands_work_too(
     assert "Verdict: a copy" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda s: s.stem)
+@pytest.mark.parametrize("script", but_slow(EXAMPLES, "random_thief", "sweep_strength"))
 def test_an_example_runs_and_says_how(
     folder: Path, script: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from arena.errors import RegistryError, ScenarioError
 from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec, Pools
+from arena.game.rules.score import TOLERANCE
 from arena.game.rules.threat import Budget, ThreatModel, preset
 from arena.game.sandbox.admit import admit
 from arena.game.sandbox.cell import Cell
@@ -135,6 +136,7 @@ class Scenario(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     isolate: bool = False  # every move in a process of its own
     max_loss: float = Field(0.05, ge=0, le=1)  # fidelity that an owner may cost and still win
+    tolerance: float = Field(TOLERANCE, ge=0, le=1)  # utility that removing a mark may cost
     players: tuple[str, ...] = ()  # Python files with players, run in a sandbox unless trusted
     task: TaskTable = TaskTable()
     innocents: Pools = Pools()
@@ -165,6 +167,7 @@ class Scenario(Frozen):
                         grants=thief.grants(),
                         verification=owner.verification,
                         pools=self.innocents,
+                        tolerance=self.tolerance,
                         seed=self.seed,
                         repeat=repeat,
                         secret_root=None if task.seed == self.seed else task.seed,

@@ -32,6 +32,8 @@ from benchmarks.stealth.detector import (
 from defenders.weights.scheme.uchida import carrier_size, key_material
 from defenders.weights.uchida import Embedding, target_layer
 
+pytestmark = pytest.mark.slow
+
 N = 6  # models in each pool
 STRONG = 5.0  # 100 times the default strength of Uchida's mark
 

@@ -99,6 +99,15 @@ def test_every_thief_meets_every_owner_it_is_sent_against() -> None:
     ]  # fmt: skip
 
 
+def test_what_a_removal_may_cost_reaches_the_judge() -> None:
+    from arena.runs.tournament import task_of
+    from arena.world.compute import Compute
+
+    found = parse_scenario(GOOD, HERE, {"tolerance": 0.01})
+    match, script = next(iter(found.matches(task_of(found, Compute()))))
+    assert match.judge(match.round(script[0].move, None, 0)).tolerance == 0.01
+
+
 def test_shipped_scenarios_are_good() -> None:
     shipped = sorted((HERE.parents[1] / "scenarios").rglob("*.toml"))
     assert shipped

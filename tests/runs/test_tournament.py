@@ -128,7 +128,7 @@ def test_a_match_that_left_the_scenario_is_not_shown(finished: Played, tmp_path:
 @pytest.mark.parametrize(
     ("how", "status", "message"),
     [
-        ("error", "ERROR", "ZeroDivisionError: a player's own fault"),
+        ("error", "ERROR", "ZeroDivisionError: a player's own fault (players.py, line 32)"),
         ("forfeit", "FORFEIT", "asked for too much"),
         ("invalid", "INVALID", "nothing to judge"),
         ("memory", "MEMORY", "out of memory (a player's own fault)"),
@@ -151,8 +151,12 @@ def test_a_thief_that_fails_costs_only_its_own_cell(
     ("how", "status", "message"),
     [
         ("killed", "MEMORY", "the worker process ended with SIGKILL"),
-        ("exits", "ERROR", "the worker process ended with code 3"),
-        ("sleeps", "TIMEOUT", "took longer than the limit of 20 s"),
+        pytest.param(
+            "exits", "ERROR", "the worker process ended with code 3", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "sleeps", "TIMEOUT", "took longer than the limit of 20 s", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_worker_that_dies_or_hangs_costs_only_its_own_cell(
@@ -210,6 +214,7 @@ def test_a_flipped_bit_is_found_and_the_artefact_made_again(
         assert part.read_bytes() == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_lists_of_parts_that_are_none_are_made_again(
     finished: Played, tmp_path: Path, jobs: int
@@ -235,6 +240,7 @@ def test_a_step_that_is_damaged_again_and_again_ends_the_run(tmp_path: Path) -> 
         tournament.run(InProcess(store, Setting()))
 
 
+@pytest.mark.slow
 def test_workers_that_die_before_they_begin_are_no_players_fault(tmp_path: Path) -> None:
     plugin = tmp_path / "ends_at_import_in_a_worker.py"
     plugin.write_text("import os\nos._exit(7)\n")
@@ -248,6 +254,7 @@ def test_workers_that_die_before_they_begin_are_no_players_fault(tmp_path: Path)
     assert not store.has(step.digest)
 
 
+@pytest.mark.slow
 def test_a_store_that_breaks_under_a_worker_ends_the_run(tmp_path: Path) -> None:
     store = Store(tmp_path / "artefacts")
     step = next(iter(scenario().matches(_task())))[0].base()

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 WITHOUT = """
 import signal, sys
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
@@ -19,6 +21,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_a_system_without_locks_is_named_in_one_sentence(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", WITHOUT, str(tmp_path / "out")],

@@ -105,6 +105,7 @@ class Referee:
         verification: what the owner's verification may see of a suspect.
         transfer: test data of the other task, where the thief may move the model to one.
         yardstick: the model that the task's kind measures utility with, if it does.
+        tolerance: the utility that removing a mark may cost at most.
     """
 
     task: Task
@@ -113,6 +114,7 @@ class Referee:
     verification: Output = "weights"
     transfer: Dataset | None = None
     yardstick: Model | None = None
+    tolerance: float = score.TOLERANCE
 
     @cached_property
     def exam(self) -> Exam:
@@ -147,7 +149,9 @@ class Referee:
         payoff = score.evading_payoff(gained.gain if gained.pays else 0.0, verdict.is_copy)
         if ruling is not None:
             payoff = score.claiming_payoff(ruling.winner == "claimant")
-        removed = score.removed(verdict.is_copy, found.utility, found.victim_utility)
+        removed = score.removed(
+            verdict.is_copy, found.utility, found.victim_utility, self.tolerance
+        )
         return Judgement(
             utility=found.utility,
             victim_utility=found.victim_utility,

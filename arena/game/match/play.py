@@ -25,6 +25,7 @@ from arena.game.match.steps.round_step import RoundStep
 from arena.game.match.steps.step_cache import Memo, Setting, Status, Step, StepFailed, resolve
 from arena.game.match.steps.train_step import TrainStep
 from arena.game.rules.innocents import Accused, Half, is_innocent
+from arena.game.rules.score import TOLERANCE
 from arena.game.rules.threat import METERS, ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
@@ -72,6 +73,7 @@ class MatchSpec(Frozen):
     grants: ThreatModel
     verification: Output = "weights"
     pools: Pools = Pools()
+    tolerance: float = TOLERANCE  # the utility that removing a mark may cost
     seed: int = 0
     repeat: int = 0
     secret_root: int | None = None  # what takes the seed's place where the referee has a secret
@@ -160,7 +162,8 @@ class MatchSpec(Frozen):
     def judge(self, played: RoundStep) -> JudgeStep:
         """Return the judgement of a round; claims are tested on the referee's own models."""
         nulls = self.calibration() if "claim" in self.grants.deliverables else ()
-        return JudgeStep(played, nulls, alone_of(self.task, self.grants, self.root))
+        alone = alone_of(self.task, self.grants, self.root)
+        return JudgeStep(played, nulls, alone, self.tolerance)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 TOLERANCE = 0.05
-"""The accuracy that a removal may cost at most (the SoK's rule, one-sided)."""
+"""The accuracy that a removal may cost at most, unless a scenario says so (the SoK's rule)."""
 
 
 def kept(suspect: float, victim: float, chance: float) -> float:
@@ -44,13 +44,15 @@ def pays(victim: float, alone: float) -> bool:
     return victim - alone >= WORTH
 
 
-def removed(caught: bool, suspect: float, victim: float) -> bool:
-    """Return whether the mark counts as removed: not caught, at most 0.05 of accuracy lost.
+def removed(caught: bool, suspect: float, victim: float, tolerance: float = TOLERANCE) -> bool:
+    """Return whether the mark counts as removed: not caught, and little accuracy lost.
 
     >>> removed(False, 0.95, 0.97), removed(False, 0.90, 0.97), removed(False, 0.99, 0.97)
     (True, False, True)
+    >>> removed(False, 0.90, 0.97, tolerance=0.07), removed(True, 0.97, 0.97, tolerance=1.0)
+    (True, False)
     """
-    return not caught and victim - suspect <= TOLERANCE + 1e-12
+    return not caught and victim - suspect <= tolerance + 1e-12
 
 
 def evading_payoff(gained: float, caught: bool) -> float:

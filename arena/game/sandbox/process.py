@@ -26,6 +26,7 @@ from arena.errors import (
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.jail.bubblewrap import command
 from arena.game.sandbox.messages import receive, send, spoken
+from arena.game.sides.faults import fault_in_words
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json, Raw
 
@@ -177,7 +178,7 @@ def plain_error(error: BaseException) -> dict[str, Json]:
         return {"kind": "failed", "error": "PlayerOutOfMemory", "text": "ran out of memory"}
     if isinstance(error, ArenaError):
         return {"kind": "failed", "error": type(error).__name__, "text": str(error)}
-    return {"kind": "failed", "error": "PlayerError", "text": f"{type(error).__name__}: {error}"}
+    return {"kind": "failed", "error": "PlayerError", "text": fault_in_words(error)}
 
 
 def raised(message: Mapping[str, Raw]) -> ArenaError:

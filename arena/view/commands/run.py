@@ -129,4 +129,5 @@ def _say_next(out: Path, n_made: int) -> None:
     folder = shlex.quote(str(out))
     console.print("Next:", style="bold")
     console.print(f"  arena show {folder}", markup=False)
+    console.print(f"  arena page {folder} --open", markup=False)
     console.print(f"  tensorboard --logdir {shlex.quote(str(out / 'tensorboard'))}", markup=False)

@@ -52,20 +52,35 @@ def summary_figures(report: Report) -> dict[str, Figure]:
     ):
         if not np.isnan(table.values).all():
             found[name] = _heat_map(table, look)
-    points = prices(report)
-    if points:
-        found["plane"] = plane(points)
-    boards = [_bars(side, lines) for side, lines in report.standings.items() if lines]
-    if boards:
-        found["leaderboard"] = plots.leaderboard_bars(boards)
-    curves = [curve for owner in report.owners if (curve := owner_roc(report, owner))]
-    if curves:
-        found["roc"] = plots.roc_curves(curves)
+    whole = {
+        "plane": plane_figure(report),
+        "leaderboard": leaderboard_figure(report),
+        "roc": roc_figure(report),
+    }
+    found |= {name: figure for name, figure in whole.items() if figure is not None}
     for owner in report.owners:
         spokes = _spokes(report, owner)
         if len(spokes) >= _SPOKES:
             found[f"radar/{owner}"] = plots.radar(owner, list(spokes), list(spokes.values()))
     return found
+
+
+def plane_figure(report: Report) -> Figure | None:
+    """Return gain against price; None where nothing was delivered."""
+    points = prices(report)
+    return plane(points) if points else None
+
+
+def leaderboard_figure(report: Report) -> Figure | None:
+    """Return the leaderboards as bars; None where no match has a score."""
+    boards = [_bars(side, lines) for side, lines in report.standings.items() if lines]
+    return plots.leaderboard_bars(boards) if boards else None
+
+
+def roc_figure(report: Report) -> Figure | None:
+    """Return the characteristics of all owners that met copies and innocents; None without any."""
+    curves = [curve for owner in report.owners if (curve := owner_roc(report, owner))]
+    return plots.roc_curves(curves) if curves else None
 
 
 def _heat_map(table: Cells, look: Look) -> Figure:

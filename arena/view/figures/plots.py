@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
@@ -55,6 +55,14 @@ def render(figure: Figure, stamp: str = "") -> bytes:
     buffer = io.BytesIO()
     said = {"Software": None} | ({STAMP: stamp} if stamp else {})
     figure.savefig(buffer, dpi=_DPI, format="png", metadata=said)
+    return buffer.getvalue()
+
+
+def vector(figure: Figure) -> str:
+    """Return a figure as SVG, its writing as text."""
+    buffer = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "arena"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

@@ -29,6 +29,8 @@ from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Recipe
 
+pytestmark = pytest.mark.slow
+
 TASK = TaskSpec(recipe=Recipe(epochs=30))
 POOLS = Pools(calibration_same=6, calibration_other=6, calibration_odd=0, reporting_odd=0)
 CLAIMANT = preset("claimant_readonly")

@@ -20,6 +20,8 @@ from arena.world.rng import Rng
 from attackers.claim.double_claim import CommitThenBuy, SecondOwner
 from tests.attackers.conftest import COMPUTE, Thief, World
 
+pytestmark = pytest.mark.slow
+
 STRONG = PlayerSpec(name="uchida", settings={"n_bits": 32, "strength": 1.0})
 BUYING = preset("whitebox_third").model_copy(
     update={

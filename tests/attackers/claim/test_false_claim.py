@@ -35,6 +35,7 @@ def test_images_stay_in_the_ball_and_reach_their_targets(world: World) -> None:
     assert float(after.mean()) > 0.6
 
 
+@pytest.mark.slow
 def test_a_model_that_the_claimant_never_saw_obeys_its_triggers(world: World) -> None:
     claim = world.deliver(CLAIM).claim
     assert claim is not None
@@ -43,6 +44,7 @@ def test_a_model_that_the_claimant_never_saw_obeys_its_triggers(world: World) ->
     assert verdict.p_value < 1e-6
 
 
+@pytest.mark.slow
 def test_it_commits_at_time_zero_binds_its_own_model_and_asks_nothing(world: World) -> None:
     claim = world.deliver(CLAIM).claim
     assert claim is not None

@@ -17,6 +17,8 @@ from arena.world.rng import Rng
 from attackers.claim.false_fingerprint import FalseFingerprint
 from tests.attackers.conftest import COMPUTE, Thief, World
 
+pytestmark = pytest.mark.slow
+
 GRANTS = preset("claimant_precommit").model_copy(update={"own_architecture": "cnn8"})
 IPGUARD = PlayerSpec(
     name="ipguard", settings={"margin": 10.0, "target": "random", "lr": 0.01, "n_steps": 400}

@@ -43,6 +43,8 @@ from defenders.passports.schemes import DeepIPR1, DeepIPR2, PassportAware
 from tests.attackers.conftest import COMPUTE, Thief
 from tests.statements import loss, loss_bound, right
 
+pytestmark = pytest.mark.slow
+
 LAB = Lab(COMPUTE)
 RECIPE = Recipe(epochs=30)
 GRANTS = preset("claimant_readonly").model_copy(update={"knows": frozenset({"scheme", "passport"})})

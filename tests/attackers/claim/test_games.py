@@ -30,6 +30,8 @@ from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Recipe
 
+pytestmark = pytest.mark.slow
+
 TASK = TaskSpec(recipe=Recipe(epochs=30))
 FEW = Pools(calibration_same=3, calibration_other=3, calibration_odd=0, reporting_odd=0)
 SCHEMES = ["uchida", "adi", "zhang"]

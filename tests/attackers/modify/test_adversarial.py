@@ -90,6 +90,7 @@ def test_the_default_costs_120000_images_an_epoch() -> None:
     assert len(attack.eps) * attack.n_examples * attack.iterations == 120_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", ["truth", "model"])
 def test_the_model_becomes_more_robust_and_stays_useful(
     thief: Thief, labels: Literal["truth", "model"]

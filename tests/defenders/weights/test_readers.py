@@ -82,6 +82,7 @@ def rewritten(name: str, move: str, mark: Marking, seed: int = 0) -> tuple[Key, 
     return protected.key, (SAME_SHAPE | OTHER_SHAPE)[move](protected.model, Rng(seed).child(move))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_the_owner_recognises_its_own_model_at_both_levels(mark: Marking, name: str) -> None:
     protected = mark(SCHEMES[name])
@@ -127,6 +128,7 @@ def test_with_its_defaults_a_scheme_keeps_what_is_promised(
     assert loss(was, now) <= loss_bound(MAY_LOSE, was, now)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_by_index_alone_the_victim_has_a_p_value_below_one_in_a_million(
     mark: Marking, name: str
@@ -195,6 +197,7 @@ def test_layers_of_another_shape_are_not_verified_by_index(
     assert verdict.reason.startswith("not verified")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("move", [*SAME_SHAPE, *OTHER_SHAPE])
 @pytest.mark.parametrize("name", SCHEMES)
 def test_alignment_brings_every_mark_back(mark: Marking, name: str, move: str) -> None:
@@ -276,6 +279,7 @@ def test_the_probes_are_the_owners_and_as_many_as_asked_for(
     assert {bytes(image.flatten().numpy()) for image in probes} <= own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_without_a_protocol_the_seed_is_thrown_away_and_the_mark_still_reads(
     owner_task: OwnerTask, name: str
@@ -286,6 +290,7 @@ def test_without_a_protocol_the_seed_is_thrown_away_and_the_mark_still_reads(
     assert read(scheme, protected.key, protected.model).is_copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embed", ["train", "fine-tune", "distil"])
 @pytest.mark.parametrize("scheme", [Uchida(strength=0.3), Riga(), Greedy()], ids=repr)
 def test_marks_are_embedded_in_three_ways(

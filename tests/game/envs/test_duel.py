@@ -93,10 +93,10 @@ def test_returns_add_up_to_one_whatever_is_played(make: Make) -> None:
 @pytest.mark.parametrize(
     ("scheme", "moves", "fault", "message"),
     [
-        (NO_MARK, (), "owner", "RuntimeError: no pencil"),
-        (NO_VERDICT, (WIPE,), "owner", "RuntimeError: the key is 4711"),
-        (MARK, (FALL,), "thief", "RuntimeError: I fell"),
-        (MARK, (WIPE, FALL), "thief", "RuntimeError: I fell"),
+        (NO_MARK, (), "owner", "RuntimeError: no pencil (actors.py, line 62)"),
+        (NO_VERDICT, (WIPE,), "owner", "RuntimeError: the key is 4711 (actors.py, line 71)"),
+        (MARK, (FALL,), "thief", "RuntimeError: I fell (actors.py, line 113)"),
+        (MARK, (WIPE, FALL), "thief", "RuntimeError: I fell (actors.py, line 113)"),
     ],
 )
 def test_a_failure_pays_nobody_and_is_told_to_its_author(

@@ -170,5 +170,6 @@ def test_gymnasium_makes_and_checks_it(match: MatchSpec, memo: MemoryMemo) -> No
     check_env(env.unwrapped)
 
 
+@pytest.mark.slow
 def test_the_default_games_pass_the_checks() -> None:
     check_env(gymnasium.make("arena/Owner-v0").unwrapped)

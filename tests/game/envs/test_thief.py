@@ -84,7 +84,7 @@ def test_the_episode_ends_after_its_rounds(make: Make) -> None:
 @pytest.mark.parametrize(
     ("move", "status", "message"),
     [
-        (FALL, "ERROR", "RuntimeError: I fell"),
+        (FALL, "ERROR", "RuntimeError: I fell (actors.py, line 113)"),
         (SPOIL, "INVALID", "expected a model of 10 classes, found 3; deliver a model for the task"),
     ],
 )
@@ -333,6 +333,7 @@ def default_env() -> Env:
     return gymnasium.make("arena/Thief-v0")
 
 
+@pytest.mark.slow
 def test_the_default_match_passes_the_checks(default_env: Env) -> None:
     check_env(default_env.unwrapped)
     assert isinstance(default_env.unwrapped, ThiefEnv)

@@ -124,6 +124,7 @@ def test_each_null_says_which_half_it_saw_and_each_verdict_whom_it_is_about() ->
     assert rows == {"innocent": ["Neg-2", "Neg-3", "Neg-3"], "guilty": ["Neg-1", "Neg-1"]}
 
 
+@pytest.mark.slow
 def test_the_checks_spare_whoever_is_innocent_of_the_claim() -> None:
     trial = defense_trial(DataClaim)
     assert list(trial.suspects) == [

@@ -88,7 +88,8 @@ def test_nothing_of_the_machine_is_in_view(
     attack = attacks.make(PlayerSpec(name="stranger-looks", settings=settings))
     with pytest.raises(PlayerError, match="RuntimeError") as said:
         attack.run(access_to(victim), Rng(1, ("thief",)).alone())
-    seen = literal_eval(str(said.value).partition("RuntimeError: ")[2])
+    told = str(said.value).partition("RuntimeError: ")[2].rpartition(" (strangers_file.py")[0]
+    seen = literal_eval(told)
     assert "ARENA_SECRET" not in seen["env"]
     assert {name: seen[name] for name in ("secret", "here", "digits", "path", "planted")} == {
         "secret": False,  # in no process's environment

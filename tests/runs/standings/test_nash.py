@@ -147,6 +147,7 @@ def test_the_order_of_the_players_does_not_matter(table: Floats, seed: int) -> N
     assert moved.thieves == pytest.approx(found.thieves[columns], abs=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @example(np.array([[0.25, 0.25, HOLE], [0.25, HOLE, HOLE]]), 0, 1)  # alike but for one at fault
 @given(WITH_HOLES, st.integers(0, 4), st.integers(1, 5))

@@ -51,12 +51,13 @@ def test_what_is_said_at_the_end_is_what_to_type_next(
     out = tmp_path / "a folder"
     shutil.copytree(played, out)
     done = arena("run", scenario_file, "--out", out, "--jobs", 1)
-    assert done.out.splitlines()[-3:] == [
+    assert done.out.splitlines()[-4:] == [
         "Next:",
         f"  arena show '{out}'",
+        f"  arena page '{out}' --open",
         f"  tensorboard --logdir '{out / 'tensorboard'}'",
     ]
-    assert arena("show", out).out.splitlines()[1:] == done.out.splitlines()[1:-5]
+    assert arena("show", out).out.splitlines()[1:] == done.out.splitlines()[1:-6]
 
 
 def test_only_what_a_change_touches_is_made(

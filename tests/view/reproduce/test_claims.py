@@ -110,6 +110,7 @@ def test_wider_is_decided_by_an_interval_of_the_difference() -> None:
     assert outcome("wider", two(wide, wide)) == "undecided"
 
 
+@pytest.mark.slow
 def test_no_worse_allows_equals_and_refuses_less() -> None:
     good, blind, many = (LOW, HIGH), (HIGH, HIGH), (LOW * 100, HIGH * 100)
     assert outcome("no-worse", two(many, many)) == "confirmed"

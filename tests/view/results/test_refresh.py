@@ -119,6 +119,7 @@ def test_a_match_without_any_score_has_no_picture(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "figures" / "matches").iterdir()] == ["a-vs-t-0.png"]
 
 
+@pytest.mark.slow
 def test_rebuilding_makes_everything_again(tmp_path: Path) -> None:
     refresh_views(small_report(), tmp_path)
     before = contents(tmp_path / "tensorboard")

@@ -12,6 +12,7 @@ from arena.game.match.steps.round_step import RoundStep
 from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.steps.train_step import TrainStep, yardstick_of, yardsticks
 from arena.game.rules.keys import Key, Register
+from arena.game.rules.score import TOLERANCE
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.defense import defenses
@@ -30,6 +31,7 @@ class JudgeStep(Step):
     round: RoundStep
     nulls: tuple[TrainStep, ...] = ()
     alone: tuple[AloneStep, ...] = ()
+    tolerance: float = TOLERANCE
 
     @property
     def title(self) -> str:
@@ -42,8 +44,8 @@ class JudgeStep(Step):
         return (self.round, self.round.protect, *own)
 
     def recipe(self) -> dict[str, Json]:
-        """Return what the verifier sees; all else follows from the parents."""
-        return {"verification": self.round.verification}
+        """Return what the verifier sees and a removal may cost; the parents say all else."""
+        return {"verification": self.round.verification, "tolerance": self.tolerance}
 
     def compute(self, inputs: Inputs, setting: Setting) -> Parts:
         """Judge the deliverable."""
@@ -65,6 +67,7 @@ class JudgeStep(Step):
             played.verification,
             transfer,
             yardstick_of(played.task, inputs),
+            self.tolerance,
         )
         nulls = [unpack(inputs(null, "model")) for null in self.nulls]
         deliverable = Deliverable.read(inputs(played, "deliverable"))

@@ -27,6 +27,7 @@ from arena.errors import (
     StoreError,
 )
 from arena.game.sandbox.cell import Cell
+from arena.game.sides.faults import fault_in_words
 from arena.world.bundle import Bundle
 from arena.world.code_version import core_version
 from arena.world.json_values import Json, digest
@@ -187,6 +188,6 @@ _STATUS: tuple[tuple[type[Exception], Status], ...] = (
 
 def _failure(error: Exception) -> Bundle:
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), "ERROR")
-    message = str(error) if isinstance(error, ArenaError) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, ArenaError) else fault_in_words(error)
     trace = "".join(traceback.format_exception(error)[-4:])
     return Bundle({"status": status, "message": message, "trace": trace})

@@ -1,0 +1,1 @@
+"""`arena page`: tournaments as one HTML file that needs no network."""

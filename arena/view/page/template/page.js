@@ -1,0 +1,342 @@
+"use strict";
+(() => {
+  const AT_ONCE = 100; // rows of a table that are drawn at once
+  const GROUPS = [
+    ["", "Round and victim"], ["owner", "Verdict"], ["score", "Score"], ["thief", "Theft"],
+    ["meters", "Asked, answered and spent"], ["cost", "Cost"],
+  ];
+  const SAID = new Set(["reason", "message", "findings", "outcome", "reference", "rule", "figures",
+    "reasons", "failed", "winner", "threat", "settings", "versions", "hardware", "digest",
+    "match", "owner", "scheme", "thief", "repeat", "seed", "round", "statistic_name", "metric"]);
+
+  // Elements are made from text nodes alone, so what players wrote is never read as HTML.
+  function make(name, attributes = {}, ...children) {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (key === "on") for (const [event, act] of Object.entries(value)) element.addEventListener(event, act);
+      else if (value === true) element.setAttribute(key, "");
+      else if (value !== false && value !== null) element.setAttribute(key, value);
+    }
+    element.append(...children);
+    return element;
+  }
+
+  function draw(name, attributes, ...children) {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.append(...children);
+    return element;
+  }
+
+  const place = (what, key) => document.querySelector(`[data-${what}="${key}"]`);
+
+  function column(rounds, name) {
+    const found = rounds[name];
+    if (found === undefined) return () => null;
+    return Array.isArray(found) ? (i) => found[i] : (i) => found.pool[found.at[i]];
+  }
+
+  // A number as Python writes it: forms such as .3f, +.3f, ,.0f and .2g.
+  function written(value, form) {
+    if (value === null || value === undefined || value === "") return "-";
+    if (typeof value === "boolean") return value ? "yes" : "no";
+    if (typeof value === "string") return value;
+    const asked = /^(\+?)(,?)\.(\d+)([fg])$/.exec(form || "");
+    if (asked === null) return String(value);
+    const [, sign, comma, digits, kind] = asked;
+    let text;
+    if (kind === "g") {
+      const size = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
+      text = size < -4 || size >= Number(digits)
+        ? value.toExponential(digits - 1).replace(/\.?0+e/, "e") : String(Number(value.toPrecision(digits)));
+    } else text = value.toFixed(digits);
+    if (comma) text = text.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+    return sign && value >= 0 ? `+${text}` : text;
+  }
+
+  class Tournament {
+    constructor(data) {
+      Object.assign(this, data);
+      this.read = Object.fromEntries(Object.keys(data.figures).map((name) => [name, column(data.rounds, name)]));
+      this.cells = [];
+      const first = Object.values(data.rounds)[0];
+      const n = first === undefined ? 0 : (Array.isArray(first) ? first : first.at).length;
+      for (let i = 0; i < n; i += 1) {
+        const last = this.cells.at(-1);
+        if (last && this.read.match(last.last) === this.read.match(i)) last.last = i;
+        else this.cells.push({ first: i, last: i });
+      }
+    }
+
+    isText(name) { return name in this.rounds && !Array.isArray(this.rounds[name]); }
+    value(cell, name) { return this.read[name](cell.last); }
+    text(i, name) {
+      const { form, unit } = this.figures[name];
+      const text = written(this.read[name](i), form);
+      return unit === "s" && text !== "-" ? `${text} s` : text;
+    }
+  }
+
+  // ---- the table of cells
+
+  class Table {
+    constructor(game) {
+      this.game = game;
+      this.names = game.columns.filter((name) => name in game.rounds);
+      this.sorted = { name: "", down: false };
+      this.from = 0;
+      this.filters = { text: "", owner: "", thief: "", status: "", caught: "" };
+      this.place = place("cells", game.key);
+      this.controls();
+      this.show();
+    }
+
+    controls() {
+      const bar = place("controls", this.game.key);
+      const search = make("input", { type: "search", size: "18", on: { input: (e) => this.filter("text", e.target.value.toLowerCase()) } });
+      bar.append(make("label", {}, "Search", search));
+      this.selects = {};
+      for (const name of ["owner", "thief", "status", "caught"]) {
+        const values = [...new Set(this.game.cells.map((cell) => written(this.game.value(cell, name))))];
+        const options = [make("option", { value: "" }, "any"), ...values.map((value) => make("option", { value }, value))];
+        const select = make("select", { on: { change: (e) => this.filter(name, e.target.value) } }, ...options);
+        this.selects[name] = select;
+        bar.append(make("label", {}, this.game.figures[name].says, select));
+      }
+    }
+
+    filter(name, value) {
+      this.filters[name] = value;
+      if (name in this.selects) this.selects[name].value = value;
+      this.from = 0;
+      this.show();
+    }
+
+    keeps(cell) {
+      const { game, filters } = this;
+      for (const name of Object.keys(this.selects)) {
+        if (filters[name] && written(game.value(cell, name)) !== filters[name]) return false;
+      }
+      if (!filters.text) return true;
+      const said = ["match", "move", "status", "message", "reason"].map((name) => game.value(cell, name) || "");
+      return said.join(" ").toLowerCase().includes(filters.text);
+    }
+
+    chosen() {
+      const found = this.game.cells.filter((cell) => this.keeps(cell));
+      const { name, down } = this.sorted;
+      if (!name) return found;
+      const known = found.filter((cell) => this.game.value(cell, name) !== null);
+      const unknown = found.filter((cell) => this.game.value(cell, name) === null);
+      const sign = down ? -1 : 1;
+      known.sort((a, b) => sign * compared(this.game.value(a, name), this.game.value(b, name)));
+      return known.concat(unknown); // what is unknown comes last either way
+    }
+
+    show(atOnce = AT_ONCE) {
+      const found = this.chosen();
+      const rows = found.slice(this.from, this.from + atOnce);
+      const focused = document.activeElement && document.activeElement.dataset.sort;
+      this.place.tHead.replaceChildren(this.head());
+      this.place.tBodies[0].replaceChildren(...rows.map((cell) => this.row(cell)));
+      const to = this.from + rows.length;
+      place("count", this.game.key).textContent = found.length
+        ? `${found.length} of ${this.game.cells.length} cells; shown: ${this.from + 1} to ${to}` : "no cell is like that";
+      this.pages(found.length);
+      if (focused) this.place.tHead.querySelector(`[data-sort="${focused}"]`)?.focus();
+    }
+
+    head() {
+      const heads = this.names.map((name) => {
+        const here = this.sorted.name === name;
+        const mark = here ? (this.sorted.down ? " ▼" : " ▲") : "";
+        const button = make("button", { type: "button", "data-sort": name, on: { click: () => this.sort(name) } }, this.game.figures[name].says + mark);
+        return make("th", { scope: "col", class: this.game.isText(name) ? "text" : false, "aria-sort": here ? (this.sorted.down ? "descending" : "ascending") : "none" }, button);
+      });
+      return make("tr", {}, make("th", { scope: "col" }, "match"), ...heads);
+    }
+
+    sort(name) {
+      const again = this.sorted.name === name;
+      this.sorted = { name, down: again ? !this.sorted.down : !this.game.isText(name) };
+      this.from = 0;
+      this.show();
+    }
+
+    row(cell) {
+      const title = this.game.value(cell, "match");
+      const button = make("button", { type: "button", class: "open", on: { click: () => open(this.game, cell) } }, title);
+      const texts = this.names.map((name) => {
+        return make("td", { class: this.game.isText(name) ? "text" : false }, this.game.text(cell.last, name));
+      });
+      return make("tr", {}, make("th", { scope: "row" }, button), ...texts);
+    }
+
+    pages(n) {
+      const turn = (to) => () => { this.from = to; this.show(); };
+      const back = make("button", { type: "button", disabled: this.from === 0, on: { click: turn(Math.max(0, this.from - AT_ONCE)) } }, "Previous cells");
+      const on = make("button", { type: "button", disabled: this.from + AT_ONCE >= n, on: { click: turn(this.from + AT_ONCE) } }, "Next cells");
+      place("pages", this.game.key).replaceChildren(...(n > AT_ONCE ? [back, on] : []));
+    }
+  }
+
+  function compared(a, b) {
+    if (typeof a === "string" || typeof b === "string") return String(a).localeCompare(String(b));
+    return Number(a) - Number(b);
+  }
+
+  // ---- the heat map
+
+  function heat(game, table) {
+    const select = place("map", game.key);
+    const pairs = new Map();
+    for (const cell of game.cells) {
+      const pair = `${game.value(cell, "owner")} ${game.value(cell, "thief")}`;
+      pairs.set(pair, [...(pairs.get(pair) || []), cell]);
+    }
+    select.append(...game.maps.map((map, i) => make("option", { value: i }, map.title)));
+    const show = () => {
+      const map = game.maps[select.value];
+      const head = make("tr", {}, make("th", { scope: "col" }, "owner"), ...game.thieves.map((name) => make("th", { scope: "col" }, name)));
+      const rows = game.owners.map((owner, i) => make("tr", {}, make("th", { scope: "row" }, owner),
+        ...game.thieves.map((thief, j) => spot(map, i, j, `${owner} against ${thief}`, pairs.get(`${owner} ${thief}`)))));
+      place("heat", game.key).replaceChildren(make("table", { class: "heat" }, make("caption", {}, map.title), make("thead", {}, head), make("tbody", {}, ...rows)));
+    };
+    const go = (cells) => {
+      if (cells.length === 1) { open(game, cells[0]); return; }
+      for (const name of ["owner", "thief"]) table.filter(name, game.value(cells[0], name));
+      document.getElementById(`${game.key}-cells`).scrollIntoView();
+    };
+    const spot = (map, i, j, says, cells) => {
+      const value = map.values[i][j];
+      const word = map.words[i][j];
+      const inside = cells ? make("button", { type: "button", "aria-label": `${says}: ${word}`, on: { click: () => go(cells) } }, word) : word;
+      const cell = make("td", { class: value === null ? "missing" : false }, inside);
+      if (value !== null) Object.assign(cell.style, tinted(value));
+      return cell;
+    };
+    select.addEventListener("change", show);
+    show();
+  }
+
+  // From pale yellow to dark red. Black or white, whichever differs more, differs by 4.5 to 1 at
+  // least from any ground (relative luminance of WCAG 2).
+  function tinted(value) {
+    const share = Math.min(Math.max(value, 0), 1);
+    const [low, high] = [[255, 247, 224], [127, 0, 16]];
+    const mixed = low.map((from, i) => Math.round(from + (high[i] - from) * share));
+    const [red, green, blue] = mixed.map((part) => (part / 255 <= 0.04045 ? part / 3294.6 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+    const bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    return { backgroundColor: `rgb(${mixed.join(",")})`, color: bright > 0.179 ? "#000" : "#fff" };
+  }
+
+  // ---- the evidence of a cell
+
+  function open(game, cell) {
+    const rounds = Array.from({ length: cell.last - cell.first + 1 }, (_, i) => cell.first + i);
+    const said = (name) => written(game.value(cell, name));
+    document.getElementById("cell-title").textContent = said("match");
+    const body = document.getElementById("cell-body");
+    body.replaceChildren(
+      make("p", {}, `Thief ${said("thief")} against owner ${said("owner")} (${said("scheme")}), repeat ${said("repeat")}, seed ${said("seed")}. Granted: ${said("threat")}. Settings of the owner: ${said("settings")}.`),
+      curves(game, cell, rounds), figures(game, rounds), words(game, rounds), again(game, cell));
+    const dialog = document.getElementById("cell");
+    dialog.showModal();
+    dialog.scrollTop = 0;
+    history.replaceState(null, "", `#${game.key}/${encodeURIComponent(said("match"))}`);
+  }
+
+  function figures(game, rounds) {
+    const table = make("table", {}, make("caption", {}, "Every figure of every round"));
+    const heads = rounds.map((i) => make("th", { scope: "col" }, `round ${game.text(i, "round")}`));
+    table.append(make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "figure"), ...heads)));
+    for (const [role, title] of GROUPS) {
+      const names = Object.keys(game.figures).filter((name) => game.figures[name].role === role && !SAID.has(name));
+      const rows = names.filter((name) => rounds.some((i) => game.text(i, name) !== "-")).map((name) =>
+        make("tr", {}, make("th", { scope: "row" }, game.figures[name].says), ...rounds.map((i) => make("td", {}, game.text(i, name)))));
+      if (rows.length) table.append(make("tbody", {}, make("tr", {}, make("th", { scope: "rowgroup", colspan: rounds.length + 1 }, make("em", {}, title))), ...rows));
+    }
+    return make("div", { class: "wide", role: "region", tabindex: "0", "aria-label": "Figures" }, table);
+  }
+
+  function words(game, rounds) {
+    const list = make("dl", {});
+    const names = ["message", "reason", "outcome", "reference", "findings", "rule", "figures", "winner", "reasons", "failed", "statistic_name", "digest", "hardware", "versions"];
+    for (const i of rounds) {
+      for (const name of names) {
+        const text = game.text(i, name);
+        if (text !== "-") list.append(make("dt", {}, `round ${game.text(i, "round")}, ${game.figures[name].says}`), make("dd", {}, text));
+      }
+    }
+    return make("section", {}, make("h3", {}, "What was said"), list);
+  }
+
+  function again(game, cell) {
+    const [owner, thief] = ["owner", "thief"].map((name) => game.value(cell, name));
+    const secret = game.replay.secret ? " --secret FILE" : "";
+    const text = `${game.replay.head}repeats = ${game.value(cell, "repeat") + 1}\nowner = [${game.replay.owners[owner]}]\nthief = [${game.replay.thieves[thief]}]\n`;
+    return make("section", {}, make("h3", {}, "Play this cell again"),
+      make("p", {}, "Save the text as cell.toml, then"),
+      make("pre", { tabindex: "0" }, make("code", {}, `$ arena run cell.toml --out again${secret}\n$ arena show again ${game.value(cell, "match")}`)),
+      make("details", {}, make("summary", {}, "cell.toml"), make("pre", { tabindex: "0", id: "cell-toml" }, text)));
+  }
+
+  // Bars where there is one round, lines where there are more; the threshold sits at one half.
+  function curves(game, cell, rounds) {
+    const names = Object.keys(game.figures).filter((name) => game.figures[name].curve);
+    const known = names.filter((name) => rounds.some((i) => game.read[name](i) !== null));
+    if (!known.length) return make("p", {}, "No round has a score.");
+    const colours = ["#0a4f9e", "#b35900", "#2c7a1f", "#a3161c", "#6b3fa0"];
+    const [wide, high, left] = [560, rounds.length === 1 ? 28 * known.length + 40 : 240, 150];
+    const x = (share) => left + share * (wide - left - 60);
+    const parts = rounds.length === 1
+      ? known.flatMap((name, k) => bar(game, rounds[0], name, colours[k % 5], 10 + 28 * k, x, left))
+      : known.flatMap((name, k) => line(game, rounds, name, colours[k % 5], k, wide));
+    const limit = rounds.length === 1
+      ? { x1: x(0.5), x2: x(0.5), y1: 4, y2: high - 30 } : { x1: 40, x2: wide - 190, y1: 110, y2: 110 };
+    parts.push(draw("line", { ...limit, stroke: "#a3161c", "stroke-dasharray": "5 4" }));
+    parts.push(draw("text", { x: rounds.length === 1 ? x(0.5) : 40, y: high - 12, "font-size": 12, fill: "#a3161c", "text-anchor": rounds.length === 1 ? "middle" : "start" }, "dashed: threshold of the rescaled statistic"));
+    const says = known.map((name) => `${game.figures[name].says} ${rounds.map((i) => game.text(i, name)).join(", ")}`).join("; ");
+    return draw("svg", { class: "match", viewBox: `0 0 ${wide} ${high}`, width: wide, height: high, role: "img", "aria-label": says, "font-family": "sans-serif" }, ...parts);
+  }
+
+  function bar(game, i, name, colour, y, x, left) {
+    const value = game.read[name](i) || 0;
+    return [
+      draw("text", { x: left - 8, y: y + 15, "text-anchor": "end", "font-size": 13 }, game.figures[name].says),
+      draw("rect", { x: left, y, width: Math.max(x(Math.min(value, 1)) - left, 1), height: 20, fill: colour }),
+      draw("text", { x: x(1) + 8, y: y + 15, "font-size": 13 }, game.text(i, name)),
+    ];
+  }
+
+  function line(game, rounds, name, colour, k, wide) {
+    const right = wide - 190;
+    const at = rounds.map((i, n) => [40 + (right - 40) * n / (rounds.length - 1), game.read[name](i)]).filter(([, value]) => value !== null);
+    const y = (value) => 210 - 200 * value;
+    const points = at.map(([x, value]) => `${x},${y(value)}`).join(" ");
+    return [
+      draw("polyline", { points, fill: "none", stroke: colour, "stroke-width": 2 }),
+      ...at.map(([x, value]) => draw("circle", { cx: x, cy: y(value), r: 4, fill: colour })),
+      draw("rect", { x: right + 15, y: 12 + 22 * k, width: 12, height: 12, fill: colour }),
+      draw("text", { x: right + 33, y: 22 + 22 * k, "font-size": 13 }, game.figures[name].says),
+    ];
+  }
+
+  // ---- all of it
+
+  const games = [...document.querySelectorAll("script.tournament")].map((element) => new Tournament(JSON.parse(element.textContent)));
+  const tables = games.map((game) => new Table(game));
+  games.forEach((game, i) => heat(game, tables[i]));
+
+  document.getElementById("cell").addEventListener("close", () => history.replaceState(null, "", location.pathname + location.search));
+  window.addEventListener("beforeprint", () => {
+    for (const element of document.querySelectorAll("details")) element.open = true;
+    for (const table of tables) { table.from = 0; table.show(Infinity); }
+  });
+  window.addEventListener("afterprint", () => tables.forEach((table) => table.show()));
+
+  const [key, match] = location.hash.slice(1).split("/");
+  const linked = games.find((game) => game.key === key);
+  const cell = linked && match && linked.cells.find((each) => linked.value(each, "match") === decodeURIComponent(match));
+  if (cell) open(linked, cell);
+})();
