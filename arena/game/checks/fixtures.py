@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -97,7 +98,13 @@ class Stage:
     task: Task
     _models: dict[str, Model] = field(default_factory=dict)
 
-    def model(self, name: str, half: Half = "owner", card: ModelCard | None = None) -> Model:
+    def model(
+        self,
+        name: str,
+        half: Half = "owner",
+        card: ModelCard | None = None,
+        recipe: Recipe | None = None,
+    ) -> Model:
         """Return a copy of an independent model, trained on the data of that half."""
         if name not in self._models:
             data = training_data(self.task, half)
@@ -105,8 +112,15 @@ class Stage:
             trainer = Trainer(self.task.compute)
             rng = ROOT.child(name, "training")
             self._models[name] = model
-            trainer.train(model, Examples.of(data), self.task.spec.recipe, rng)
+            trainer.train(model, Examples.of(data), recipe or self.task.spec.recipe, rng)
         return self._models[name].copy()
+
+    def yardstick(self) -> Model | None:
+        """Return the model that the task's kind measures utility with, if it does."""
+        spec = self.task.kind.yardstick(self.task.spec)
+        if spec is None:
+            return None
+        return self.model("yardstick", "calibration", load_task(spec).card, spec.recipe)
 
     def victim(self) -> Model:
         """Return a copy of the owner's unprotected model."""
@@ -114,8 +128,10 @@ class Stage:
 
     def innocents(self, accused: Accused = "model") -> dict[str, Model]:
         """Return models that are innocent of what is claimed: by seed, data and architecture."""
-        if self.task.kind.writes:
-            smaller = self.task.card_for(self.task.card.architecture, {"depth": 1, "width": 16})
+        if not self._classifies:
+            card = self.task.card
+            arguments = {**card.arguments, "width": cast(int, card.arguments["width"]) // 2}
+            smaller = self.task.card_for(card.architecture, arguments)
             return {
                 "an innocent of the other half of the data": self.model("innocent/half", "other"),
                 "an innocent of another size": self.model("innocent/s", "other", smaller),
@@ -146,11 +162,15 @@ class Stage:
             self.model(f"null/{names[half]}/{i % 3}", half) for i, half in enumerate(halves)
         )
 
+    @property
+    def _classifies(self) -> bool:
+        return self.task.card.n_classes > 0
+
     def strangers(self) -> dict[str, Model]:
         """Return suspects that a key need not be able to read."""
         card, rng = self.task.card, ROOT.child("strangers")
-        if self.task.kind.writes:
-            return {"a suspect that is no model of language": build(stage().task.card, rng)}
+        if not self._classifies:
+            return {f"a suspect that is no {card.kind}": build(stage().task.card, rng)}
         bigger = {"input_shape": (1, 12, 12)}
         fewer = card.model_copy(update={"n_classes": card.n_classes // 2})
         return {
@@ -198,9 +218,7 @@ class Stage:
         """Return the judge of what an attack delivers."""
         evidence = OwnerCase(Bystander(), Key("bystander"), self.victim(), Register())
         transfer = self.transfer() if needs.transfer else None
-        measured = self.task.kind.yardstick(self.task.spec) is not None
-        yardstick = self.model("yardstick", "calibration") if measured else None
-        return Referee(self.task, evidence, needs, transfer=transfer, yardstick=yardstick)
+        return Referee(self.task, evidence, needs, transfer=transfer, yardstick=self.yardstick())
 
     def _answers(self, images: Tensor) -> Tensor:
         return self.task.compute.labels(self.victim(), images)
@@ -223,8 +241,8 @@ class Stage:
 
     def utility(self, model: Model, serving: Sequence[Wrapper] = ()) -> float:
         """Return the utility in [0, 1], as a client finds it."""
-        client = ROOT.child("fidelity")
-        return served_utility(self.task, self.task.exam(), model, serving, client)
+        client, exam = ROOT.child("fidelity"), self.task.exam(self.yardstick())
+        return served_utility(self.task, exam, model, serving, client)
 
     def service(self, owner: Protected, earlier: Bundle | None = None) -> Service:
         """Return an owner's interface as it serves one client, always the same."""

@@ -96,6 +96,11 @@ _NEEDS: dict[str, Need] = {
         lambda offer: offer.finds(layers.normalised),
         advice='choose a convolutional model with norm = "batch"',
     ),
+    "scales": Need(
+        "batch normalisations with scales",
+        lambda offer: offer.has_any((nn.BatchNorm2d,)),
+        advice="choose a model that normalises its batches",
+    ),
     "hidden": Need("hidden activations", lambda offer: offer.finds(layers.activations)),
     "gradients": Need(
         "a model that learns by gradients",

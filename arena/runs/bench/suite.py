@@ -13,7 +13,7 @@ from pydantic import Field
 
 from arena.errors import ScenarioError, did_you_mean
 from arena.game.match.play import Pools
-from arena.runs.scenario import ThiefTable
+from arena.runs.scenario import Limits, ThiefTable
 from arena.runs.toml_file import read_toml_file
 from arena.world.json_values import Frozen, Json, digest
 from arena.world.training import Recipe
@@ -63,6 +63,7 @@ class Suite(Frozen):
         calibration_victims: how many owners strengths are chosen on.
         gain, price: what a theft gains at least, and costs at most, to count.
         innocents: independent models for thresholds, and others for false positives.
+        limits: what a step may take; a model of a person's own is played without.
         task: what is protected, by data set. thief: who attacks.
     """
 
@@ -76,6 +77,7 @@ class Suite(Frozen):
     gain: float = Field(0.5, gt=0, le=1)
     price: float = Field(1.0, gt=0)
     innocents: Pools = Pools()
+    limits: Limits = Limits()
     task: dict[str, SuiteTask] = Field(min_length=1)
     thief: tuple[SuiteThief, ...] = Field(min_length=1)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 import torch
@@ -35,6 +36,15 @@ _BETAS = (0.5, 0.999)  # of Adam, for both networks (Radford et al. 2016)
 _DIGITS = 7  # decimal digits of a float32
 _YARDSTICK = "cnn8"  # takes images of any size
 _YARDSTICK_EPOCHS = 30
+SMALL_GENERATOR: Mapping[str, Json] = MappingProxyType(
+    {
+        "data": "digits",
+        "model": "dcgan",
+        "arguments": {"latent": 16, "width": 8},
+        "recipe": {"steps": 20, "lr": 1e-3},
+    }
+)
+"""A task of seconds, on which players of generators are tried."""
 
 
 class Adversarial(Protocol):

@@ -5,7 +5,7 @@
     ["", "Round and victim"], ["owner", "Verdict"], ["score", "Score"], ["thief", "Theft"],
     ["meters", "Asked, answered and spent"], ["cost", "Cost"],
   ];
-  const SAID = new Set(["reason", "message", "findings", "outcome", "reference", "rule", "figures",
+  const SAID = new Set(["reason", "training_losses", "message", "findings", "outcome", "reference", "rule", "figures",
     "reasons", "failed", "winner", "threat", "settings", "versions", "hardware", "digest",
     "match", "owner", "scheme", "thief", "repeat", "seed", "round", "statistic_name", "metric"]);
 
@@ -261,7 +261,7 @@
 
   function words(game, rounds) {
     const list = make("dl", {});
-    const names = ["message", "reason", "outcome", "reference", "findings", "rule", "figures", "winner", "reasons", "failed", "statistic_name", "digest", "hardware", "versions"];
+    const names = ["message", "reason", "outcome", "reference", "findings", "rule", "figures", "winner", "reasons", "failed", "statistic_name", "training_losses", "digest", "hardware", "versions"];
     for (const i of rounds) {
       for (const name of names) {
         const text = game.text(i, name);

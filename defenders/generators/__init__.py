@@ -1,0 +1,1 @@
+"""Marks in generators and in the images that they make."""

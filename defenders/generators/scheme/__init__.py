@@ -1,0 +1,1 @@
+"""What everybody may know of marks in generators: their maths and the form of keys."""
