@@ -8,10 +8,16 @@ from arena.world.json_values import Frozen
 
 
 class TrainReport(Frozen):
-    """The training of one unprotected model: its utility in [0, 1], and what it cost."""
+    """The training of one unprotected model.
+
+    Attributes:
+        utility: in [0, 1]. meters: what it cost.
+        losses: the mean loss of each epoch; none of what learns without epochs.
+    """
 
     utility: float
     meters: Spent
+    losses: tuple[float, ...] = ()
 
 
 class ProtectionReport(Frozen):
@@ -20,12 +26,15 @@ class ProtectionReport(Frozen):
     Attributes:
         utility, base_utility: of the released model and of its unprotected twin, in [0, 1].
         base_meters, meters: what training the twin cost, and what protecting cost.
+        losses: the mean loss of each epoch of training the released model, where that is known: a
+            scheme may train it in a way of its own, or in a process of its own.
     """
 
     utility: float
     base_utility: float
     base_meters: Spent
     meters: Spent
+    losses: tuple[float, ...] = ()
 
     @property
     def fidelity_loss(self) -> float:

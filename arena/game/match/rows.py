@@ -58,6 +58,13 @@ def _price(record: RoundRecord) -> float | None:
     return record.report.meters.images_backward / base if base else None
 
 
+def _losses(record: RoundRecord) -> tuple[float, ...]:
+    """Return how the victim learnt, six digits of each loss; the first round of a match says it."""
+    if record.protection is None or record.number > 0:
+        return ()
+    return tuple(float(f"{loss:.6g}") for loss in record.protection.losses)
+
+
 def _payoff(judged: Judgement) -> float | None:
     """Return the thief's pay-off; None where there was nothing to steal: it counts for nobody."""
     return judged.payoff if judged.worth.pays or judged.ruling is not None else None
@@ -104,6 +111,7 @@ class RoundRow:
             form="+.3f",
         ),
     )
+    training_losses: tuple[float, ...] = column(_losses, default=())
     agreement: float | None = _judged(
         lambda judged: judged.agreement,
         Figure("agreement with the victim", bounds=SHARE, tag="thief/agreement"),

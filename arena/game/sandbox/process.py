@@ -23,10 +23,10 @@ from arena.errors import (
     RegistryError,
     RuleViolation,
 )
+from arena.game.rules.faults import fault_in_words
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.jail.bubblewrap import command
 from arena.game.sandbox.messages import receive, send, spoken
-from arena.game.sides.faults import fault_in_words
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json, Raw
 

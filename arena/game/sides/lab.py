@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
@@ -17,11 +17,15 @@ from arena.world.training import Examples, Free, History, Hook, Meter, Progress,
 
 @dataclass(frozen=True)
 class Lab:
-    """The compute layer behind a meter. Owners and thieves work in one each."""
+    """The compute layer behind a meter. Owners and thieves work in one each.
+
+    `trained` hears of every model that was trained, and how its training went.
+    """
 
     compute: Compute = field(default_factory=Compute)
     meter: Meter = field(default_factory=Free)
     progress: Progress = lambda done, total: None
+    trained: Callable[[Model, History], None] = lambda model, history: None
 
     def build(self, card: ModelCard, rng: Rng) -> Model:
         """Return a fresh model; counts as one more model."""
@@ -38,7 +42,9 @@ class Lab:
     ) -> History:
         """Train a model in place; see `Trainer.train`."""
         trainer = Trainer(self.compute, self.meter, self.progress)
-        return trainer.train(model, examples, recipe, rng, hooks)
+        history = trainer.train(model, examples, recipe, rng, hooks)
+        self.trained(model, history)
+        return history
 
     def surrogate(
         self, card: ModelCard, examples: Examples, recipe: Recipe, start: Rng, training: Rng

@@ -47,6 +47,12 @@ class Played:
         return cls(ledger.rounds(), ledger.innocents())
 
 
+Ending = tuple[Standing, str]
+"""How a bench ended, and why it did not end well."""
+
+SEARCH = "search"
+"""The folder of the tournament in which strengths are chosen."""
+
 Play = Callable[[Scenario, str], Played]
 """Plays a scenario into a folder of the bench, "" for the folder itself; what is there is kept."""
 
@@ -74,33 +80,32 @@ class Bench:
         """
         started, plan = time.monotonic(), self.plan
         plan.report({})  # refused before anything is trained
-        searched = self.play(plan.search(), "search")
+        searched = self.play(plan.search(), SEARCH)
         chosen = choose(attempts_of(plan.searched(), searched.rounds), plan.suite)
         strengths = {one.thief: one.strength for one in chosen}
         scenario = plan.report(strengths)
         played = self.play(scenario, "")
-        attempts = attempts_of(plan.reported(strengths), played.rounds)
         protections = self._protections(scenario)
-        held = crossings(protections, self.memo, self.setting)
-        alarms, level = false_positives(played.innocents), plan.subject.defense.level
-        found = Findings(attempts, played.innocents, alarms, level, plan.suite.gain, chosen, held)
-        share, unknown = robust(attempts, plan.suite)
-        status, reason = self._ending(found, protections)
-        return Result(
-            run=self._run(scenario, time.monotonic() - started),
-            subject=subject_record(plan),
-            status=status,
-            reason=reason,
-            robust=share,
-            unknown=unknown,
-            families=family_scores(attempts, searched.innocents, plan.suite),
-            false_positives=alarms,
-            fidelity_loss=None if plan.subject.stand_in else fidelity_loss(attempts),
-            verify=verify_cost(held),
-            flags=flags(found),
-            strengths=chosen,
-            broken={one.row.match: one.row.message for one in attempts if one.is_open},
+        found = Findings(
+            attempts=attempts_of(plan.reported(strengths), played.rounds),
+            innocents=played.innocents,
+            calibration=searched.innocents,
+            false_positives=false_positives(played.innocents),
+            level=plan.subject.defense.level,
+            gain=plan.suite.gain,
+            searched=chosen,
+            crossings=crossings(protections, self.memo, self.setting),
         )
+        failed = next((ended for ended in map(self._failure, protections) if ended), None)
+        run = self._record(scenario, time.monotonic() - started)
+        return result_of(plan, run, found, failed or ending(found))
+
+    def _failure(self, step: ProtectStep) -> Ending | None:
+        """Return why a victim could not be protected; None where it could."""
+        failure = self.memo.load(step.digest, FAILURE)
+        if failure is None:
+            return None
+        return standing_of(failure.data["status"]), str(failure.data["message"])
 
     def _protections(self, scenario: Scenario) -> list[ProtectStep]:
         """Return the protection of every reported victim."""
@@ -109,29 +114,14 @@ class Bench:
             owners.setdefault(match.repeat, match)
         return [match.protect() for match in owners.values()]
 
-    def _ending(self, found: Findings, protections: Sequence[ProtectStep]) -> tuple[Standing, str]:
-        """Return how the bench ended, and why it did not end well."""
-        for step in protections:
-            failure = self.memo.load(step.digest, FAILURE)
-            if failure is not None:
-                return standing_of(failure.data["status"]), str(failure.data["message"])
-        if accuses_everybody(found.false_positives):
-            rate = found.false_positives
-            return "ACCUSES", f"accuses {rate.hits} of {rate.n} innocents, so catching says nothing"
-        judged = [attempt for attempt in found.attempts if attempt.is_judged]
-        broken = next((one.row for one in found.attempts if one.is_open), None)
-        if not judged and broken is not None:
-            return standing_of(broken.status), broken.message
-        if not judged:
-            return "SKIPPED", "no thief of the suite can play against it"
-        return "OK", ""
-
-    def _run(self, scenario: Scenario, seconds: float) -> RunRecord:
+    def _record(self, scenario: Scenario, seconds: float) -> RunRecord:
         suite = self.plan.suite
         return RunRecord(
             suite=suite.name,
             suite_sha256=suite.digest,
             data=self.plan.data,
+            gain=suite.gain,
+            price=suite.price,
             versions=versions(),
             code=core_version(),
             hardware=hardware(self.task(scenario).device),
@@ -141,6 +131,46 @@ class Bench:
             made_on=datetime.now(UTC).date().isoformat(),
             seconds=round(seconds, 1),
         )
+
+
+def result_of(plan: Plan, run: RunRecord, found: Findings, ended: Ending) -> Result:
+    """Return what measurements say of a protection.
+
+    Args:
+        plan: what was played.
+        run: where it was.
+        found: what was measured.
+        ended: how it ended, and why.
+    """
+    share, unknown = robust(found.attempts, plan.suite)
+    return Result(
+        run=run,
+        subject=subject_record(plan),
+        status=ended[0],
+        reason=ended[1],
+        robust=share,
+        unknown=unknown,
+        families=family_scores(found.attempts, found.calibration, plan.suite),
+        false_positives=found.false_positives,
+        fidelity_loss=None if plan.subject.stand_in else fidelity_loss(found.attempts),
+        verify=verify_cost(found.crossings),
+        flags=flags(found),
+        strengths=tuple(found.searched),
+        broken={one.row.match: one.row.message for one in found.attempts if one.is_open},
+    )
+
+
+def ending(found: Findings) -> Ending:
+    """Return how a bench ended whose victims could be protected, and why it did not end well."""
+    if accuses_everybody(found.false_positives):
+        rate = found.false_positives
+        return "ACCUSES", f"accuses {rate.hits} of {rate.n} innocents, so catching says nothing"
+    if any(attempt.is_judged for attempt in found.attempts):
+        return "OK", ""
+    broken = next((attempt.row for attempt in found.attempts if attempt.is_open), None)
+    if broken is not None:
+        return standing_of(broken.status), broken.message
+    return "SKIPPED", "no thief of the suite can play against it"
 
 
 def standing_of(status: str) -> Standing:

@@ -28,6 +28,7 @@ class Findings:
 
     Attributes:
         attempts: on the reported victims. innocents: verdicts of the same owners.
+        calibration: verdicts on innocents of the owners that strengths are chosen on.
         false_positives: how many accuse. level: of p-values, at which the scheme accuses.
         gain: that counts. searched: what the search for strengths tried.
         crossings: keys held against victims.
@@ -35,6 +36,7 @@ class Findings:
 
     attempts: Sequence[Attempt]
     innocents: Sequence[InnocentRow]
+    calibration: Sequence[InnocentRow]
     false_positives: Share
     level: float
     gain: float

@@ -11,7 +11,7 @@ from arena.game.sides.attack import attacks
 from arena.game.sides.needs import Offer, unmet
 from arena.runs.bench.subject import Subject
 from arena.runs.bench.suite import Suite, SuiteThief
-from arena.runs.scenario import Move, OwnerTable, Scenario, ThiefTable, ThreatTable
+from arena.runs.scenario import Limits, Move, OwnerTable, Scenario, ThiefTable, ThreatTable
 from arena.runs.scenario_problems import problems_of, unplayable
 from arena.world.json_values import Json
 from arena.world.task import TaskSpec, TaskTable
@@ -126,6 +126,7 @@ class Plan:
             players=players,
             task=self.task,
             innocents=self.suite.innocents,
+            limits=Limits() if self.subject.stand_in else self.suite.limits,
             owner=(owner,),
             thief=tuple(_seated(part, table.surrogate, table.pool) for part in parts),
         )

@@ -83,6 +83,7 @@ class RunRecord(Frozen):
 
     Attributes:
         suite, suite_sha256: by name, and by content. data: the data set.
+        gain, price: what a theft gains at least, and costs at most, to count.
         arena, torch, numpy: versions. code: a hash of the arena's sources.
         hardware: the processor or GPU. seeds: the roots of reported owners and of the search.
         victims, seeds_each: how many, and attacks of every thief on each. made_on: the day (UTC).
@@ -92,6 +93,8 @@ class RunRecord(Frozen):
     suite: str
     suite_sha256: str
     data: str
+    gain: float
+    price: float
     versions: dict[str, str]
     code: str
     hardware: str

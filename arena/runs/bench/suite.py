@@ -13,7 +13,7 @@ from pydantic import Field
 
 from arena.errors import ScenarioError, did_you_mean
 from arena.game.match.play import Pools
-from arena.runs.scenario import ThiefTable
+from arena.runs.scenario import Limits, ThiefTable
 from arena.runs.toml_file import read_toml_file
 from arena.world.json_values import Frozen, Json, digest
 from arena.world.training import Recipe
@@ -63,6 +63,7 @@ class Suite(Frozen):
         calibration_victims: how many owners strengths are chosen on.
         gain, price: what a theft gains at least, and costs at most, to count.
         innocents: independent models for thresholds, and others for false positives.
+        limits: what a step may take; a model of a person's own is played without.
         task: what is protected, by data set. thief: who attacks.
     """
 
@@ -76,13 +77,14 @@ class Suite(Frozen):
     gain: float = Field(0.5, gt=0, le=1)
     price: float = Field(1.0, gt=0)
     innocents: Pools = Pools()
+    limits: Limits = Limits()
     task: dict[str, SuiteTask] = Field(min_length=1)
     thief: tuple[SuiteThief, ...] = Field(min_length=1)
 
     @property
     def digest(self) -> str:
-        """Return what tells one suite from another of the same name."""
-        return digest(self.plain())
+        """Return the SHA-256 of what the file says: what it leaves out does not count."""
+        return digest(self.model_dump(mode="json", exclude_unset=True))
 
     def task_on(self, data: str) -> SuiteTask:
         """Return what is protected on a data set.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,10 @@ from arena.view.results.markdown import markdown
 from arena.view.results.tables import number, plain_table, titled
 
 Row = tuple[str, ...]
+_PAGE = (
+    "Written by `arena board --markdown` from results of `arena bench`; docs/bench.md says what\n"
+    "each figure is. In brackets: 95 % intervals, with the victim as the unit."
+)
 
 
 @dataclass(frozen=True)
@@ -40,25 +44,30 @@ def show_board(places: Sequence[Path], *, as_json: bool, as_markdown: bool) -> i
         rows = {data: [result.plain() for result in found] for data, found in boards.items()}
         console.print_json(data=rows)
         return ExitCode.DONE
+    if as_markdown:
+        console.print("\n\n".join(["# The board", _PAGE, *_sections(boards)]))
+        return ExitCode.DONE
     for data, found in boards.items():
-        console.print(_page(data, found) if as_markdown else f"{_title(data, found)}\n")
-        for block in () if as_markdown else blocks(found):
+        console.print(f"{_title(data, found)}\n")
+        for block in blocks(found):
             columns = [name.replace(" ", "\n", 1) for name in block.columns]
             console.print(titled(block.title, plain_table(columns, block.rows)))
-        for line in () if as_markdown else notes(found):
+        for line in notes(found):
             console.print(line)
     return ExitCode.DONE
 
 
-def _page(data: str, found: Sequence[Result]) -> str:
-    """Return the board of a data set in Markdown."""
-    parts = [f"## {_title(data, found)}"]
-    for block in blocks(found):
-        parts += [f"### {block.title}", markdown(block.columns, block.rows)]
-    listed = notes(found)
-    if listed:
-        parts += ["### To know before the numbers are read", "\n".join(listed)]
-    return "\n\n".join(parts)
+def _sections(boards: Mapping[str, Sequence[Result]]) -> Iterator[str]:
+    """Yield the board of every data set in Markdown."""
+    for data, found in boards.items():
+        yield f"## {_title(data, found)}"
+        for block in (*blocks(found), _origins(found)):
+            yield f"### {block.title}"
+            yield markdown(block.columns, block.rows)
+        listed = notes(found)
+        if listed:
+            yield "### To know before the numbers are read"
+            yield "\n".join(listed)
 
 
 def _title(data: str, found: Sequence[Result]) -> str:
@@ -105,6 +114,23 @@ def blocks(found: Sequence[Result]) -> tuple[Block, ...]:
             tuple(map(_costs, found)),
         ),
     )
+
+
+def _origins(found: Sequence[Result]) -> Block:
+    """Return where each result comes from."""
+    rows = tuple(
+        (
+            result.subject.name,
+            result.run.made_on,
+            result.run.versions.get("arena", "-"),
+            result.run.code,
+            result.subject.code,
+            result.run.hardware,
+        )
+        for result in found
+    )
+    columns = ("protection", "made on", "arena", "code", "scheme's code", "hardware")
+    return Block("Where the results come from", columns, rows)
 
 
 def _of(result: Result, family: str) -> FamilyScore | None:

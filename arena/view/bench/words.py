@@ -45,8 +45,8 @@ def headline(result: Result) -> str:
     share = result.robust
     return (
         f"Robust ownership of {name}: {percent(share)}. In {share.hits} of {share.n} attempts on "
-        f"{share.clusters} victims no thief of {run.suite} took half of the lead for the price of "
-        "training the model (95 % interval, by victim)."
+        f"{share.clusters} victims no thief of {run.suite} got away with a gain of {run.gain:g} or "
+        f"more at a price of {run.price:g} or less (95 % interval, by victim)."
     )
 
 

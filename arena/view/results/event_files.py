@@ -6,7 +6,7 @@ A tag is `role/metric/thief`: so each chart shows one thief, with a line for eac
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -48,7 +48,7 @@ def mean_scalars(rows: Iterable[RoundRow]) -> dict[str, float]:
 
 
 def write_owner(folder: Path, matches: Sequence[Sequence[RoundRow]]) -> None:
-    """Write the event files of an owner: its rounds against each thief, and its line in hparams.
+    """Write the event files of an owner: rounds against each thief, training, a line in hparams.
 
     Args:
         folder: where.
@@ -64,8 +64,20 @@ def write_owner(folder: Path, matches: Sequence[Sequence[RoundRow]]) -> None:
                 writer.add_scalar(f"{tag}/{name}", value, number)
             said = "\n\n".join(row.reason or row.message for row in repeats)
             writer.add_text(f"owner/reason/{name}", said, number)
+        for epoch, loss in _learnt(matches):
+            writer.add_scalar(f"{_FIRST}/training_loss", loss, epoch)
         # Without a run name TensorBoard would show a child run with a time stamp beside the owner.
         writer.add_hparams(*_hparams(matches), run_name=".")
+
+
+def _learnt(matches: Sequence[Sequence[RoundRow]]) -> Iterator[tuple[int, float]]:
+    """Yield each epoch and the mean loss of the owner's victims in it, a victim for each repeat."""
+    victims = {
+        rows[0].repeat: rows[0].training_losses for rows in matches if rows[0].training_losses
+    }
+    for epoch in range(max(map(len, victims.values()), default=0)):
+        known = [losses[epoch] for losses in victims.values() if epoch < len(losses)]
+        yield epoch, sum(known) / len(known)
 
 
 def _hparams(

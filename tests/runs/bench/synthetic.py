@@ -64,6 +64,8 @@ def result(name: str = "uchida", hits: int = 8, n: int = 10, **fields: Any) -> R
         suite="made-1",
         suite_sha256=SUITE.digest,
         data="digits",
+        gain=0.5,
+        price=1.0,
         versions={},
         code="c0de",
         hardware="none",

@@ -26,6 +26,7 @@ def findings(caught: int = 0, **figures: float) -> Findings:
     return Findings(
         attempts=attempts(**GOOD),
         innocents=rows,
+        calibration=rows,
         false_positives=false_positives(rows),
         level=0.01,
         gain=0.5,

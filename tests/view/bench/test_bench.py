@@ -9,33 +9,83 @@ import pytest
 
 from arena.runs.bench.result import read_result
 from arena.view.exit_codes import ExitCode
-from tests.view.conftest import Command
+from tests.view.conftest import Command, call
 
-TINY = Path(__file__).parent / "tiny-1.toml"
+HERE = Path(__file__).parent
+TINY, SCHEMES = HERE / "tiny-1.toml", HERE / "schemes.py"
 
 
-def test_a_scheme_is_benched_continued_shown_and_put_on_a_board(
-    arena: Command, tmp_path: Path
-) -> None:
-    """The tiny suite: what it prints, what it writes, and that nothing is played twice."""
-    order = ("bench", "uchida", f"--suite={TINY}", f"--out={tmp_path}", "--jobs=1")
-    done = arena(*order)
-    assert done.code == ExitCode.DONE
-    result = read_result(tmp_path / "uchida.json")
-    assert result.status == "OK"
-    assert (result.robust.n, result.robust.clusters) == (2, 2)
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The board's folder of a good scheme, one that raises, and one that accuses everybody."""
+    out = tmp_path_factory.mktemp("board")
+    suite = (f"--suite={TINY}", f"--out={out}", "--jobs=1")
+    assert call("bench", "uchida", *suite) == ExitCode.DONE
+    for title in ("Raises", "Accuses"):
+        assert call("bench", f"{SCHEMES}:{title}", "--trust", *suite) == ExitCode.FAILED
+    return out
+
+
+def test_a_result_holds_what_the_suite_says(board: Path) -> None:
+    result = read_result(board / "uchida.json")
+    assert (result.status, result.run.suite, result.run.data) == ("OK", "tiny-1", "digits")
+    assert (result.robust.n, result.robust.clusters, result.unknown) == (2, 2, 0)
     assert [one.thieves for one in result.families] == [1, 1, 0, 0, 1, 0]
     assert result.false_positives.n == 2 * 4
     assert [tried.strength for tried in result.strengths[0].tried] == [0.0, 1.0]
+    assert result.run.seeds == {"reported": 3, "calibration": 4}
     assert result.verify is not None
+    assert result.fidelity_loss is not None
+
+
+def test_a_bench_that_is_done_plays_nothing_again(arena: Command, board: Path) -> None:
+    before = read_result(board / "uchida.json")
+    done = arena("bench", "uchida", f"--suite={TINY}", f"--out={board}", "--jobs=1")
+    steps = [line for line in done.err.splitlines() if "steps" in line]
+    assert steps == ["tiny-1-search: no steps to make", "tiny-1: no steps to make"]
+    assert read_result(board / "uchida.json").robust == before.robust
     assert "Robust ownership of uchida" in done.out
-    again = arena(*order)
-    assert again.err.splitlines() == ["tiny-1-search: no steps to make", "tiny-1: no steps to make"]
-    assert read_result(tmp_path / "uchida.json").robust == result.robust
-    assert "forge-key.0" in arena("show", tmp_path / "uchida").out
-    board = arena("board", tmp_path, "--markdown")
-    assert "| uchida |" in board.out
-    assert json.loads(arena("board", tmp_path, "--json").out)["digits"][0]["status"] == "OK"
+
+
+def test_a_bench_is_a_tournament_that_can_be_shown(arena: Command, board: Path) -> None:
+    assert "forge-key.0" in arena("show", board / "uchida").out
+
+
+def test_a_scheme_that_fails_or_accuses_everybody_is_on_the_board_with_the_reason(
+    arena: Command, board: Path
+) -> None:
+    failed, accuses = (read_result(board / f"test-{name}.json") for name in ("raises", "accuses"))
+    assert (failed.status, failed.headline) == ("ERROR", None)
+    assert "a scheme's own fault" in failed.reason
+    assert (accuses.status, accuses.headline) == ("ACCUSES", None)
+    names = [flag.name for flag in accuses.flags]
+    assert names == [
+        "ignores-suspect",
+        "accuses-innocents",
+        "constant-statistic",
+        "recoverable-key",
+    ]
+    page = arena("board", board, "--markdown").out
+    assert page.index("| uchida |") < page.index("| test-accuses |") < page.index("| test-raises |")
+    assert "test-accuses: no headline, it accuses innocents (accuses 8 of 8 innocents" in page
+    rows = json.loads(arena("board", board, "--json").out)["digits"]
+    assert [row["status"] for row in rows] == ["OK", "ACCUSES", "ERROR"]
+
+
+def test_a_protected_model_is_benched_with_its_key_which_is_not_written_down(
+    arena: Command, own: Path, board: Path
+) -> None:
+    model, secret = own / "protected" / "mine.safetensors", own / "secret.txt"
+    words = (f"--key={own / 'protected' / 'key'}", f"--passphrase-file={secret}")
+    done = arena("bench", model, *words, f"--suite={TINY}", f"--out={board}")
+    assert done.code == ExitCode.DONE
+    (path,) = board.glob("uchida-*.json")
+    result = read_result(path)
+    assert (result.subject.source, result.fidelity_loss) == ("model", None)
+    assert (result.robust.n, result.robust.clusters) == (2, 1)
+    keys = {found.stat().st_mtime for found in (board / "artefacts").rglob("*.key")}
+    assert keys
+    assert max(keys) < path.with_suffix("").stat().st_mtime
 
 
 @pytest.mark.parametrize(
@@ -47,6 +97,7 @@ def test_a_scheme_is_benched_continued_shown_and_put_on_a_board(
         (("kgw",), "'kgw' needs a model of language"),
         (("missing.py:Mine",), "missing.py"),
         (("mine.py",), "no defender is called"),
+        ((str(SCHEMES),), "name its class"),
     ],
 )
 def test_what_cannot_be_benched_is_refused_with_a_sentence(

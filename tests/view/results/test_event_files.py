@@ -121,8 +121,8 @@ def test_the_summary_has_figures_tables_and_the_layout(played: Path) -> None:
 def test_the_groups_that_tensorboard_opens_first_are_the_whole_tournament(played: Path) -> None:
     tags = {tag for run in boards(played).iterdir() for tag in events(run).Tags()["scalars"]}
     groups = {tag.partition("/")[0] for tag in tags}
-    assert min({"arena", *groups}) == "arena"
-    assert "arena" not in groups
+    assert min(groups) == "arena"
+    assert {tag for tag in tags if tag.startswith("arena/")} == {"arena/training_loss"}
 
 
 def test_the_number_of_points_grows_with_the_rounds_and_not_with_the_repeats(
@@ -131,3 +131,20 @@ def test_the_number_of_points_grows_with_the_rounds_and_not_with_the_repeats(
     for n in (1, 3):
         write_owner(tmp_path / str(n), [[row("a", "t", 0.25, repeat=i)] for i in range(n)])
         assert len(events(tmp_path / str(n)).Scalars("score/thief_payoff/t")) == 1
+
+
+def test_victims_show_how_they_learnt_by_the_mean_over_repeats(tmp_path: Path) -> None:
+    learnt = {0: (2.0, 1.0, 0.5), 1: (1.0, 0.5)}
+    rows = [[row("a", "t", repeat=i, training_losses=losses)] for i, losses in learnt.items()]
+    write_owner(tmp_path / "a", [*rows, [row("a", "u", training_losses=learnt[0])]])
+    found = events(tmp_path / "a").Scalars("arena/training_loss")
+    assert [(point.step, point.value) for point in found] == [(0, 1.5), (1, 0.75), (2, 0.5)]
+
+
+def test_a_played_victim_has_a_loss_for_each_epoch(played: Path, report: Report) -> None:
+    for owner in map(safe_name, report.owners):
+        found = events(boards(played) / owner).Scalars("arena/training_loss")
+        assert [point.step for point in found] == [0, 1]
+        assert all(point.value > 0 for point in found)
+    told = [rows[1].training_losses for rows in report.matches.values() if len(rows) > 1]
+    assert told == [(), ()]  # the first round of a match says it

@@ -22,6 +22,7 @@ from arena.world.json_values import Json
 from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
 from arena.world.task import load_task
+from arena.world.training import History
 
 OWNER_TIME = 1
 """The logical time at which an owner commits: before publication, after the earliest claimants."""
@@ -67,7 +68,8 @@ class ProtectStep(Step):
         def nulls() -> Sequence[Model]:
             return [unpack(inputs(null, "model")) for null in self.nulls]
 
-        lab = Lab(task.compute, meters, setting.progress)
+        trained: list[tuple[Model, History]] = []
+        lab = Lab(task.compute, meters, setting.progress, lambda *found: trained.append(found))
         owner = OwnerTask.from_task(task, base, lab, self.base.rng(), nulls)
         halves, kinds = ((null.half for null in self.nulls), (null.kind for null in self.nulls))
         owner = replace(owner, null_halves=tuple(halves), null_kinds=tuple(kinds))
@@ -83,11 +85,13 @@ class ProtectStep(Step):
             register.enter("owner", protected.key.commitment(), OWNER_TIME, model)
         client = Rng(self.seed, self.stream).child("client", "fidelity")
         exam = exam_of(task, inputs)
+        twin = TrainReport.model_validate(inputs(self.base, "report").data)
         report = ProtectionReport(
             utility=served_utility(task, exam, protected.model, protected.serving, client),
             base_utility=bare_utility(task, exam, base),
-            base_meters=TrainReport.model_validate(inputs(self.base, "report").data).meters,
+            base_meters=twin.meters,
             meters=meters.reading(),
+            losses=_losses(protected.model, trained, base, twin),
         )
         return {
             "victim": pack(protected.model),
@@ -97,3 +101,16 @@ class ProtectStep(Step):
             "exposed": scheme.exposed(protected.key),
             "report": Bundle(report.plain()),
         }
+
+
+def _losses(
+    victim: Model, trained: Sequence[tuple[Model, History]], base: Model, twin: TrainReport
+) -> tuple[float, ...]:
+    """Return the losses of training a victim: its last training, or its twin's if it is the twin.
+
+    Nothing where its owner trained it outside of its laboratory.
+    """
+    own = [history.losses for model, history in trained if model is victim]
+    if own:
+        return tuple(own[-1])
+    return twin.losses if victim.digest() == base.digest() else ()

@@ -26,8 +26,8 @@ from arena.errors import (
     RuleViolation,
     StoreError,
 )
+from arena.game.rules.faults import fault_in_words
 from arena.game.sandbox.cell import Cell
-from arena.game.sides.faults import fault_in_words
 from arena.world.bundle import Bundle
 from arena.world.code_version import core_version
 from arena.world.json_values import Json, digest

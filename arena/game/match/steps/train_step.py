@@ -81,10 +81,10 @@ class TrainStep(Step):
         recipe = differs.recipe_for(task.spec.recipe, len(examples))
         model = build(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)
-        trainer.train(model, examples, recipe, rng.child("training"), differs.hooks(card))
+        history = trainer.train(model, examples, recipe, rng.child("training"), differs.hooks(card))
         exam = exam_of(task, inputs) if self.parents() else task.exam()
         utility = bare_utility(task, exam, model)
-        report = TrainReport(utility=utility, meters=meters.reading())
+        report = TrainReport(utility=utility, meters=meters.reading(), losses=tuple(history.losses))
         return {"model": pack(model), "report": Bundle(report.plain())}
 
 

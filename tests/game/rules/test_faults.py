@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.game.sides.faults import fault_in_words
+from arena.game.rules.faults import fault_in_words
 from arena.game.sides.plugins import import_file
 from arena.world.json_values import digest
 
