@@ -25,7 +25,9 @@ import torch
 from arena import testing
 from arena.game.court.statistics import proportion_interval
 from arena.game.rules.keys import Key
+from arena.game.sides.attack import Attack
 from arena.game.sides.defense import Protected
+from arena.game.sides.player import PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
@@ -34,13 +36,38 @@ from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Recipe
+from attackers.generators.flip_scales import FlipScales
+from attackers.modify.overwrite import Overwrite
+from attackers.modify.prune import Prune
+from attackers.nothing import NoAttack
+from attackers.rewrite.invariant import AllThree, Flip
 from benchmarks.common import heading, say
 from defenders.generators.ipr_gan import IprGan
 from defenders.generators.scheme.key import GeneratorKey
 from defenders.generators.scheme.logo import agreements, corner
 from defenders.generators.scheme.signs import scale_layers
+from defenders.weights.alignment import sight
+from defenders.weights.readers import NullMatches
 
 LEVEL = 0.01
+ALIGNED = IprGan(reading="signs", verifier="aligned")
+READERS = {"literal": IprGan(reading="signs"), "aligned": ALIGNED, "logo": IprGan(reading="logo")}
+
+
+def pruned(rate: float) -> Attack:
+    """Return pruning of all layers under one threshold, without training afterwards."""
+    return Prune(rate=rate, scope="global", schedule="oneshot", epochs=0)
+
+
+OWN = PlayerSpec(name="ipr-gan", settings={"reading": "signs", "logo_strength": 0.0})
+MOVES: dict[str, Attack] = {
+    "none": NoAttack(),
+    "int-flip": Flip(),
+    "int-all": AllThree(),
+    "forged signs (overwrite, 0 epochs)": Overwrite(scheme=OWN, epochs=0),
+    "flip-scales, a half": FlipScales(),
+    **{f"prune {rate:.0%}": pruned(rate) for rate in (0.1, 0.3, 0.5, 0.7, 0.9)},
+}
 ROOT = Rng(2026)
 
 
@@ -175,6 +202,44 @@ def fresh_keys(study: Study, n_keys: int, n: int) -> None:
         )
 
 
+def aligned_key(study: Study, victim: Protected, i: int, n: int) -> Key:
+    """Return a victim's key for the aligned reader; nulls are the twins of the other victims."""
+    nulls = [study.twin(j) for j in range(n) if j != i]
+    task = testing.owner_task(study.task, study.twin(i), nulls)
+    key = sight(task, victim.model, victim.key.seed, ALIGNED.n_probes).into(victim.key)
+    found = ALIGNED.null_matches(task, key, Rng(0))
+    return NullMatches(null_matches={"aligned": found}).into(key)
+
+
+def thieves(study: Study, options: argparse.Namespace) -> None:
+    """Print what each thief without training did, over all victims."""
+    exam, latents = study.exam(), torch.randn(500, 64, generator=ROOT.child("latents").torch())
+    heading("Thieves of generators", 1)
+    for name, move in MOVES.items():
+        gaps, scores = [], []
+        rates: dict[str, list[float]] = {"literal": [], "aligned": [], "logo": []}
+        caught: dict[str, int] = dict.fromkeys(rates, 0)
+        for i in range(options.victims):
+            victim = study.victim(i)
+            stolen = testing.thief(study.task, victim.model, testing.WHITE_BOX).play(move)
+            pair = [Compute().logits(model, latents) for model in (victim.model, stolen)]
+            gaps.append(float((pair[0] - pair[1]).abs().max()))
+            scores.append(exam.utility(study.task.serve(stolen, exam.inputs)))
+            key = aligned_key(study, victim, i, options.victims)
+            for reader, scheme in READERS.items():
+                verdict = scheme.verify(key, suspect(stolen), Rng(0))
+                rates[reader].append(verdict.statistic)
+                caught[reader] += verdict.is_copy
+        said = "; ".join(
+            f"{reader} {statistics.mean(found):.3f}, caught {caught[reader]}"
+            for reader, found in rates.items()
+        )
+        say(
+            f"{name}: largest difference {max(gaps):.2g}, Frechet score "
+            f"{statistics.mean(scores):.3f}; {said} of {options.victims}"
+        )
+
+
 def report(study: Study, options: argparse.Namespace) -> None:
     """Print all of it."""
     heading("Marks in generators", 1)
@@ -188,13 +253,14 @@ def parts(study: Study, options: argparse.Namespace) -> Iterator[tuple[str, Call
     """Yield what can be asked for."""
     yield "victims", lambda: [study.victim(i) for i in range(options.victims)]
     yield "innocents", lambda: [study.innocent(i) for i in range(options.innocents)]
+    yield "thieves", lambda: thieves(study, options)
     yield "report", lambda: report(study, options)
 
 
 def main() -> None:
     """Do one part."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("part", choices=["victims", "innocents", "report"])
+    parser.add_argument("part", choices=["victims", "innocents", "report", "thieves"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--victims", type=int, default=5)
     parser.add_argument("--innocents", type=int, default=20)

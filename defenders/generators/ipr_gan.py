@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from arena.errors import NotComparable
 from arena.game.court.verdict import Rule, Verdict
@@ -115,6 +116,11 @@ class IprGan(WhiteBox):
             return logo
         signs = self._signs(key, suspect, rng)
         return _together(signs, logo, self.level)
+
+    def trigger_images(self, key: Key) -> Tensor:
+        """Return the latents with the trigger in them."""
+        secret = GeneratorKey.of(key)
+        return triggered(secret.latents, secret.chosen, secret.values)
 
     def _signs(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Return the verdict on the signs; of weights that cannot be read, none."""
