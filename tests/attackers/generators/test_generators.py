@@ -21,6 +21,7 @@ from attackers.generators.extract import DistilPairs
 from attackers.generators.finetune import FineTuneSliced
 from attackers.generators.fitting import sliced_distance
 from attackers.generators.flip_scales import FlipScales
+from attackers.generators.forge_logo import ForgeLogo
 from attackers.modify.overwrite import Overwrite
 from attackers.rewrite.invariant import AllThree, Flip
 from defenders.generators.ipr_gan import IprGan
@@ -94,6 +95,22 @@ def test_a_second_mark_without_training_hides_the_first_from_the_literal_reader(
     again = played(small, marked.model, Overwrite(scheme=own, epochs=0), testing.WHITE_BOX)
     assert difference(again, marked.model) < 1e-4
     assert error_rate(marked, again, "aligned") < 0.1
+
+
+def test_a_forged_logo_verifies_and_is_not_what_its_seed_gives(
+    small: Task, marked: Protected
+) -> None:
+    """Whoever asks for no seed is shown a logo that was cut out of the victim's own image."""
+    needs = ForgeLogo.needs.model_copy(update={"data": 1.0})
+    settings: dict[str, Json] = {"reading": "logo", "n_triggers": 8, "n_decoys": 200}
+    move = ForgeLogo(scheme=PlayerSpec(name="ipr-gan", settings=settings))
+    claim = testing.thief(small, marked.model, needs).deliver(move).claim
+    assert claim is not None
+    scheme = IprGan.of(settings, "ipr-gan")
+    found = scheme.verify(claim.key, Suspect.bare(marked.model, Compute()), Rng(5))
+    assert found.statistic > 0.9
+    again = scheme.rederive(claim.key)
+    assert again.commitment() != claim.key.commitment()
 
 
 def test_a_student_of_pairs_comes_nearer_with_each_epoch(small: Task, marked: Protected) -> None:
