@@ -121,7 +121,7 @@ def _refresh_samples(report: Report, out: Path) -> None:
         makers: dict[str, Tensor] = {}
         for row in rows:
             made = store.load(row.digest, "samples") if row.digest else None
-            for name, pictures in (made.tensors if made else {}).items():
+            for name, pictures in sorted(made.tensors.items() if made else ()):
                 of_round = name.startswith("suspect")
                 makers[f"{name}, round {row.round}" if of_round else name] = pictures
         if makers:
