@@ -59,12 +59,12 @@ def channel_masks(model: Model, group: Group, units: Tensor) -> dict[str, Tensor
     """Return masks, true for all that writes, normalises or reads some channels of a group."""
     tensors = model.state_dict()
     found: dict[str, Tensor] = {}
-    places = [(name, slot, 0) for name, slot in group.rows() if "running" not in name]
-    places += [(name, slot, 1) for name, slot in group.columns()]
-    for name, slot, axis in places:
+    places = [(name, slot) for name, slot in group.rows() if "running" not in name]
+    places += group.columns()
+    for name, slot in places:
         if name in tensors:
             mask = found.setdefault(name, torch.zeros(tensors[name].shape, dtype=torch.bool))
-            mask.index_fill_(axis, _entries(slot, units), True)
+            mask.index_fill_(slot.axis(name), _entries(slot, units), True)
     return found
 
 

@@ -25,8 +25,8 @@ _SCHEME = PlayerSpec(name="uchida")
 class Overwrite(Attack):
     """Embeds a fresh key into the stolen model with the same scheme.
 
-    What: the thief plays the owner's part: own images with the stolen model's answers as labels,
-    the stolen model as the base, a key of its own. Where claims may be delivered it claims the
+    What: the thief plays the owner's part: own images, with a classifier's answers as labels, the
+    stolen model as the base, a key of its own. Where claims may be delivered it claims the
     model with that key as well, committed when it is made, which is after publication.
     Threat model: weights, architecture, unlabelled own data, and the scheme's name; no key.
     Parameters: scheme (any defender by name, with its settings; a strength of up to 1000 times the
@@ -41,7 +41,7 @@ class Overwrite(Attack):
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1)
-    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"gradients"})
     dial: ClassVar[Dial] = Dial("lr", 1e-4, 1e-2, "log")
 
     scheme: PlayerSpec = _SCHEME

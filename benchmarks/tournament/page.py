@@ -112,7 +112,8 @@ def in_a_browser(page: Path) -> None:
             started = time.perf_counter()
             browser.execute_script(script + "; document.body.offsetHeight")
             bar(f"{what}, s", time.perf_counter() - started, 1, at_least=False)
-        say(f"words on the console: {len(browser.get_log('browser'))}")
+        said = [entry["message"] for entry in browser.get_log("browser")]
+        say(f"on the console: {said or 'nothing'}")
     finally:
         browser.quit()
 

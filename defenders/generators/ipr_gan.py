@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from arena.errors import NotComparable
 from arena.game.court.verdict import Rule, Verdict
@@ -27,7 +28,7 @@ from defenders.generators.scheme.logo import agreements, corner, pasted, similar
 from defenders.generators.scheme.signs import check_sizes, read_bits, scale_layers, scales_of
 from defenders.generators.training import GeneratorMarks
 from defenders.weights.bit_error import BitReading
-from defenders.weights.readers import WhiteBox, embedded
+from defenders.weights.readers import WhiteBox
 
 _NULL_IMAGES = 500  # of each kind: real ones, and the unmarked twin's
 
@@ -87,9 +88,11 @@ class IprGan(WhiteBox):
         secret = GeneratorKey.drawn(
             seed, places, base.card.output_shape, base.card.input_shape[0], self.n_triggers
         )
+        if self.embed == "fine-tune":
+            task = replace(task, marks_base=True)
         strengths = (self.sign_strength, self.logo_strength)
-        hook = GeneratorMarks(secret, self.margin, strengths, task.lab.meter)
-        model = embedded(task, [hook], self.embed)
+        hook = GeneratorMarks(secret, self.margin, strengths, task)
+        model = task.trained([hook])
         real = task.data.images[:_NULL_IMAGES].float() / 255
         asked = base.kind.probes(base.card, _NULL_IMAGES, rng.child("null images"))
         unmarked = torch.cat([real, task.lab.logits(base, asked)])
@@ -113,6 +116,11 @@ class IprGan(WhiteBox):
             return logo
         signs = self._signs(key, suspect, rng)
         return _together(signs, logo, self.level)
+
+    def trigger_images(self, key: Key) -> Tensor:
+        """Return the latents with the trigger in them."""
+        secret = GeneratorKey.of(key)
+        return triggered(secret.latents, secret.chosen, secret.values)
 
     def _signs(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Return the verdict on the signs; of weights that cannot be read, none."""

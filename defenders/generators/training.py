@@ -7,11 +7,19 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from arena.game.sides.defense import OwnerTask
+from arena.world.models import Model
 from arena.world.rng import Rng
-from arena.world.training import Hook, Meter, StepView
+from arena.world.training import Hook, StepView
 from defenders.generators.scheme.key import GeneratorKey
 from defenders.generators.scheme.logo import pasted, similarity, triggered
-from defenders.generators.scheme.signs import scales_of, set_signs, sign_loss, signs_of
+from defenders.generators.scheme.signs import (
+    scales_of,
+    set_signs,
+    sign_loss,
+    signs_of,
+    spelled,
+)
 
 
 @contextlib.contextmanager
@@ -32,13 +40,14 @@ class GeneratorMarks(Hook):
 
     The loss is sign_strength * sum of sign losses + logo_strength * (1 - SSIM(G(f(z)), h(G(z)))):
     f puts the trigger into a latent, h pastes the logo into the image of the same latent, which is
-    a constant.
+    a constant. A finished model is made to spell the signs with the same function.
     """
 
     def __init__(
-        self, key: GeneratorKey, margin: float, strengths: tuple[float, float], meter: Meter
+        self, key: GeneratorKey, margin: float, strengths: tuple[float, float], task: OwnerTask
     ) -> None:
-        self.key, self.margin, self.meter = key, margin, meter
+        self.key, self.margin, self.meter = key, margin, task.lab.meter
+        self.is_finished = task.marks_base
         self.sign_strength, self.logo_strength = strengths
         self._scales: list[Tensor] = []
         self._signs: list[Tensor] = []
@@ -47,8 +56,11 @@ class GeneratorMarks(Hook):
     def start(self, model: nn.Module, rng: Rng, device: str) -> None:
         """Set the signs, and move the trigger and the logo to the device."""
         key = self.key
+        signs = signs_of(key.bits, key.sizes)
+        if self.is_finished and isinstance(model, Model):
+            model.load_state_dict(spelled(model.copy().cpu(), key.layers, signs).state_dict())
         self._scales = scales_of(model, key.layers)
-        self._signs = [sign.to(device) for sign in signs_of(key.bits, key.sizes)]
+        self._signs = [sign.to(device) for sign in signs]
         set_signs(self._scales, self._signs)
         self._trigger = (key.chosen.to(device), key.values.to(device), key.logo.to(device))
 

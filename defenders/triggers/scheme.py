@@ -218,3 +218,34 @@ class RandomImagesKey(KeyForm):
         inside = (self.kept >= 0) & (self.kept < self.n_candidates)
         if not len(self.kept) or not bool(inside.all()):
             yield f"expected some of {self.n_candidates} candidates to be kept, found others"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongLabelsKey(KeyForm):
+    """Real images, and a label for each that is not its own.
+
+    Attributes:
+        n_classes: C. images: (K, *shape). own: their classes (K,). labels: (K,), the owner's.
+    """
+
+    n_classes: Count
+    images: Tensor
+    own: Tensor
+    labels: Tensor
+
+    @classmethod
+    def drawn(cls, seed: str, images: Tensor, own: Tensor, n_classes: int) -> WrongLabelsKey:
+        """Return images with labels drawn from the C - 1 wrong classes by a seed and the image."""
+        shift = 1 + prf_labels(seed, images, n_classes - 1)
+        return cls(n_classes=n_classes, images=images, own=own, labels=(own + shift) % n_classes)
+
+    def expanded(self, seed: str) -> WrongLabelsKey:
+        """Return the key with the labels of a seed; the images are the owner's own."""
+        return type(self).drawn(seed, self.images, self.own, self.n_classes)
+
+    def problems(self) -> Iterator[str]:
+        """Yield what does not fit together."""
+        yield from shape_problem("own", self.own, len(self.images))
+        yield from shape_problem("labels", self.labels, len(self.images))
+        if not len(self.images):
+            yield "expected triggers, found none"

@@ -42,8 +42,9 @@ class Sight(KeyForm):
 
 def sight(task: OwnerTask, model: Model, seed: str, n_probes: int) -> Sight:
     """Return what aligned reading needs of the owner's model and its probe images."""
-    probe, packed = task.probe.images, pack(model)
-    order = torch.randperm(len(probe), generator=expand(seed, "whitebox probes").torch())
+    rng, packed = expand(seed, "whitebox probes"), pack(model)
+    probe = model.kind.questions(task.probe, model.card, rng.child("questions"))
+    order = torch.randperm(len(probe), generator=rng.torch())
     probes = probe[order[:n_probes]].cpu()
     return Sight(packed=dict(packed.data), weights=packed.tensors, probes=probes)
 

@@ -45,15 +45,17 @@ def needs_references(scheme: PlayerSpec) -> bool:
 
 
 def answered(access: Access, model: Model, rng: Rng) -> Dataset:
-    """Return the thief's own images, noise where it has none, with the model's answers."""
+    """Return the thief's own images, noise where it has none, with a classifier's answers."""
+    card = model.card
     if access.grants.data:
         own = access.data()
     else:
-        shape = (_N_NOISE, *model.card.input_shape)
+        of_input = card.input_shape if card.n_classes else model.kind.output_shape(card)
+        shape = (_N_NOISE, *of_input)
         drawn = torch.from_numpy(rng.child("noise").numpy().integers(0, 256, shape).astype("uint8"))
-        classes = tuple(str(i) for i in range(model.card.n_classes))
+        classes = tuple(str(i) for i in range(max(card.n_classes, 2)))
         own = Dataset("noise", drawn, torch.zeros(_N_NOISE, dtype=torch.int64), classes)
-    return replace(own, labels=access.lab.labels(model, own.images))
+    return replace(own, labels=access.lab.labels(model, own.images)) if card.n_classes else own
 
 
 def posed(

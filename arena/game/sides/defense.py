@@ -229,7 +229,7 @@ class Defense(Player):
         return Bundle()
 
     def trigger_images(self, key: Key) -> Tensor | None:
-        """Return the images by which a key is verified; None where it reads no images."""
+        """Return the inputs (images, latents) that a key is verified by; None for a key of none."""
         return None
 
     def drawn_triggers(self, key: Key) -> Triggers | None:

@@ -17,7 +17,7 @@ from arena.runs.bench.suite import FAMILIES, Family, Suite
 from arena.world.rng import Rng
 
 FPR = 0.01
-"""The rate of false positives at which copies are counted."""
+"""The rate of false positives at which copies are counted as found."""
 
 
 def robust(attempts: Sequence[Attempt], suite: Suite) -> tuple[Share, int]:
@@ -80,17 +80,23 @@ def _family_score(
 
 
 def _found(attempts: Sequence[Attempt], calibration: Sequence[InnocentRow]) -> Share:
-    """Return the share of copies that show more than all but 1 % of the calibration innocents."""
-    copies = [attempt for attempt in attempts if not attempt.is_claim]
+    """Return the share of copies that are found at a false-positive rate of 1 %.
+
+    By their p-value, which is at most 1 % and below that of all but 1 % of the calibration
+    innocents: few of these cannot show a rate of 1 %, and a p-value alone may promise too much.
+    """
+    copies = [attempt for attempt in attempts if not attempt.is_claim and calibration]
     _, threshold = true_rate_at(FPR, [], [-row.p_value for row in calibration])
-    return shares(copies, lambda attempt: -_p_value(attempt) > threshold)
+    return _share(
+        copies, lambda attempt: _p_value(attempt) <= FPR and -_p_value(attempt) > threshold
+    )
 
 
 def _p_value(attempt: Attempt) -> float:
     return 1.0 if attempt.row.p_value is None else attempt.row.p_value
 
 
-def shares(attempts: Sequence[Attempt], holds: Callable[[Attempt], bool]) -> Share:
+def _share(attempts: Sequence[Attempt], holds: Callable[[Attempt], bool]) -> Share:
     """Return the share of attempts of which something holds, clustered by victim."""
     clusters = by_victim(attempts).values()
     return clustered_share([holds(attempt) for attempt in cluster] for cluster in clusters)

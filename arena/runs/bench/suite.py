@@ -83,8 +83,8 @@ class Suite(Frozen):
 
     @property
     def digest(self) -> str:
-        """Return what tells one suite from another of the same name."""
-        return digest(self.plain())
+        """Return the SHA-256 of what the file says: what it leaves out does not count."""
+        return digest(self.model_dump(mode="json", exclude_unset=True))
 
     def task_on(self, data: str) -> SuiteTask:
         """Return what is protected on a data set.

@@ -56,7 +56,7 @@ def family_rows(families: Sequence[FamilyScore]) -> list[tuple[str, ...]]:
         (
             one.family,
             number(one.worst_gain, ".2f"),
-            one.worst_thief or "-",
+            one.worst_thief if one.worst_gain else "-",
             percent(one.found),
             str(one.thieves),
         )

@@ -71,15 +71,20 @@ def plane_figure(report: Report) -> Figure | None:
     return plane(points) if points else None
 
 
-def leaderboard_figure(report: Report) -> Figure | None:
-    """Return the leaderboards as bars; None where no match has a score."""
-    boards = [_bars(side, lines) for side, lines in report.standings.items() if lines]
+def leaderboard_figure(report: Report, most: int | None = None) -> Figure | None:
+    """Return the leaderboards, at most so long, as bars; None where no match has a score."""
+    boards = [_bars(side, lines[:most]) for side, lines in report.standings.items() if lines]
     return plots.leaderboard_bars(boards) if boards else None
 
 
-def roc_figure(report: Report) -> Figure | None:
-    """Return the characteristics of all owners that met copies and innocents; None without any."""
-    curves = [curve for owner in report.owners if (curve := owner_roc(report, owner))]
+def roc_figure(report: Report, most: int | None = None) -> Figure | None:
+    """Return the characteristics of owners that met copies and innocents; None without any.
+
+    They are in the order of the scenario; where more than `most` owners play, the best `most`.
+    """
+    best = [owner.owner for owner in report.honesty[:most]]
+    owners = [owner for owner in report.owners if owner in best]
+    curves = [curve for owner in owners if (curve := owner_roc(report, owner))]
     return plots.roc_curves(curves) if curves else None
 
 

@@ -10,6 +10,7 @@ from arena.view.figures.plots import short
 from arena.view.results.prices import Price
 
 _CAUGHT = 0.5  # the share of matches from which on a thief is drawn hollow
+_NAMED = 3  # thieves whose names stand at one place
 _NEAR = (0.1, 0.03)  # in price, as a share of the dearest, and in gain
 
 
@@ -26,7 +27,7 @@ def plane(found: Sequence[Price]) -> Figure:
     for together in _neighbours(found):
         first = together[0]
         axes.annotate(
-            ", ".join(short(price.thief) for price in together),
+            _label([price.thief for price in together]),
             (first.cost, first.gain),
             xytext=(4, 4),
             textcoords="offset points",
@@ -39,6 +40,16 @@ def plane(found: Sequence[Price]) -> Figure:
     axes.set_title("What thefts bring and cost\nred: the Pareto front; hollow: mostly caught")
     axes.grid(alpha=0.3)
     return figure
+
+
+def _label(thieves: Sequence[str]) -> str:
+    """Return the names at one place, those that would make it too long counted.
+
+    >>> _label(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    names = ", ".join(map(short, thieves[:_NAMED]))
+    return names if len(thieves) <= _NAMED else f"{names} and {len(thieves) - _NAMED} more"
 
 
 def _neighbours(found: Sequence[Price]) -> list[list[Price]]:

@@ -13,6 +13,8 @@ from arena.view.figures.plots import vector
 from arena.view.results.headline import headline
 from arena.view.results.report import Report
 
+_MOST = 20  # players on a picture: more are in the tables alone
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -30,11 +32,12 @@ def pictures(report: Report) -> dict[str, Picture]:
 
 def _drawn(report: Report) -> Iterator[tuple[str, Picture | None]]:
     story = " ".join(headline(report)[:2])
+    first = f": the first {_MOST}" if max(map(len, report.standings.values())) > _MOST else ""
     yield (
         "leaderboard",
         _picture(
-            leaderboard_figure(report),
-            "Leaderboards",
+            leaderboard_figure(report, _MOST),
+            f"Leaderboards{first}",
             f"Bars of each player's worst case, Nash and mean pay-off, and ratings. {story} "
             "The tables below have the numbers.",
         ),
@@ -51,8 +54,8 @@ def _drawn(report: Report) -> Iterator[tuple[str, Picture | None]]:
     yield (
         "roc",
         _picture(
-            roc_figure(report),
-            "How well each statistic tells copies from innocents",
+            roc_figure(report, _MOST),
+            f"How well each statistic tells copies from innocents{first}",
             "A receiver operating characteristic for each owner, its area in the title of its "
             "panel. The table below says how many copies were found at a false-positive rate of "
             "1 %.",

@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
+from torch import Tensor
 
 from arena.game.rules.figures import values
+from arena.runs.store import Store
 from arena.view.progress.stamps import STAMP, is_current, renewed, safe_name, stamp_of
 from arena.view.results.report import Report
 from arena.world.files.atomic_write import write_whole
 from arena.world.files.file_lock import hold
 
 SUMMARY = "_summary"
+ARTEFACTS = "artefacts"
 LOCK = ".views.lock"  # held by the one process that writes views of a folder
 
 
@@ -61,6 +64,7 @@ def _write_views(report: Report, out: Path) -> None:
     root = boards_folder(report, out)
     _forget_others(root, report.matches_of)
     _refresh_matches(report, out / "figures" / "matches")
+    _refresh_samples(report, out)
     rounds, innocents = (list(map(values, rows)) for rows in (report.rounds, report.innocents))
     stamp = stamp_of([rounds, innocents, report.facts["scenario"]])
     if is_current(root / SUMMARY, stamp):
@@ -102,6 +106,30 @@ def _refresh_matches(report: Report, folder: Path) -> None:
         from arena.view.figures.plots import render
 
         write_whole(path, render(match_figure(rows), stamp))
+
+
+def _refresh_samples(report: Report, out: Path) -> None:
+    """Draw what the models of each match make, where their kind draws."""
+    if not (out / ARTEFACTS).is_dir():
+        return
+    store = Store(out / ARTEFACTS)
+    for title, rows in report.matches.items():
+        path = out / "figures" / "samples" / f"{safe_name(title)}.png"
+        stamp = stamp_of([row.digest for row in rows])
+        if made_from(path) == stamp:
+            continue
+        makers: dict[str, Tensor] = {}
+        for row in rows:
+            made = store.load(row.digest, "samples") if row.digest else None
+            for name, pictures in sorted(made.tensors.items() if made else ()):
+                of_round = name.startswith("suspect")
+                makers[f"{name}, round {row.round}" if of_round else name] = pictures
+        if makers:
+            from arena.view.figures.plots import render
+            from arena.view.figures.samples import samples_grid
+
+            ordered = dict(sorted(makers.items(), key=lambda maker: maker[0][:6] != "victim"))
+            write_whole(path, render(samples_grid(title, ordered), stamp))
 
 
 def made_from(path: Path) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from arena.world.graph.groups import Activation, Group, Producer, Slot
 from arena.world.graph.tie_channels import Axis, Walk
@@ -28,7 +27,7 @@ def groups_of(walk: Walk) -> Iterator[Group]:
     facts = _Facts(walk)
     n_named: Counter[str] = Counter()
     for common, units in alike.items():
-        slots = _slots({axis: axes[axis] for axis in common}, units)
+        slots = _slots({axis: axes[axis] for axis in common}, units, walk.transposed)
         if slots and facts.lacks(Mark.FROZEN, units):
             layer = slots[0].layer
             n_named[layer] += 1
@@ -57,7 +56,9 @@ class _Facts:
 
     def group(self, name: str, units: list[int], slots: list[Slot]) -> Group:
         producers = tuple(
-            Producer(slot, self._norm_behind(slot), per_channel=slot.layer in self._per_channel)
+            Producer(
+                slot, self._norm_behind(slot, slots), per_channel=slot.layer in self._per_channel
+            )
             for slot in slots
             if slot.side == "out"
         )
@@ -79,9 +80,11 @@ class _Facts:
             may_resize=self.lacks(Mark.FIXED_WIDTH, units),
         )
 
-    def _norm_behind(self, slot: Slot) -> Slot | None:
-        norm = self._norm_after.get(slot.layer)
-        return replace(slot, layer=norm, side="norm") if norm else None
+    def _norm_behind(self, slot: Slot, slots: Sequence[Slot]) -> Slot | None:
+        """Return where the same units lie in the normalisation behind a layer."""
+        norm, before = self._norm_after.get(slot.layer), slot.start // slot.block
+        behind = (s for s in slots if s.side == "norm" and s.layer == norm)
+        return next((s for s in behind if s.start // s.block == before), None)
 
     def _activation(self, units: Iterable[int]) -> Activation:
         kinds: tuple[tuple[Mark, Activation], ...] = (
@@ -95,7 +98,9 @@ class _Facts:
         return found[0] if found else "none"
 
 
-def _slots(axes: dict[Axis, list[int]], units: Sequence[int]) -> list[Slot] | None:
+def _slots(
+    axes: dict[Axis, list[int]], units: Sequence[int], transposed: Set[str] = frozenset()
+) -> list[Slot] | None:
     """Return where the units lie on the axes, None if somewhere not in their own order."""
     slots = []
     members = set(units)
@@ -109,7 +114,8 @@ def _slots(axes: dict[Axis, list[int]], units: Sequence[int]) -> list[Slot] | No
             stop = place + block * len(units)
             if roots[place:stop] != [unit for unit in units for _ in range(block)]:
                 return None
-            slots.append(Slot(layer, side, place, block))
+            kernel_turned = side in ("out", "in") and layer in transposed
+            slots.append(Slot(layer, side, place, block, kernel_turned))
             place = stop
     return slots
 

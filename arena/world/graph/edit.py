@@ -6,6 +6,7 @@ Source: the transforms of Yan et al. 2023, written for groups of tied layers.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -18,16 +19,14 @@ from arena.world.graph.plan import Plan
 State = dict[str, Tensor]
 """Names in a classifier's state dict -> tensors."""
 
-Change = Callable[[Tensor], Tensor]
-"""(..., n_units, block, ...) -> the same with other units."""
+Change = Callable[[Tensor, int], Tensor]
+"""(..., n_units, block, ...), the axis of the units -> the same with other units."""
 
 
 def permute(state: State, group: Group, order: Tensor) -> None:
     """Put unit `order[u]` in the place of unit u everywhere, bit for bit."""
-    for name, slot in group.rows():
-        _on_units(state, name, 0, slot, group, lambda part: part.index_select(0, order))
-    for name, slot in group.columns():
-        _on_units(state, name, 1, slot, group, lambda part: part.index_select(1, order))
+    for name, slot in itertools.chain(group.rows(), group.columns()):
+        _on_units(state, name, slot, group, lambda part, axis: part.index_select(axis, order))
 
 
 def scale(state: State, group: Group, factors: Tensor) -> None:
@@ -38,16 +37,16 @@ def scale(state: State, group: Group, factors: Tensor) -> None:
     inverse = 1 / factors
     for norm in group.all_norms():
         for tensor in ("weight", "bias"):
-            _times(state, f"{norm.layer}.{tensor}", 0, norm, group, factors)
+            _times(state, f"{norm.layer}.{tensor}", norm, group, factors)
     for producer in group.producers:
         slot, layer = producer.slot, producer.slot.layer
         if producer.per_channel:
-            _times(state, f"{layer}.weight", 0, slot, group, inverse)
+            _times(state, f"{layer}.weight", slot, group, inverse)
         if producer.norm is None:
-            _times(state, f"{layer}.weight", 0, slot, group, factors)
-            _times(state, f"{layer}.bias", 0, slot, group, factors)
+            _times(state, f"{layer}.weight", slot, group, factors)
+            _times(state, f"{layer}.bias", slot, group, factors)
     for name, slot in group.columns():
-        _times(state, name, 1, slot, group, inverse)
+        _times(state, name, slot, group, inverse)
 
 
 def flip(state: State, group: Group, signs: Tensor) -> None:
@@ -67,9 +66,9 @@ def flip(state: State, group: Group, signs: Tensor) -> None:
 def flip_in_norm(state: State, group: Group, slot: Slot, norm: Slot, signs: Tensor) -> None:
     """Reverse the incoming weights of one producer, undone in the normalisation behind it."""
     for tensor in ("weight", "bias"):
-        _times(state, f"{slot.layer}.{tensor}", 0, slot, group, signs)
+        _times(state, f"{slot.layer}.{tensor}", slot, group, signs)
     for tensor in ("weight", "running_mean"):
-        _times(state, f"{norm.layer}.{tensor}", 0, norm, group, signs)
+        _times(state, f"{norm.layer}.{tensor}", norm, group, signs)
 
 
 def stretch_in_norm(
@@ -84,10 +83,10 @@ def stretch_in_norm(
     possible = factors.isfinite() & ((variance + eps) * factors[:, None] ** 2 > eps).all(1)
     factors = torch.where(possible, factors, 1.0)
     for tensor in ("weight", "bias"):
-        _times(state, f"{slot.layer}.{tensor}", 0, slot, group, factors)
-    _times(state, f"{norm.layer}.running_mean", 0, norm, group, factors)
+        _times(state, f"{slot.layer}.{tensor}", slot, group, factors)
+    _times(state, f"{norm.layer}.running_mean", norm, group, factors)
     squares = factors[:, None] ** 2
-    _on_units(state, name, 0, norm, group, lambda part: (part + eps) * squares - eps)
+    _on_units(state, name, norm, group, lambda part, _axis: (part + eps) * squares - eps)
 
 
 def rebuild(state: State, group: Group, plan: Plan) -> None:
@@ -97,27 +96,27 @@ def rebuild(state: State, group: Group, plan: Plan) -> None:
     """
     linear = {f"{p.slot.layer}.{tensor}" for p in group.producers for tensor in ("weight", "bias")}
     linear |= {f"{norm.layer}.running_mean" for norm in group.all_norms()}
-    outward = _maker(1, plan.index, plan.outgoing)
-    inward = _maker(0, plan.index, plan.incoming)
-    copied = _maker(0, plan.index, None)
+    outward = _maker(plan.index, plan.outgoing)
+    inward = _maker(plan.index, plan.incoming)
+    copied = _maker(plan.index, None)
     for name, slot in sorted(group.rows(), key=_last_first):
-        _on_units(state, name, 0, slot, group, inward if name in linear else copied)
+        _on_units(state, name, slot, group, inward if name in linear else copied)
     for name, slot in sorted(group.columns(), key=_last_first):
-        _on_units(state, name, 1, slot, group, outward)
+        _on_units(state, name, slot, group, outward)
 
 
 def _last_first(entry: tuple[str, Slot]) -> int:
     return -entry[1].start
 
 
-def _maker(axis: int, index: Tensor, mixture: Tensor | None) -> Change:
+def _maker(index: Tensor, mixture: Tensor | None) -> Change:
     """Return the change that makes units as mixtures, of which most are just copies of `index`."""
     if mixture is None:
-        return lambda part: part.index_select(axis, index)
+        return lambda part, axis: part.index_select(axis, index)
     own = torch.zeros_like(mixture).scatter_(1, index[:, None], 1)
     mixed = (mixture != own).any(1).nonzero()[:, 0]
 
-    def made(part: Tensor) -> Tensor:
+    def made(part: Tensor, axis: int) -> Tensor:
         units = part.index_select(axis, index)
         mixtures = mixture[mixed].to(part) @ part.flatten(axis + 1)  # (..., n_mixed, entries)
         shape = (*units.shape[:axis], len(mixed), *units.shape[axis + 1 :])
@@ -128,24 +127,25 @@ def _maker(axis: int, index: Tensor, mixture: Tensor | None) -> Change:
 
 def units_of(state: State, name: str, slot: Slot, group: Group) -> Tensor:
     """Return the rows (n_units, entries) of a tensor that belong to a group's units."""
-    part = state[name][slot.start : slot.start + slot.block * group.n_units]
+    first = state[name].movedim(slot.axis(name), 0)
+    part = first[slot.start : slot.start + slot.block * group.n_units]
     return part.reshape(group.n_units, -1)
 
 
-def _times(state: State, name: str, axis: int, slot: Slot, group: Group, factors: Tensor) -> None:
-    def scaled(part: Tensor) -> Tensor:
+def _times(state: State, name: str, slot: Slot, group: Group, factors: Tensor) -> None:
+    def scaled(part: Tensor, axis: int) -> Tensor:
         shape = [len(factors) if i == axis else 1 for i in range(part.dim())]
         return part * factors.to(part).view(shape)
 
-    _on_units(state, name, axis, slot, group, scaled)
+    _on_units(state, name, slot, group, scaled)
 
 
-def _on_units(state: State, name: str, axis: int, slot: Slot, group: Group, change: Change) -> None:
+def _on_units(state: State, name: str, slot: Slot, group: Group, change: Change) -> None:
     """Replace the part of a tensor that belongs to a group's units; tensors may be absent."""
     tensor = state.get(name)
     if tensor is None:
         return
-    size = group.n_units * slot.block
+    axis, size = slot.axis(name), group.n_units * slot.block
     rest = tensor.shape[axis] - slot.start - size
     if rest < 0:
         raise ArenaError(
@@ -154,6 +154,6 @@ def _on_units(state: State, name: str, axis: int, slot: Slot, group: Group, chan
         )
     before, part, after = torch.split(tensor, [slot.start, size, rest], axis)
     shape = (*tensor.shape[:axis], group.n_units, slot.block, *tensor.shape[axis + 1 :])
-    changed = change(part.reshape(shape)).flatten(axis, axis + 1)
+    changed = change(part.reshape(shape), axis).flatten(axis, axis + 1)
     whole = slot.start == rest == 0
     state[name] = changed if whole else torch.cat([before, changed, after], axis)

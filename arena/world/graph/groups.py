@@ -8,7 +8,7 @@ from typing import Literal
 
 Activation = Literal["none", "homogeneous", "odd", "other"]
 ChannelSide = Literal["out", "in", "norm", "value"]
-"""Axis 0 or 1 of a layer's weight, axis 0 of a normalisation, axis 1 of a traced node's output."""
+"""Outputs or inputs of a layer's weight, a normalisation, axis 1 of a traced node's output."""
 
 NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
 
@@ -22,12 +22,19 @@ class Slot:
         side: which of its axes.
         start: first entry of the first unit; above 0 behind a concatenation.
         block: entries of one unit; H*W behind a flatten.
+        transposed: whether the layer's weight has its inputs first, as transposed convolutions do.
     """
 
     layer: str
     side: ChannelSide
     start: int = 0
     block: int = 1
+    transposed: bool = False
+
+    def axis(self, tensor: str) -> int:
+        """Return the axis on which the units lie in one of the layer's tensors, by its name."""
+        is_kernel = self.side in ("out", "in") and tensor.endswith(".weight")
+        return int((self.side == "in") != self.transposed) if is_kernel else 0
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class Group:
         return linear or (self.activation == "odd" and not self.norms)
 
     def rows(self) -> Iterator[tuple[str, Slot]]:
-        """Yield the tensors with one entry of axis 0 for each unit; biases may not exist."""
+        """Yield the tensors that write the units; biases may not exist."""
         for producer in self.producers:
             for tensor in ("weight", "bias"):
                 yield f"{producer.slot.layer}.{tensor}", producer.slot
@@ -99,7 +106,7 @@ class Group:
                 yield f"{slot.layer}.{tensor}", slot
 
     def columns(self) -> Iterator[tuple[str, Slot]]:
-        """Yield the weights with entries of axis 1 for each unit."""
+        """Yield the weights that read the units."""
         for slot in self.consumers:
             yield f"{slot.layer}.weight", slot
 

@@ -20,6 +20,7 @@ class Role(Enum):
     INPUT = auto()
     OUTPUT = auto()
     CONV = auto()
+    TRANSPOSED = auto()  # a convolution whose weight has its inputs first
     DENSE = auto()
     NORM = auto()
     LINEAR = auto()  # each channel by itself: f(a x) = a f(x) for every a
@@ -54,10 +55,12 @@ _POINTWISE = (
 _MODULES: Mapping[type[nn.Module], Role] = MappingProxyType(
     {
         nn.Conv2d: Role.CONV,
+        nn.ConvTranspose2d: Role.TRANSPOSED,
         nn.Linear: Role.DENSE,
         nn.BatchNorm1d: Role.NORM,
         nn.BatchNorm2d: Role.NORM,
         nn.Flatten: Role.RESHAPE,
+        nn.Unflatten: Role.RESHAPE,
         **dict.fromkeys(
             (nn.Identity, nn.Dropout, nn.Dropout2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d),
             Role.LINEAR,

@@ -39,6 +39,7 @@ class Walk:
         shown: node -> the channels that it shows to a convolution or linear layer.
         norm_after: layer -> the normalisation that follows it, candidates for a pair.
         per_channel: the depthwise convolutions.
+        transposed: the transposed convolutions.
         n_calls: how often each layer runs in one forward pass.
     """
 
@@ -48,6 +49,8 @@ class Walk:
         self.shown: dict[str, list[int]] = {}
         self.norm_after: dict[str, str] = {}
         self.per_channel: set[str] = set()
+        self.transposed: set[str] = set()
+        self._merged: set[fx.Node] = set()
         self.n_calls: Counter[str] = Counter()
         self._values: dict[fx.Node, list[int]] = {}
         self._modules = dict(traced.named_modules())
@@ -80,6 +83,8 @@ class Walk:
         match role:
             case Role.CONV:
                 return self._conv(node)
+            case Role.TRANSPOSED:
+                return self._transposed(node)
             case Role.DENSE:
                 return self._dense(node, str(node.target)) if len(shape) == 2 else None
             case Role.NORM:
@@ -127,6 +132,18 @@ class Walk:
         times = layer.out_channels // layer.in_channels
         return self._on((name, "out"), _repeated(read, times))
 
+    def _transposed(self, node: fx.Node) -> list[int] | None:
+        name = str(node.target)
+        layer = self._modules[name]
+        assert isinstance(layer, nn.ConvTranspose2d)  # noqa: S101 - by its role
+        if layer.groups != 1:
+            return None
+        self.transposed.add(name)
+        written = self._dense(node, name)
+        for channels in (self._read(node), written):
+            self.ties.mark(Mark.FIXED_WIDTH, channels or ())
+        return written
+
     def _dense(self, node: fx.Node, name: str) -> list[int] | None:
         read = self._read(node)
         if read is None or name in self._shared:
@@ -137,7 +154,8 @@ class Walk:
         weight = self._modules[name].weight
         assert isinstance(weight, Tensor)  # noqa: S101 - by its role
         axis = self.axes.get((name, "out"))
-        return self._on((name, "out"), axis or self.ties.fresh(len(weight)))
+        n_out = weight.shape[name in self.transposed]
+        return self._on((name, "out"), axis or self.ties.fresh(n_out))
 
     def _norm(self, node: fx.Node) -> list[int] | None:
         name, read = str(node.target), self._read(node)
@@ -145,7 +163,7 @@ class Walk:
         if read is None or name in self._shared:
             return None
         self.n_calls[name] += 1
-        source = node.all_input_nodes[0]
+        source = self._unmerged(node.all_input_nodes[0])
         if layer.weight is None or layer.running_mean is None:
             self.ties.mark(Mark.FIXED_SCALE, read)
             self.ties.mark(Mark.FIXED_WIDTH, read)
@@ -156,7 +174,11 @@ class Walk:
     def _reshape(self, node: fx.Node, shape: torch.Size) -> list[int] | None:
         read, source = self._read(node), node.all_input_nodes[0]
         before = self._shapes.found.get(source)
-        if read is None or before is None or shape[0] != before[0] or shape[1] % len(read):
+        if read is None or before is None or shape[0] != before[0]:
+            return None
+        if len(before) == 2 and len(read) > shape[1] and len(read) == prod(shape[1:]):
+            return self._merge(node, read, len(read) // shape[1])
+        if shape[1] % len(read):
             return None
         times = shape[1] // len(read)
         if prod(before[2:]) != times * prod(shape[2:]):
@@ -164,6 +186,19 @@ class Walk:
         if node.target in ("view", "reshape") and _names_a_size(node):
             self.ties.mark(Mark.FIXED_WIDTH, read)
         return _repeated(read, times)
+
+    def _merge(self, node: fx.Node, read: list[int], times: int) -> list[int]:
+        """Tie the features that an unflatten makes into one map, and return the maps."""
+        self._merged.add(node)
+        self.ties.mark(Mark.FIXED_WIDTH, read)
+        self.ties.tie(_repeated(read[::times], times), read)
+        return read[::times]
+
+    def _unmerged(self, node: fx.Node) -> fx.Node:
+        """Return what an unflatten reads, where nothing else reads either; else the node."""
+        if node not in self._merged or len(node.users) > 1:
+            return node
+        return node.all_input_nodes[0]
 
     def _combine(self, node: fx.Node, role: Role) -> list[int] | None:
         if len(node.args) < 2:

@@ -125,6 +125,7 @@ class Generator(Kind):
     metric: ClassVar[str] = "Frechet score"
     plain_architecture: ClassVar[str] = "dcgan"
     heavy: ClassVar[bool] = True
+    draws: ClassVar[bool] = True
 
     def problems(self, card: ModelCard) -> list[str]:
         """Check that a latent goes in and an image comes out."""

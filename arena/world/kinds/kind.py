@@ -88,6 +88,7 @@ class Kind(ABC):
         needs_labels: utility cannot be told without true labels.
         heavy: one flat input (a latent, a text) costs as much as an image.
         writes: its "outputs" are texts, written token by token (`write`).
+        draws: what it serves are images in [0, 1], which a report can show.
     """
 
     name: ClassVar[str] = ""
@@ -99,6 +100,7 @@ class Kind(ABC):
     needs_labels: ClassVar[bool] = False
     heavy: ClassVar[bool] = False
     writes: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
 
     # Cards and models
 

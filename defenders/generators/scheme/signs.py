@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from arena.errors import NotComparable
 from arena.world import layers
+from arena.world.graph import LayerGraph, flip
 from arena.world.models import Model
 
 
@@ -47,6 +48,25 @@ def set_signs(scales: Sequence[Tensor], signs: Sequence[Tensor]) -> None:
     with torch.no_grad():
         for scale, sign in zip(scales, signs, strict=True):
             scale.copy_(scale.abs() * sign.to(scale))
+
+
+def spelled(model: Model, names: Sequence[str], signs: Sequence[Tensor]) -> Model:
+    """Return a model whose scales have these signs, as far as possible with the same function.
+
+    In front of a scale that is to be reversed, weights and running mean are reversed with it, which
+    undoes it; where no rewriting is known the scale alone is.
+    """
+    wanted, turns = dict(zip(names, signs, strict=True)), {}
+    for group in LayerGraph.of(model).groups:
+        norms = [p.norm for p in group.producers if p.norm and p.norm.layer in wanted]
+        if len(norms) != 1 or norms[0].block != 1:
+            continue
+        place = slice(norms[0].start, norms[0].start + group.n_units)
+        scale = layers.weight(model, norms[0].layer)[place].detach()
+        turns[group] = torch.where(scale * wanted[norms[0].layer][place] < 0, -1.0, 1.0)
+    turned = flip(model, turns)
+    set_signs(scales_of(turned, names), signs)
+    return turned
 
 
 def sign_loss(scales: Sequence[Tensor], signs: Sequence[Tensor], margin: float) -> Tensor:

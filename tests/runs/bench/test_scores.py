@@ -56,6 +56,10 @@ def test_copies_are_found_above_the_calibration_innocents_alone() -> None:
     assert (modify.found.hits, modify.found.n) == (6, 7)
     blind = family_scores(attempts(**GOOD), innocents(p_value=1e-9), SUITE)[1]
     assert blind.found.hits == 0
+    doubtful = family_scores(attempts(**{**GOOD, "p_value": 0.02}), innocents(), SUITE)[1]
+    assert doubtful.found.hits == 0
+    unknown = family_scores(attempts(**GOOD), [], SUITE)[1]
+    assert unknown.found.n == 0
 
 
 def test_a_claim_is_no_copy_to_be_found() -> None:

@@ -7,7 +7,7 @@ import pytest
 from arena.errors import ScenarioError
 from arena.runs.bench.plan import Plan
 from arena.runs.bench.subject import subject_by_name
-from arena.runs.bench.suite import read_suite, shipped_suites
+from arena.runs.bench.suite import Suite, read_suite, shipped_suites
 from tests.runs.bench.synthetic import SUITE
 
 SUITES = sorted(shipped_suites())
@@ -47,7 +47,14 @@ def test_a_strength_is_that_of_the_last_move() -> None:
 
 
 def test_suites_of_one_name_that_differ_are_told_apart() -> None:
-    assert SUITE.digest != SUITE.model_copy(update={"price": 2.0}).digest
+    told = SUITE.plain()
+    assert Suite.model_validate({**told, "price": 2.0}).digest != Suite.model_validate(told).digest
+
+
+def test_a_suite_is_what_its_file_says_and_not_what_it_leaves_out(tmp_path: Path) -> None:
+    path, text = tmp_path / "same-1.toml", shipped_suites()["standard-1"].read_text()
+    path.write_text(f"# a comment\n{text}\n")
+    assert read_suite(str(path)).digest == read_suite("standard-1").digest
 
 
 def test_what_is_wrong_in_a_suite_is_said_in_one_sentence_each(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from arena.runs.bench.result import read_result
+from arena.runs.bench.suite import read_suite
 from arena.view.exit_codes import ExitCode
 from tests.view.conftest import Command, call
 
-HERE = Path(__file__).parent
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[3]
 TINY, SCHEMES = HERE / "tiny-1.toml", HERE / "schemes.py"
 
 
@@ -114,3 +115,11 @@ def test_a_board_of_nothing_is_refused(arena: Command, tmp_path: Path) -> None:
     done = arena("board", tmp_path)
     assert done.code == ExitCode.REFUSED
     assert "found none" in done.err
+
+
+def test_the_board_that_ships_is_made_from_the_results_that_ship(arena: Command) -> None:
+    places = ROOT / "benchmarks" / "results" / "board"
+    page = arena("board", places, "--markdown").out
+    assert page == (ROOT / "docs" / "board.md").read_text(encoding="utf-8")
+    suite = read_suite("standard-1").digest
+    assert {read_result(path).run.suite_sha256 for path in places.iterdir()} == {suite}

@@ -19,6 +19,7 @@ from arena.game.rules.figures import values
 from arena.runs.scenario import parse_scenario
 from arena.view.page.contents import contents_of
 from arena.view.page.evidence import as_text, evidence, packed_rounds
+from arena.view.page.methods import methods
 from arena.view.page.render import policy, render_page
 from arena.view.page.replay import toml_value, whole_scenario
 from arena.view.results.report import Report
@@ -158,21 +159,57 @@ def test_the_command_writes_several_tournaments_into_one_file(
     assert [name for name, n in ids.items() if name and n > 1] == []
 
 
-def test_what_cannot_be_done_is_one_sentence(arena: Command, played: Path, tmp_path: Path) -> None:
+def test_methods_have_their_citations(report: Report) -> None:
+    told = methods(report)
+    (uchida,) = [method for method in told["Schemes of the owners"] if method.name == "uchida"]
+    assert uchida.paper.startswith("Uchida")
+    assert uchida.sections["Differences to the paper"]
+    assert {method.name for method in told["Moves of the thieves"]} == {"none", "ft-ll", "ft-al"}
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Report:
+    """A tournament without a round yet, which every folder holds."""
+    report = replace(made_report([row("a", "t")]), rounds=[], innocents=[])
+    monkeypatch.setattr("arena.view.page.command.results_in", lambda folder: report)
+    return report
+
+
+@pytest.mark.usefixtures("begun")
+@pytest.mark.parametrize(("opens", "code"), [(True, 0), (False, 2)])
+def test_the_page_is_opened_if_asked(
+    arena: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opens: bool, code: int
+) -> None:
+    opened: list[str] = []
+
+    def open_it(address: str) -> bool:
+        opened.append(address)
+        return opens
+
+    monkeypatch.setattr("webbrowser.open", open_it)
+    done = arena("page", tmp_path, "--open")
+    assert (done.code, opened) == (code, [(tmp_path / "page.html").as_uri()])
+    assert (tmp_path / "page.html").is_file()
+    assert ("found none; open it yourself" in done.err) is not opens
+
+
+def test_a_folder_without_a_tournament_is_one_sentence(arena: Command, tmp_path: Path) -> None:
+    done = arena("page", tmp_path / "nowhere")
+    assert done.code == 2
+    assert "expected the folder of a tournament" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("begun")
+def test_a_file_that_cannot_be_written_is_one_sentence(arena: Command, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for arguments, said in (
-        ((tmp_path / "nowhere",), "expected the folder of a tournament"),
-        ((played, "--out", tmp_path / "file" / "page.html"), "expected a file that can be written"),
-    ):
-        done = arena("page", *arguments)
-        assert done.code == 2
-        assert said in done.err
-        assert len(done.err.splitlines()) == 1
+    done = arena("page", tmp_path, "--out", tmp_path / "file" / "page.html")
+    assert done.code == 2
+    assert "expected a file that can be written" in done.err
+    assert len(done.err.splitlines()) == 1
 
 
-def test_a_tournament_that_has_only_begun_has_a_page() -> None:
-    report = made_report([row("a", "t")])
-    begun = replace(report, rounds=[], innocents=[])
+def test_a_tournament_that_has_only_begun_has_a_page(begun: Report) -> None:
     found = Outline(render_page([contents_of(begun, Path("made"), "t0")]))
     assert found.open == []
     assert any("0 of 1 matches are played" in words for words in found.words)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from arena.game.court.referee import OwnerCase, Referee
 from arena.game.match.grants import foreign
+from arena.game.match.samples import samples
 from arena.game.match.steps.alone_step import AloneStep
 from arena.game.match.steps.round_step import RoundStep
 from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
@@ -26,7 +27,7 @@ from arena.world.task import load_task
 
 @dataclass(frozen=True)
 class JudgeStep(Step):
-    """The referee's judgement of a round. Part "judgement"."""
+    """The referee's judgement of a round. Parts "judgement", "samples"."""
 
     round: RoundStep
     nulls: tuple[TrainStep, ...] = ()
@@ -76,4 +77,10 @@ class JudgeStep(Step):
         alone = [unpack(inputs(step, "model")) for step in self.alone]
         judgement = referee.judge(deliverable, nulls, rng, alone)
         timed = judgement.model_copy(update={"judge_s": time.perf_counter() - started})
-        return {"judgement": Bundle(timed.plain())}
+        shown = {"victim": evidence.victim}
+        if deliverable.model is not None:
+            shown["suspect"] = deliverable.model
+        return {
+            "judgement": Bundle(timed.plain()),
+            "samples": samples(task, shown, scheme.trigger_images(evidence.key)),
+        }

@@ -189,9 +189,9 @@
 
   function heat(game, table) {
     const select = place("map", game.key);
-    const pairs = new Map();
+    const pairs = new Map(); // the cells of each spot, by its row and column
     for (const cell of game.cells) {
-      const pair = `${game.value(cell, "owner")} ${game.value(cell, "thief")}`;
+      const pair = `${game.owners.indexOf(game.value(cell, "owner"))} ${game.thieves.indexOf(game.value(cell, "thief"))}`;
       pairs.set(pair, [...(pairs.get(pair) || []), cell]);
     }
     select.append(...game.maps.map((map, i) => make("option", { value: i }, map.title)));
@@ -199,7 +199,7 @@
       const map = game.maps[select.value];
       const head = make("tr", {}, make("th", { scope: "col" }, "owner"), ...game.thieves.map((name) => make("th", { scope: "col" }, name)));
       const rows = game.owners.map((owner, i) => make("tr", {}, make("th", { scope: "row" }, owner),
-        ...game.thieves.map((thief, j) => spot(map, i, j, `${owner} against ${thief}`, pairs.get(`${owner} ${thief}`)))));
+        ...game.thieves.map((thief, j) => spot(map, i, j, `${owner} against ${thief}`))));
       place("heat", game.key).replaceChildren(make("table", { class: "heat" }, make("caption", {}, map.title), make("thead", {}, head), make("tbody", {}, ...rows)));
     };
     const go = (cells) => {
@@ -207,14 +207,19 @@
       for (const name of ["owner", "thief"]) table.filter(name, game.value(cells[0], name));
       document.getElementById(`${game.key}-cells`).scrollIntoView();
     };
-    const spot = (map, i, j, says, cells) => {
+    const spot = (map, i, j, says) => {
       const value = map.values[i][j];
       const word = map.words[i][j];
-      const inside = cells ? make("button", { type: "button", "aria-label": `${says}: ${word}`, on: { click: () => go(cells) } }, word) : word;
+      const pair = `${i} ${j}`;
+      const inside = pairs.has(pair) ? make("button", { type: "button", "aria-label": `${says}: ${word}`, "data-pair": pair }, word) : word;
       const cell = make("td", { class: value === null ? "missing" : false }, inside);
       if (value !== null) Object.assign(cell.style, tinted(value));
       return cell;
     };
+    place("heat", game.key).addEventListener("click", (event) => {
+      const { pair } = event.target.dataset;
+      if (pair) go(pairs.get(pair));
+    });
     select.addEventListener("change", show);
     show();
   }
@@ -282,44 +287,49 @@
   }
 
   // Bars where there is one round, lines where there are more; the threshold sits at one half.
+  const COLOURS = ["#0a4f9e", "#b35900", "#2c7a1f", "#a3161c", "#6b3fa0"];
+  const [WIDE, LEFT, RIGHT, HIGH] = [560, 150, 370, 240]; // of the drawing: its width; where bars begin; where lines end
+  const label = (x, y, text, more = {}) => draw("text", { x, y, "font-size": 13, ...more }, text);
+  const threshold = (ends) => draw("line", { ...ends, stroke: "#a3161c", "stroke-dasharray": "5 4" });
+
   function curves(game, cell, rounds) {
     const names = Object.keys(game.figures).filter((name) => game.figures[name].curve);
     const known = names.filter((name) => rounds.some((i) => game.read[name](i) !== null));
     if (!known.length) return make("p", {}, "No round has a score.");
-    const colours = ["#0a4f9e", "#b35900", "#2c7a1f", "#a3161c", "#6b3fa0"];
-    const [wide, high, left] = [560, rounds.length === 1 ? 28 * known.length + 40 : 240, 150];
-    const x = (share) => left + share * (wide - left - 60);
-    const parts = rounds.length === 1
-      ? known.flatMap((name, k) => bar(game, rounds[0], name, colours[k % 5], 10 + 28 * k, x, left))
-      : known.flatMap((name, k) => line(game, rounds, name, colours[k % 5], k, wide));
-    const limit = rounds.length === 1
-      ? { x1: x(0.5), x2: x(0.5), y1: 4, y2: high - 30 } : { x1: 40, x2: wide - 190, y1: 110, y2: 110 };
-    parts.push(draw("line", { ...limit, stroke: "#a3161c", "stroke-dasharray": "5 4" }));
-    parts.push(draw("text", { x: rounds.length === 1 ? x(0.5) : 40, y: high - 12, "font-size": 12, fill: "#a3161c", "text-anchor": rounds.length === 1 ? "middle" : "start" }, "dashed: threshold of the rescaled statistic"));
+    const [high, parts] = rounds.length === 1 ? bars(game, rounds[0], known) : lines(game, rounds, known);
     const says = known.map((name) => `${game.figures[name].says} ${rounds.map((i) => game.text(i, name)).join(", ")}`).join("; ");
-    return draw("svg", { class: "match", viewBox: `0 0 ${wide} ${high}`, width: wide, height: high, role: "img", "aria-label": says, "font-family": "sans-serif" }, ...parts);
+    return draw("svg", { class: "match", viewBox: `0 0 ${WIDE} ${high}`, width: WIDE, height: high, role: "img", "aria-label": says, "font-family": "sans-serif" }, ...parts);
   }
 
-  function bar(game, i, name, colour, y, x, left) {
-    const value = game.read[name](i) || 0;
-    return [
-      draw("text", { x: left - 8, y: y + 15, "text-anchor": "end", "font-size": 13 }, game.figures[name].says),
-      draw("rect", { x: left, y, width: Math.max(x(Math.min(value, 1)) - left, 1), height: 20, fill: colour }),
-      draw("text", { x: x(1) + 8, y: y + 15, "font-size": 13 }, game.text(i, name)),
-    ];
+  function bars(game, i, known) {
+    const x = (share) => LEFT + share * (WIDE - LEFT - 60);
+    const high = 28 * known.length + 40;
+    const parts = known.flatMap((name, k) => [
+      label(LEFT - 8, 25 + 28 * k, game.figures[name].says, { "text-anchor": "end" }),
+      draw("rect", { x: LEFT, y: 10 + 28 * k, width: Math.max(x(Math.min(game.read[name](i) || 0, 1)) - LEFT, 1), height: 20, fill: COLOURS[k % 5] }),
+      label(x(1) + 8, 25 + 28 * k, game.text(i, name)),
+    ]);
+    parts.push(threshold({ x1: x(0.5), x2: x(0.5), y1: 4, y2: high - 30 }));
+    parts.push(label(x(0.5), high - 12, "dashed: threshold of the rescaled statistic", { "text-anchor": "middle", fill: "#a3161c" }));
+    return [high, parts];
   }
 
-  function line(game, rounds, name, colour, k, wide) {
-    const right = wide - 190;
-    const at = rounds.map((i, n) => [40 + (right - 40) * n / (rounds.length - 1), game.read[name](i)]).filter(([, value]) => value !== null);
+  function lines(game, rounds, known) {
+    const x = (n) => 40 + (RIGHT - 40) * n / (rounds.length - 1);
     const y = (value) => 210 - 200 * value;
-    const points = at.map(([x, value]) => `${x},${y(value)}`).join(" ");
-    return [
-      draw("polyline", { points, fill: "none", stroke: colour, "stroke-width": 2 }),
-      ...at.map(([x, value]) => draw("circle", { cx: x, cy: y(value), r: 4, fill: colour })),
-      draw("rect", { x: right + 15, y: 12 + 22 * k, width: 12, height: 12, fill: colour }),
-      draw("text", { x: right + 33, y: 22 + 22 * k, "font-size": 13 }, game.figures[name].says),
-    ];
+    const parts = known.flatMap((name, k) => {
+      const at = rounds.map((i, n) => [x(n), game.read[name](i)]).filter(([, value]) => value !== null);
+      return [
+        draw("polyline", { points: at.map(([across, value]) => `${across},${y(value)}`).join(" "), fill: "none", stroke: COLOURS[k % 5], "stroke-width": 2 }),
+        ...at.map(([across, value]) => draw("circle", { cx: across, cy: y(value), r: 4, fill: COLOURS[k % 5] })),
+        draw("rect", { x: RIGHT + 15, y: 12 + 22 * k, width: 12, height: 12, fill: COLOURS[k % 5] }),
+        label(RIGHT + 33, 22 + 22 * k, game.figures[name].says),
+      ];
+    });
+    parts.push(threshold({ x1: 40, x2: RIGHT, y1: y(0.5), y2: y(0.5) }), label(RIGHT + 15, y(0.5) + 15, "dashed: its threshold", { fill: "#a3161c" }));
+    for (const value of [0, 0.5, 1]) parts.push(label(30, y(value) + 4, String(value), { "text-anchor": "end", "font-size": 11 }));
+    rounds.forEach((i, n) => { if (rounds.length <= 12 || n % 5 === 0) parts.push(label(x(n), 230, game.text(i, "round"), { "text-anchor": "middle", "font-size": 11 })); });
+    return [HIGH, parts];
   }
 
   // ---- all of it
