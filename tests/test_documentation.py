@@ -40,12 +40,12 @@ class Block:
     def is_slow(self) -> bool:
         return any(f"$ {command}" in self.text for command in SLOW)
 
-    def play(self) -> None:
-        """Do what a reader would, in the working folder."""
+    def play(self, names: dict[str, object]) -> None:
+        """Do what a reader would, in the working folder; `names` are those of the blocks above."""
         if self.title:
             Path(self.title).write_text(self.text)
         elif self.language == "python":
-            exec(compile(self.text, "a page", "exec"), {"__name__": "page"})  # noqa: S102 - our own
+            exec(compile(self.text, "a page", "exec"), names)  # noqa: S102 - our own
         elif self.language == "console":
             for line in re.findall(r"^\$ (arena .*)$", self.text, re.MULTILINE):
                 sys.argv = shlex.split(line)
@@ -82,13 +82,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("page", but_slow(TUTORIALS, "first-defence"))
+@pytest.mark.parametrize("page", but_slow(TUTORIALS, "first-defence", "learned-thief"))
 def test_a_tutorial_can_be_followed(folder: Path, page: Path) -> None:
     blocks = blocks_of(page)
     assert {block.language for block in blocks} >= {"python", "console"}
+    names: dict[str, object] = {"__name__": "page"}
     for block in blocks:
         if not block.is_slow:
-            block.play()
+            block.play(names)
 
 
 @pytest.mark.slow
@@ -96,8 +97,9 @@ def test_a_tutorial_can_be_followed(folder: Path, page: Path) -> None:
 def test_its_long_commands_work_too(
     folder: Path, page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    names: dict[str, object] = {"__name__": "page"}
     for block in blocks_of(page):
-        block.play()
+        block.play(names)
     assert "Verdict: a copy" in capsys.readouterr().out
 
 

@@ -74,7 +74,8 @@ def test_functional_flips_cost_nothing_and_hide_the_signs_from_the_literal_reade
 
 def test_naive_flips_change_the_pictures(small: Task, marked: Protected) -> None:
     flipped = played(small, marked.model, FlipScales(rate=1.0), testing.WHITE_BOX)
-    assert difference(flipped, marked.model) > 0.05
+    gap = difference(flipped, marked.model)
+    assert gap > 1e-3  # of functional flips: below 1e-4
     assert error_rate(marked, flipped, "literal") == 1
 
 
