@@ -11,7 +11,7 @@ from statistics import fmean
 from arena.game.match.play import MatchSpec
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.game.match.steps.protect_step import ProtectStep
-from arena.game.match.steps.step_cache import FAILURE, Memo, Setting
+from arena.game.match.steps.step_cache import FAILURE, Memo, Setting, Step
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.needs import find_need
 from arena.runs.bench.attempts import attempts_of
@@ -49,6 +49,9 @@ class Played:
 
 Ending = tuple[Standing, str]
 """How a bench ended, and why it did not end well."""
+
+LEVEL = 0.01
+"""At most so many innocents may be accused, whatever level a scheme gives itself."""
 
 SEARCH = "search"
 """The folder of the tournament in which strengths are chosen."""
@@ -91,7 +94,7 @@ class Bench:
             innocents=played.innocents,
             calibration=searched.innocents,
             false_positives=false_positives(played.innocents),
-            level=plan.subject.defense.level,
+            level=min(plan.subject.defense.level, LEVEL),
             gain=plan.suite.gain,
             searched=chosen,
             crossings=crossings(protections, self.memo, self.setting),
@@ -100,12 +103,12 @@ class Bench:
         run = self._record(scenario, time.monotonic() - started)
         return result_of(plan, run, found, failed or ending(found))
 
-    def _failure(self, step: ProtectStep) -> Ending | None:
-        """Return why a victim could not be protected; None where it could."""
+    def _failure(self, step: Step) -> Ending | None:
+        """Return why a victim could not be protected, or what that needs not be made, if so."""
         failure = self.memo.load(step.digest, FAILURE)
-        if failure is None:
-            return None
-        return standing_of(failure.data["status"]), str(failure.data["message"])
+        if failure is not None:
+            return standing_of(failure.data["status"]), str(failure.data["message"])
+        return next((ended for ended in map(self._failure, step.parents()) if ended), None)
 
     def _protections(self, scenario: Scenario) -> list[ProtectStep]:
         """Return the protection of every reported victim."""
@@ -166,6 +169,8 @@ def ending(found: Findings) -> Ending:
         rate = found.false_positives
         return "ACCUSES", f"accuses {rate.hits} of {rate.n} innocents, so catching says nothing"
     if any(attempt.is_judged for attempt in found.attempts):
+        if not found.innocents:
+            return "ERROR", "no verdict on an innocent could be had, so catching says nothing"
         return "OK", ""
     broken = next((attempt.row for attempt in found.attempts if attempt.is_open), None)
     if broken is not None:

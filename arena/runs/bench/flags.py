@@ -19,6 +19,7 @@ from arena.runs.bench.search import Chosen
 
 _TELLS = 0.75  # area under the curve from which a verdict tells copies from innocents
 _MOST = 0.5  # share of crossings, or of innocents, beyond which it is no accident
+_DEAR = 0.05  # utility that protecting may cost: a model that is worth little is not stolen either
 _SAME = 1e-12  # statistics that differ by less are one
 
 
@@ -63,6 +64,12 @@ def _flags(found: Findings) -> Iterator[Flag]:
     if milder:
         says = f"evaded at a lower strength, caught at a higher one: {', '.join(milder)}"
         yield Flag(name="stronger-when-milder", says=says)
+    if any(attempt.is_open for attempt in found.attempts):
+        yield Flag(name="unfinished", says="matches broke: what they would show is not counted")
+    losses = [attempt.row.fidelity_loss for attempt in found.attempts]
+    worst = max((loss for loss in losses if loss is not None), default=0.0)
+    if worst > _DEAR:
+        yield Flag(name="costs-fidelity", says=f"costs a victim {worst:.3f} of utility")
     others = [crossing for crossing in found.crossings if not crossing.own]
     accused = sum(crossing.accused for crossing in others)
     if others and accused > _MOST * len(others):

@@ -38,8 +38,9 @@ def clustered_share(clusters: Iterable[Sequence[bool]], confidence: float = 0.95
     """Return a share with the exact interval of as many attempts as are worth their number.
 
     The interval of Clopper and Pearson with the effective number of attempts in the place of their
-    number: n over the design effect of the clusters, and never more than n (after Korn and
-    Graubard, Survey Methodology 1998). Where all clusters are alike their spread tells nothing, and
+    number: n over the design effect of the clusters, and never more than n, times the squared ratio
+    of Student's quantiles with n - 1 and clusters - 1 degrees of freedom (Korn and Graubard, Survey
+    Methodology 1998). Where all clusters are alike their spread tells nothing, and
     a cluster counts as one attempt. One cluster alone speaks of itself: its attempts count.
 
     Args:
@@ -54,12 +55,12 @@ def clustered_share(clusters: Iterable[Sequence[bool]], confidence: float = 0.95
     sizes = np.array([len(cluster) for cluster in told], dtype=np.float64)
     sums = np.array([sum(cluster) for cluster in told], dtype=np.float64)
     hits, n = int(sums.sum()), int(sizes.sum())
-    effective = _effective(sums, sizes) if n else 0.0
+    effective = _effective(sums, sizes, confidence) if n else 0.0
     low, high = _exact(hits / n * effective, effective, confidence) if n else (0.0, 1.0)
     return Share(hits=hits, n=n, clusters=len(told), low=low, high=high)
 
 
-def _effective(sums: NDArray[np.float64], sizes: NDArray[np.float64]) -> float:
+def _effective(sums: NDArray[np.float64], sizes: NDArray[np.float64], confidence: float) -> float:
     """Return how many independent attempts tell as much as those of the clusters."""
     n, n_clusters = float(sizes.sum()), len(sizes)
     share = float(sums.sum()) / n
@@ -72,7 +73,9 @@ def _effective(sums: NDArray[np.float64], sizes: NDArray[np.float64]) -> float:
     if variance == 0:
         return float(n_clusters)
     independent = share * (1 - share) / (n - 1)  # the variance that so many attempts would have
-    return min(n, n * independent / variance)
+    freedom = np.array([n - 1, n_clusters - 1])
+    of_attempts, of_clusters = scipy.stats.t.isf((1 - confidence) / 2, freedom)
+    return min(n, n * independent / variance) * float(of_attempts / of_clusters) ** 2
 
 
 def _exact(hits: float, n: float, confidence: float) -> tuple[float, float]:

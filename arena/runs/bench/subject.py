@@ -14,6 +14,7 @@ from arena.game.sandbox.cell import Cell
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defenses
 from arena.game.sides.player import PlayerSpec
 from arena.runs.keys.folder import OwnedKey
+from arena.world.json_values import digest
 from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 
@@ -31,6 +32,7 @@ class Subject:
         source: where it comes from. players: the file that it is in, if it is in one.
         card: of the protected model, where that is what is benched.
         stand_in: the class that hands out that model; nothing for a scheme.
+        data: what that model was trained on, by name; "" for a scheme.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Subject:
     players: Path | None = None
     card: ModelCard | None = None
     stand_in: type[Defense] | None = None
+    data: str = ""
 
     @property
     def defense(self) -> Defense:
@@ -99,7 +102,8 @@ def subject_of_model(victim: Model, owned: OwnedKey) -> Subject:
     Raises:
         RegistryError: its scheme is not installed.
     """
-    known = owned.about.scheme
+    known, commitment = owned.about.scheme, owned.key.commitment()
+    code = defenses.find(known.name).version()
     protected = Protected(victim, owned.key)
 
     class Owned(type(owned.about.defense)):  # type: ignore[misc]  # a base that is only known now
@@ -109,6 +113,12 @@ def subject_of_model(victim: Model, owned: OwnedKey) -> Subject:
             """Return the model and its key as they are."""
             return protected
 
-    name = f"{known.name}-{owned.key.commitment()[:_DIGITS]}"
+        @classmethod
+        def version(cls) -> str:
+            """Return a hash of the scheme's code, of the model and of the key's commitment."""
+            return digest([code, victim.digest(), commitment])
+
+    name = f"{known.name}-{commitment[:_DIGITS]}"
     named = known.model_copy(update={"name": name})
-    return Subject(name, named, known, "model", card=victim.card, stand_in=Owned)
+    data = owned.about.data
+    return Subject(name, named, known, "model", card=victim.card, stand_in=Owned, data=data)

@@ -19,8 +19,12 @@ def bench(
         ),
     ],
     data: Annotated[
-        str, typer.Option(help="What is protected: digits, mnist or cifar10.")
-    ] = "digits",
+        str | None,
+        typer.Option(
+            help="What is protected: digits, mnist or cifar10; by default digits, or what a "
+            "protected model was trained on."
+        ),
+    ] = None,
     suite: Annotated[
         str, typer.Option(help="The suite: one that ships, or a TOML file.")
     ] = "standard-1",

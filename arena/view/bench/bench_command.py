@@ -43,7 +43,7 @@ class BenchOrder:
     """The command line of `arena bench`; None is what was not said."""
 
     defence: str
-    data: str = "digits"
+    data: str | None = None
     suite: str = "standard-1"
     out: Path | None = None
     key: Path | None = None
@@ -53,6 +53,19 @@ class BenchOrder:
     jobs: int | None = None
     device: str = "auto"
     as_json: bool = False
+
+    def data_of(self, subject: Subject) -> str:
+        """Return on which data the subject is benched.
+
+        Raises:
+            BaselineError: a protected model was trained on others.
+        """
+        if self.data and subject.data and self.data != subject.data:
+            raise BaselineError(
+                f"expected the data of the protected model, {subject.data!r}, found --data "
+                f"{self.data}; leave it out"
+            )
+        return self.data or subject.data or "digits"
 
     def subject(self) -> Subject:
         """Return what is to be benched; raises like what it reads."""
@@ -128,12 +141,13 @@ def carry_out(order: BenchOrder) -> int:
         ArenaError: it cannot be benched. Ended: it was stopped, or ended unexpectedly.
     """
     suite = read_suite(order.suite)
-    suite.task_on(order.data)
     subject = order.subject()
-    out = order.out or Path("runs") / "bench" / f"{suite.name}-{order.data}"
+    data = order.data_of(subject)
+    suite.task_on(data)
+    out = order.out or Path("runs") / "bench" / f"{suite.name}-{data}"
     made_folder(out)
     with subject.known(), resumable(out):
-        place, plan = Place(order, subject, out), Plan(suite, subject, order.data)
+        place, plan = Place(order, subject, out), Plan(suite, subject, data)
         result = Bench(plan, place.play, place.task, place.store, place.setting).run()
     path = out / f"{subject.name}.json"
     write_result(path, result)

@@ -13,7 +13,7 @@ from arena.runs.bench.result import FamilyScore, Result
 from arena.runs.bench.suite import FAMILIES
 from arena.view.bench.words import ended, percent
 from arena.view.exit_codes import ExitCode
-from arena.view.results.markdown import markdown
+from arena.view.results.markdown import as_text, markdown
 from arena.view.results.tables import number, plain_table, titled
 
 Row = tuple[str, ...]
@@ -160,10 +160,10 @@ def notes(found: Sequence[Result]) -> list[str]:
     """Return why protections have no headline, their flags, and what is unknown of them."""
     said = []
     for result in found:
-        name = result.subject.name
+        name = as_text(result.subject.name)
         if result.status != "OK":
-            said.append(f"- {name}: no headline, {ended(result)}")
-        said += [f"- {name}: {flag.name}: {flag.says}" for flag in result.flags]
+            said.append(f"- {name}: no headline, {as_text(ended(result))}")
+        said += [f"- {name}: {flag.name}: {as_text(flag.says)}" for flag in result.flags]
         if result.unknown:
             said.append(f"- {name}: nothing is known of {result.unknown} attempts: matches broke")
     return said

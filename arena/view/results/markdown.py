@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
 
 from arena.runs.standings.leaderboard import Standing
@@ -13,15 +14,24 @@ _FAILED = ("match", "round", "status", "message")
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown; a bar in a cell becomes a slash.
+    """Return a table in Markdown; what cells say is text, whoever wrote it.
 
-    >>> print(markdown(["a", "b"], [["1", "x|y"]]))
+    >>> print(markdown(["a", "b"], [["1", "x|y <b>"]]))
     | a | b |
     | --- | --- |
-    | 1 | x/y |
+    | 1 | x/y &lt;b&gt; |
     """
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(as_text, line))} |" for line in lines)
+
+
+def as_text(said: str) -> str:
+    r"""Return words so that they are one line of text in Markdown: no table, heading or HTML.
+
+    >>> as_text("<img onerror=x>\n\n# Owned")
+    '&lt;img onerror=x&gt; # Owned'
+    """
+    return html.escape(" ".join(said.replace("|", "/").split()), quote=False)
 
 
 def summary_texts(report: Report) -> dict[str, str]:

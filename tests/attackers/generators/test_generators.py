@@ -62,13 +62,13 @@ def error_rate(marked: Protected, model: Model, verifier: str) -> float:
     return scheme.verify(marked.key, Suspect.bare(model, Compute()), Rng(5)).statistic
 
 
-@pytest.mark.parametrize(("attack", "least"), [(Flip(), 0.5), (AllThree(), 0.0)], ids=repr)
+@pytest.mark.parametrize(("attack", "least"), [(Flip(), 0.4), (AllThree(), 0.25)], ids=repr)
 def test_functional_flips_cost_nothing_and_hide_the_signs_from_the_literal_reader_alone(
     small: Task, marked: Protected, attack: Attack, least: float
 ) -> None:
     rewritten = played(small, marked.model, attack, testing.WHITE_BOX)
     assert difference(rewritten, marked.model) < 1e-4
-    assert error_rate(marked, rewritten, "literal") >= least  # exactly half of a layer is reversed
+    assert error_rate(marked, rewritten, "literal") >= least  # half of the signs are reversed
     assert error_rate(marked, rewritten, "aligned") < 0.1
 
 
@@ -109,7 +109,7 @@ def test_a_forged_logo_verifies_and_is_not_what_its_seed_gives(
     assert claim is not None
     scheme = IprGan.of(settings, "ipr-gan")
     found = scheme.verify(claim.key, Suspect.bare(marked.model, Compute()), Rng(5))
-    assert found.statistic > 0.9
+    assert found.statistic > 0.75  # of bits of a hash; a logo that is none agrees in a half
     again = scheme.rederive(claim.key)
     assert again.commitment() != claim.key.commitment()
 
@@ -120,7 +120,12 @@ def test_a_student_of_pairs_comes_nearer_with_each_epoch(small: Task, marked: Pr
         played(small, marked.model, DistilPairs(n_images=128, epochs=n, lr=2e-3), needs)
         for n in (0, 40)
     )
-    assert difference(many, marked.model) < difference(few, marked.model)
+    latents = torch.randn(64, 16, generator=Rng(9).torch())
+    wanted = Compute().logits(marked.model, latents)
+    near, far = (
+        float((Compute().logits(m, latents) - wanted).square().mean()) for m in (many, few)
+    )
+    assert near < 0.8 * far
 
 
 def test_fine_tuning_without_a_critic_brings_clouds_together(

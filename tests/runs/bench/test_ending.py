@@ -44,6 +44,13 @@ def test_whoever_accuses_more_than_half_of_the_innocents_has_no_headline() -> No
     assert "18 of 30 innocents" in reason
 
 
+def test_without_a_verdict_on_an_innocent_there_is_no_headline() -> None:
+    nobody = Findings(attempts(**GOOD), (), (), false_positives(()), level=0.01, gain=0.5)
+    status, reason = ending(nobody)
+    assert status == "ERROR"
+    assert "no verdict on an innocent" in reason
+
+
 def test_what_verifying_costs_is_told_by_the_owners_own_victims() -> None:
     own = Crossing(own=True, accused=True, p_value=0.0, queries=100, seconds=1.0)
     others = own.model_copy(update={"own": False, "queries": 7, "seconds": 9.0})

@@ -64,6 +64,17 @@ def test_a_verdict_that_is_drawn_at_random_ignores_the_suspect(seed: int) -> Non
     assert "ignores-suspect" in names(replace(findings(), attempts=random))
 
 
+def test_what_broke_is_no_secret() -> None:
+    broken = [*attempts(**GOOD), attempt(4, 0, status="ERROR")]
+    assert names(replace(findings(), attempts=broken)) == ["unfinished"]
+
+
+def test_a_mark_that_ruins_its_model_is_flagged() -> None:
+    assert names(replace(findings(), attempts=attempts(**GOOD, fidelity_loss=0.04))) == []
+    ruined = attempts(**GOOD, fidelity_loss=0.4)
+    assert names(replace(findings(), attempts=ruined)) == ["costs-fidelity"]
+
+
 def test_an_owner_that_accuses_more_than_its_level_allows_is_flagged() -> None:
     assert names(findings(caught=4)) == ["accuses-innocents"]
     assert not accuses_everybody(findings(caught=4).false_positives)

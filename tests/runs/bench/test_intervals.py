@@ -26,6 +26,14 @@ def test_victims_that_differ_widen_the_interval() -> None:
     assert apart.high - apart.low >= alike.high - alike.low
 
 
+def test_few_victims_say_little_however_many_attempts_each_has() -> None:
+    once, often = (clustered_share([[True] * n] * 3 + [[False] * n]) for n in (1, 20))
+    assert often.low <= once.low + 1e-9
+    assert often.high >= once.high - 1e-9
+    missed = clustered_share([[True] * 10] * 3 + [[True] * 9 + [False]])
+    assert missed.low < proportion_interval(39, 40)[0] - 0.05  # 40 attempts, but on four victims
+
+
 def test_nothing_is_known_of_no_attempt() -> None:
     share = clustered_share([])
     assert (share.value, share.low, share.high) == (None, 0.0, 1.0)

@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from arena.runs.bench.result import read_result
+from arena.runs.bench.subject import subject_of_model
 from arena.runs.bench.suite import read_suite
+from arena.runs.keys.folder import read_key
 from arena.view.exit_codes import ExitCode
+from arena.world.models import load_model
 from tests.view.conftest import Command, call
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[3]
@@ -77,6 +81,7 @@ def test_a_protected_model_is_benched_with_its_key_which_is_not_written_down(
     arena: Command, own: Path, board: Path
 ) -> None:
     model, secret = own / "protected" / "mine.safetensors", own / "secret.txt"
+    before = set((board / "artefacts").rglob("*.key"))
     words = (f"--key={own / 'protected' / 'key'}", f"--passphrase-file={secret}")
     done = arena("bench", model, *words, f"--suite={TINY}", f"--out={board}")
     assert done.code == ExitCode.DONE
@@ -84,9 +89,30 @@ def test_a_protected_model_is_benched_with_its_key_which_is_not_written_down(
     result = read_result(path)
     assert (result.subject.source, result.fidelity_loss) == ("model", None)
     assert (result.robust.n, result.robust.clusters) == (2, 1)
-    keys = {found.stat().st_mtime for found in (board / "artefacts").rglob("*.key")}
-    assert keys
-    assert max(keys) < path.with_suffix("").stat().st_mtime
+    assert before  # of models that the bench protected itself
+    assert set((board / "artefacts").rglob("*.key")) == before
+
+
+def test_two_models_under_one_key_are_two_subjects(own: Path) -> None:
+    owned = read_key(own / "protected" / "key", "six blind mice")
+    model = load_model(own / "protected" / "mine.safetensors")
+    other = model.copy()
+    with torch.no_grad():
+        next(other.body.parameters()).add_(0.01)
+    versions = []
+    for victim in (model, model.copy(), other):
+        stand_in = subject_of_model(victim, owned).stand_in
+        assert stand_in is not None
+        versions.append(stand_in.version())
+    assert versions[0] == versions[1] != versions[2]
+
+
+def test_a_protected_model_is_benched_on_its_own_data(arena: Command, own: Path) -> None:
+    model, key = own / "protected" / "mine.safetensors", own / "protected" / "key"
+    closed = f"--passphrase-file={own / 'secret.txt'}"
+    done = arena("bench", model, f"--key={key}", closed, "--data=mnist", f"--out={own / 'no'}")
+    assert done.code == ExitCode.REFUSED
+    assert "expected the data of the protected model, 'digits', found --data mnist" in done.err
 
 
 @pytest.mark.parametrize(
