@@ -68,6 +68,13 @@ class ByDisagreement(Attack):
     lr: float = 0.1
     generator_lr: float = 1e-4
 
+    def __post_init__(self) -> None:
+        if self.n_queries < self.queries_a_turn:
+            raise ValueError(
+                f"expected n_queries of at least {self.queries_a_turn}, which one turn asks, found "
+                f"{self.n_queries}; a smaller batch asks less"
+            )
+
     @property
     def queries_a_turn(self) -> int:
         """Return what one turn of both asks; a first batch that is learnt again costs nothing."""
@@ -88,7 +95,7 @@ class ByDisagreement(Attack):
         shape = access.card.input_shape
         generator = new_pixel_generator(lab, shape, self.latent, rng.child("generator"))
         teacher = torch.optim.Adam(generator.parameters(), self.generator_lr)
-        n_turns = max(1, self.n_queries // self.queries_a_turn)
+        n_turns = self.n_queries // self.queries_a_turn
         for number in range(n_turns):
             share = (1 + math.cos(math.pi * number / n_turns)) / 2
             _set_rate(sgd, self.lr * share)

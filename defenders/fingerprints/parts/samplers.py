@@ -55,19 +55,21 @@ def mixtures(pool: Examples, n: int, seed: str) -> Tensor:
 def misclassified(victim: Model, pool: Examples, n: int, seed: str, lab: Lab) -> Tensor:
     """Return up to `n` images (n, *shape) that the victim does not give their class.
 
-    Held-out images first; where these are too few, mixtures of them until enough are wrong.
+    Held-out images first, of which the seed draws; where these are too few, mixtures of them until
+    enough are wrong.
     Source: Godinot et al., AAAI 2025.
 
     Raises:
         PlayerError: the victim errs nowhere.
     """
     found: list[Tensor] = []
-    for images in _variants(floats(pool.images), seed):
-        wrong = lab.labels(victim, images) != pool.targets
-        found.append(images[wrong])
-        if sum(len(part) for part in found) >= n:
+    for i, images in enumerate(_variants(floats(pool.images), seed)):
+        wrong = images[lab.labels(victim, images) != pool.targets]
+        missing = n - sum(len(part) for part in found)
+        found.append(wrong[drawn(len(wrong), missing, expand(seed, f"wrong {i}"))])
+        if len(wrong) >= missing:
             break
-    points = torch.cat(found)[:n]
+    points = torch.cat(found)
     if not len(points):
         raise PlayerError(
             f"expected images that the victim gets wrong, found none among {len(pool)} held-out "

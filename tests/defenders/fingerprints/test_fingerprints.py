@@ -103,6 +103,14 @@ def test_the_first_points_are_the_held_out_images_that_the_victim_gets_wrong(
     assert torch.equal(points[: len(wrong)], floats(wrong))
 
 
+def test_of_many_wrong_images_the_seed_draws(owner_task: OwnerTask) -> None:
+    victim, pool = owner_task.base(), Examples.of(owner_task.probe)
+    wrong = Examples(pool.images, (LAB.labels(victim, pool.images) + 1) % 10)
+    first, again, other = (misclassified(victim, wrong, 10, seed, LAB) for seed in "aab")
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
 def test_a_victim_that_errs_nowhere_has_no_such_points(owner_task: OwnerTask) -> None:
     victim, images = owner_task.base(), owner_task.probe.images[:1]
     pool = Examples(images, LAB.labels(victim, images))  # mixed with itself it is itself
