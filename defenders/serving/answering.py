@@ -23,6 +23,7 @@ class Answering(AKH):
     Cost: none of accuracy where the answered class is kept; verification as for `akh`.
     """
 
+    answers_for: ClassVar = True
     quick: ClassVar = MappingProxyType({"n_points": 60})
 
     @abstractmethod

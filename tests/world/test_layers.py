@@ -64,13 +64,19 @@ def test_what_has_no_weights_is_refused(generator: Model) -> None:
         layers.weight(generator, "body.tanh")
 
 
-def test_the_graph_names_what_it_cannot_rewrite(generator: Model) -> None:
-    graph = LayerGraph.of(generator)
+def test_the_graph_names_what_it_cannot_rewrite() -> None:
+    reader = Model(LATENT, Reader(nn.LSTM))
+    graph = LayerGraph.of(reader)
     assert graph.groups == ()
-    assert set(graph.left) == {"body.fc", "body.up1", "body.out"}
-    assert graph.left["body.up1"] == "no rewriting of a ConvTranspose2d is known"
-    with pytest.raises(NotComparable, match=r"body\.up1: no rewriting of a ConvTranspose2d"):
-        LayerGraph.to_rewrite(generator)
+    assert graph.left["body.memory"] == "no rewriting of a LSTM is known"
+    with pytest.raises(NotComparable, match=r"body\.memory: no rewriting of a LSTM"):
+        LayerGraph.to_rewrite(reader)
+
+
+def test_a_generators_layers_are_rewritten_up_to_the_last(generator: Model) -> None:
+    graph = LayerGraph.to_rewrite(generator)
+    assert [group.n_units for group in graph.groups] == [8, 4]
+    assert list(graph.left) == ["body.out"]
 
 
 def test_only_the_head_of_a_classifier_is_left(trained: Model) -> None:

@@ -157,11 +157,12 @@ class Defense(Player):
 
     Class attributes: `reads`, what verification must see of a suspect; `uses_nulls`, whether it
     takes null models where there are any (who needs them says so in `task_needs`); `invasive`,
-    whether the model is changed at all (fingerprints do not); `exposes`, what a thief must be said
-    to know for `exposed` to be handed to it; `statistic`, what verdicts measure and whether copies
-    are low or high in it; `accuses`, what a verdict is about: it decides which independent models
-    are innocent, and what can be a suspect; `victim`, as in `Attack`: the task that trials of the
-    scheme are played on, nothing for any.
+    whether the model is changed at all (fingerprints do not); `answers_for`, whether what protects
+    stands before the model and alters its answers, so that a bare model has none of it; `exposes`,
+    what a thief must be said to know for `exposed` to be handed to it; `statistic`, what verdicts
+    measure and whether copies are low or high in it; `accuses`, what a verdict is about: it decides
+    which independent models are innocent, and what can be a suspect; `victim`, as in `Attack`: the
+    task that trials of the scheme are played on, nothing for any.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
@@ -169,6 +170,7 @@ class Defense(Player):
     reads: ClassVar[Output] = "weights"
     uses_nulls: ClassVar[bool] = False
     invasive: ClassVar[bool] = True
+    answers_for: ClassVar[bool] = False
     exposes: ClassVar[str] = ""
     accuses: ClassVar[Accused] = "model"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")

@@ -232,7 +232,8 @@ def judging_scheme(spec: PlayerSpec) -> Defense:
     fit = [
         name
         for name, known in defenses.classes().items()
-        if not (known.invasive or known.control or known().reads_log)  # a file keeps no log
+        if not (known.invasive or known.control or known.answers_for)
+        and not known().reads_log  # a file keeps no log
         and known.accuses != "output"
     ]
     if scheme.name not in fit:

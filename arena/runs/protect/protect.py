@@ -88,10 +88,10 @@ def check_fit(order: Order, scheme: Defense) -> None:
     problems: Sequence[str] = list(unmet(scheme, Offer(order.model.card, order.innocents)))
     if scheme.control:
         problems = [f"{order.scheme.name!r} protects nothing; choose a scheme that does"]
-    if scheme.reads_log:
+    if scheme.reads_log or scheme.answers_for:
         problems = [
-            f"{order.scheme.name!r} marks answers, not models: it needs the interface that your "
-            "model answers through; play it in a scenario, or choose another scheme"
+            f"{order.scheme.name!r} acts on answers, not on models: it needs the interface that "
+            "your model answers through; play it in a scenario, or choose another scheme"
         ]
     if problems:
         raise ModelError("; ".join(problems))

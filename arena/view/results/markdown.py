@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 
 from arena.runs.standings.leaderboard import Standing
@@ -31,7 +30,8 @@ def as_text(said: str) -> str:
     >>> as_text("<img onerror=x>\n\n# Owned")
     '&lt;img onerror=x&gt; # Owned'
     """
-    return html.escape(" ".join(said.replace("|", "/").split()), quote=False)
+    plain = " ".join(said.replace("|", "/").split())
+    return plain.replace("<", "&lt;").replace(">", "&gt;")
 
 
 def summary_texts(report: Report) -> dict[str, str]:

@@ -86,7 +86,8 @@ def test_a_useless_model_is_met_with_the_likely_causes(order: Order) -> None:
     ("scheme", "sentence"),
     [
         ("none", "protects nothing"),
-        ("dawn", "marks answers, not models"),
+        ("dawn", "acts on answers, not on models"),
+        ("mad", "acts on answers, not on models"),
         ("zhang", "at least 2 independent models to calibrate on, found 0"),
     ],
 )
