@@ -68,6 +68,7 @@ def describe(player: type[Player]) -> Description:
             or _USUAL.get(field.name, ""),
         )
         for field in dataclasses.fields(player)
+        if field.name in usual  # a stranger's stand-in has fields that are no settings
     )
     return Description(player.summary(), sections_of(player), settings)
 

@@ -19,6 +19,7 @@ from arena.game.sandbox.stranger_attack import StrangerAttack
 from arena.game.sides.access import Access
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import OwnerTask, defenses
+from arena.game.sides.description import describe
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import PlayerSpec
@@ -174,3 +175,9 @@ def test_two_files_cannot_hold_players_of_one_name(tmp_path: Path) -> None:
     admit(tmp_path / "one" / "twice.py", Cell())
     with pytest.raises(RegistryError, match=r"'named-twice' is taken by Mine of twice\.py"):
         admit(tmp_path / "two" / "twice.py", Cell())
+
+
+def test_a_stranger_can_be_described_like_any_other(strangers: PlayersFile) -> None:
+    assert strangers.path is not None
+    for player in (attacks.find("stranger-looks"), defenses.find("stranger-stamp")):
+        assert describe(player).summary == player.summary()
