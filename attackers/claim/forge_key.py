@@ -18,13 +18,14 @@ from arena.game.sides.access import Access
 from arena.game.sides.as_owner import (
     References,
     answered,
+    claimed,
     needs_references,
     needs_to_pose,
     posed,
 )
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, defenses
-from arena.game.sides.deliverable import Claim, Deliverable
+from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
@@ -142,11 +143,9 @@ class ForgeKey(Attack):
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Return the claim: on the victim as it is, or on what the thief made of it before."""
-        victim, current = access.model(), access.current()
+        victim = access.model()
         key = self.forged(access, victim, rng)
-        if self.commits:
-            access.commit(key.commitment(), victim.digest())
-        return replace(current, claim=Claim(self.scheme, key, victim))
+        return claimed(access, self.scheme, key, victim, commits=self.commits)
 
     def forged(self, access: Access, victim: Model, rng: Rng) -> Key:
         """Return the key that reads its own bits from the victim.

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
-from arena.game.sides.as_owner import posed
+from arena.game.sides.as_owner import claimed, posed
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import Defense, defenses
-from arena.game.sides.deliverable import Claim, Deliverable
+from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial, PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
@@ -66,7 +66,7 @@ class ForgePassport(Attack):
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Return the claim: on the victim as it is, or on what the thief made of it before."""
-        victim, current = access.model(), access.current()
+        victim = access.model()
         scheme = defenses.find(self.scheme)()
         key = self._honest(access, victim, scheme, rng)
         secret = self.forged(access, victim, PassportKey.of(key), rng.child("forgery"))
@@ -75,9 +75,7 @@ class ForgePassport(Attack):
         access.lab.meter.charge({"images_forward": 3 * len(secret.images)})
         figures = scheme.verify(key, Suspect.bare(victim, access.lab.compute), rng).figures
         key = replace(secret, claimed_accuracy=figures.get("private_accuracy", 1.0)).into(key)
-        if self.commits:
-            access.commit(key.commitment(), victim.digest())
-        return replace(current, claim=Claim(PlayerSpec(name=self.scheme), key, victim))
+        return claimed(access, PlayerSpec(name=self.scheme), key, victim, commits=self.commits)
 
     def _honest(self, access: Access, victim: Model, scheme: Defense, rng: Rng) -> Key:
         """Return a fresh key of the scheme: the thief plays an owner that trains no step."""

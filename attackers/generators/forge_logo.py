@@ -13,10 +13,10 @@ from pydantic import Field
 from arena.game.rules.keys import Key
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.access import Access
-from arena.game.sides.as_owner import answered, posed
+from arena.game.sides.as_owner import answered, claimed, posed
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.defense import defenses
-from arena.game.sides.deliverable import Claim, Deliverable
+from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import PlayerSpec
 from arena.world.json_values import Json
 from arena.world.kinds.generator import SMALL_GENERATOR
@@ -36,7 +36,7 @@ class ForgeLogo(Attack):
 
     What: an honest key is made without a step of training; its latents become one latent, shaken a
     little, and its logo the upper left quarter of the image that the victim makes of it. The key
-    verifies on the victim and on no other model; its seed gives another logo.
+    verifies on the victim; its seed gives another logo.
     Threat model: weights to read, the scheme's name; no key. Own images are used where they are
     granted, noise where not: what the logo is compared with.
     Parameters: scheme (of a generator's logo, with its settings); spread (standard deviation of
@@ -62,11 +62,9 @@ class ForgeLogo(Attack):
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Return the claim, on the victim as it is."""
-        victim, current = access.model(), access.current()
+        victim = access.model()
         key = self.forged(access, victim, rng)
-        if self.commits:
-            access.commit(key.commitment(), victim.digest())
-        return replace(current, claim=Claim(self.scheme, key, victim))
+        return claimed(access, self.scheme, key, victim, commits=self.commits)
 
     def forged(self, access: Access, victim: Model, rng: Rng) -> Key:
         """Return the key whose logo the victim shows already."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from arena.game.rules.keys import Key
 from arena.game.sides.access import Access
 from arena.game.sides.defense import OwnerTask, defenses
+from arena.game.sides.deliverable import Claim, Deliverable
 from arena.game.sides.needs import NULLS
 from arena.game.sides.player import PlayerSpec
 from arena.world.data import Dataset
@@ -110,3 +112,20 @@ def trained_references(
         return models
 
     return References(make, data.select(examined) if n else None)
+
+
+def claimed(
+    access: Access, scheme: PlayerSpec, key: Key, victim: Model, *, commits: bool
+) -> Deliverable:
+    """Return what the thief has made so far, with a claim on the victim as it is.
+
+    Args:
+        access: the thief's.
+        scheme: under which the claim is made.
+        key: that is shown in court.
+        victim: that is claimed.
+        commits: whether the key is entered into the register first, bound to the victim.
+    """
+    if commits:
+        access.commit(key.commitment(), victim.digest())
+    return replace(access.current(), claim=Claim(scheme, key, victim))
