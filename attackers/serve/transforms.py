@@ -133,5 +133,5 @@ class InputSqueeze(Transform):
 
     def transformed(self, images: Tensor) -> Tensor:
         """Return images of 2^bits levels."""
-        top = 2**self.bits - 1
+        top: int = 2**self.bits - 1
         return (images * top).round() / top

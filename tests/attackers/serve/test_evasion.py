@@ -33,10 +33,10 @@ def test_parts_are_disjoint_and_cover_all() -> None:
 def test_a_vote_is_the_mean_of_all_models_after_its_way_through_a_pipe(task: Task) -> None:
     models = [build(task.card, Rng(seed)) for seed in (1, 2)]
     vote = Vote(card=task.card.plain(), tensors=tensors_of(models))
-    (vote,) = unpack_wrappers(Bundle.from_bytes(pack_wrappers((vote,)).to_bytes()))
+    (travelled,) = unpack_wrappers(Bundle.from_bytes(pack_wrappers((vote,)).to_bytes()))
     images = task.splits.test.images[:6].float() / 255
     stolen = one_class(3).expand(6, -1)
-    found = vote.respond(images, lambda inputs: stolen, Client("a", Rng(0)))
+    found = travelled.respond(images, lambda inputs: stolen, Client("a", Rng(0)))
     rows = [stolen, *(COMPUTE.logits(model, images).softmax(1) for model in models)]
     torch.testing.assert_close(found, torch.stack(rows).mean(0))
 
