@@ -45,6 +45,14 @@ if os.environ.get(VARIABLE):  # the suite on another root seed: `ARENA_TEST_SEED
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))  # for whatever tests start
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count what is played from end to end among the slow tests."""
+    for item in items:
+        if item.get_closest_marker("end_to_end"):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _players() -> Iterator[None]:
     """Forget after each file of tests the players that it registered."""

@@ -61,12 +61,10 @@ def blocks_of(page: Path) -> list[Block]:
 LONG = [page for page in TUTORIALS if any(block.is_slow for block in blocks_of(page))]
 
 
-def but_slow(paths: Iterable[Path], *slow: str) -> list[ParameterSet]:
-    """Return the paths as parameters; those with the given stems are slow tests."""
-    return [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in slow else [])
-        for path in paths
-    ]
+def but_slow(paths: Iterable[Path], *slow: str, long: str) -> list[ParameterSet]:
+    """Return the paths as parameters: those named are slow tests, and CI plays the long one."""
+    marks = {name: [pytest.mark.slow] for name in slow} | {long: [pytest.mark.end_to_end]}
+    return [pytest.param(path, id=path.stem, marks=marks.get(path.stem, [])) for path in paths]
 
 
 @pytest.fixture
@@ -82,7 +80,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("page", but_slow(TUTORIALS, "first-defence", "learned-thief"))
+@pytest.mark.parametrize(
+    "page", but_slow(TUTORIALS, "first-defence", "learned-thief", long="first-attack")
+)
 def test_a_tutorial_can_be_followed(folder: Path, page: Path) -> None:
     blocks = blocks_of(page)
     assert {block.language for block in blocks} >= {"python", "console"}
@@ -103,7 +103,9 @@ def test_its_long_commands_work_too(
     assert "Verdict: a copy" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("script", but_slow(EXAMPLES, "random_thief", "sweep_strength"))
+@pytest.mark.parametrize(
+    "script", but_slow(EXAMPLES, "random_thief", "sweep_strength", long="play_a_match")
+)
 def test_an_example_runs_and_says_how(
     folder: Path, script: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,6 +37,7 @@ def test_the_first_two_commands_are_one_line_each() -> None:
     assert "pytest" in second
 
 
+@pytest.mark.end_to_end
 def test_the_example_of_the_front_door_plays(capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = [block for block in blocks("python") if block.startswith("import arena\n")]
     exec(code, {})  # noqa: S102 - our own README
@@ -45,6 +46,7 @@ def test_the_example_of_the_front_door_plays(capsys: pytest.CaptureFixture[str])
     assert "ft-al" in said
 
 
+@pytest.mark.end_to_end
 def test_the_example_attack_has_at_most_twenty_lines_and_plays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +82,7 @@ def two_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.end_to_end
 def test_the_two_models_are_saved_and_can_be_read(two_models: Path) -> None:
     mine, theirs = (load_model(two_models / f"{n}.safetensors") for n in ("mine", "theirs"))
     test = load("digits").test

@@ -97,6 +97,7 @@ def test_two_workers_give_the_bits_of_one_process(finished: Played, tmp_path: Pa
     assert parallel.ledger.lasting() == finished.ledger.lasting()
 
 
+@pytest.mark.end_to_end
 def test_isolated_players_give_the_same_bits(finished: Played, tmp_path: Path) -> None:
     isolated = play(tmp_path, SMALL.replace("seed = 7", "seed = 7\nisolate = true"))
     assert isolated.ledger.lasting() == finished.ledger.lasting()
@@ -150,7 +151,12 @@ def test_a_thief_that_fails_costs_only_its_own_cell(
 @pytest.mark.parametrize(
     ("how", "status", "message"),
     [
-        ("killed", "MEMORY", "the worker process ended with SIGKILL"),
+        pytest.param(
+            "killed",
+            "MEMORY",
+            "the worker process ended with SIGKILL",
+            marks=pytest.mark.end_to_end,
+        ),
         pytest.param(
             "exits", "ERROR", "the worker process ended with code 3", marks=pytest.mark.slow
         ),

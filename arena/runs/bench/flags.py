@@ -65,7 +65,8 @@ def _flags(found: Findings) -> Iterator[Flag]:
         says = f"evaded at a lower strength, caught at a higher one: {', '.join(milder)}"
         yield Flag(name="stronger-when-milder", says=says)
     if any(attempt.is_open for attempt in found.attempts):
-        yield Flag(name="unfinished", says="matches broke: what they would show is not counted")
+        says = "matches broke: what they would decide is counted as stolen"
+        yield Flag(name="unfinished", says=says)
     losses = [attempt.row.fidelity_loss for attempt in found.attempts]
     worst = max((loss for loss in losses if loss is not None), default=0.0)
     if worst > _DEAR:

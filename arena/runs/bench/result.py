@@ -111,7 +111,7 @@ class Result(Frozen):
     Attributes:
         run, subject: what was played. status, reason: how it ended.
         robust: robust ownership, the share of (victim, seed) that no thief stole. unknown: those
-            that nothing is known of, because a match broke: they are left out of it.
+            that count as stolen because a match broke, so that nobody can say that they held.
         families: in the suite's order. false_positives: verdicts on unseen innocents that accuse.
         fidelity_loss: utility that protecting costs; None for a model of a person's own.
         verify: what a verification costs. flags: what to know before the numbers.

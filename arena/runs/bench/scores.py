@@ -21,10 +21,11 @@ FPR = 0.01
 
 
 def robust(attempts: Sequence[Attempt], suite: Suite) -> tuple[Share, int]:
-    """Return robust ownership, and of how many (victim, seed) nothing is known.
+    """Return robust ownership, and in how many (victim, seed) a match broke that might decide it.
 
-    The share of (victim, seed) for which no thief of the suite evades, or wins its claim, with a
-    gain and at a price that count. Where a match broke and no other thief won, nobody can say.
+    The share of (victim, seed) for which every thief of the suite was judged and none evades, or
+    wins its claim, with a gain and at a price that count. Where a match broke nobody can say, and
+    what is not known is not held: an owner gains nothing by breaking.
     """
     cells: dict[tuple[int, int], list[Attempt]] = {}
     for attempt in attempts:
@@ -33,10 +34,9 @@ def robust(attempts: Sequence[Attempt], suite: Suite) -> tuple[Share, int]:
     unknown = 0
     for (victim, _), tries in cells.items():
         stolen = any(attempt.wins(suite) for attempt in tries)
-        if not stolen and any(attempt.is_open for attempt in tries):
-            unknown += 1
-        else:
-            held.setdefault(victim, []).append(not stolen)
+        is_open = not stolen and any(attempt.is_open for attempt in tries)
+        unknown += is_open
+        held.setdefault(victim, []).append(not stolen and not is_open)
     return clustered_share(held.values()), unknown
 
 

@@ -165,5 +165,6 @@ def notes(found: Sequence[Result]) -> list[str]:
             said.append(f"- {name}: no headline, {as_text(ended(result))}")
         said += [f"- {name}: {flag.name}: {as_text(flag.says)}" for flag in result.flags]
         if result.unknown:
-            said.append(f"- {name}: nothing is known of {result.unknown} attempts: matches broke")
+            count = f"{result.unknown} (victim, seed) count as stolen"
+            said.append(f"- {name}: {count} because matches broke")
     return said

@@ -93,7 +93,7 @@ def print_result(result: Result, path: Path, folder: Path, *, as_json: bool) -> 
     for flag in result.flags:
         console.print(f"! {flag.name}: {flag.says}")
     if result.unknown:
-        console.print(f"of {result.unknown} attempts nothing is known: matches broke")
+        console.print(f"{result.unknown} (victim, seed) count as stolen because matches broke")
     console.print(f"\nThe result is in {path}; see also")
     console.print(f"  arena show {shlex.quote(str(folder))}")
     console.print(f"  arena board {shlex.quote(str(path.parent))}")

@@ -193,6 +193,7 @@ def test_a_forged_key_is_not_what_any_seed_expands_to(thief: Thief, keeps_seed: 
     assert again.commitment() != key.commitment()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [spec("uchida"), spec("deepsigns")], ids=repr)
 def test_a_ground_key_is_what_its_seed_expands_to_and_as_good_as_its_luck(
     thief: Thief, scheme: PlayerSpec

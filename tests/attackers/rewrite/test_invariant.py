@@ -86,6 +86,7 @@ def marked(task: Task, _trained: Model) -> Marked:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", FAMILY, ids=repr)
 @pytest.mark.parametrize("scheme", MARKS, ids=repr)
 def test_literal_reading_falls_to_chance_but_for_scales(

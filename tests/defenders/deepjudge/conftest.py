@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -10,12 +11,14 @@ from arena import testing
 from arena.game.sides.attack import Attack
 from arena.game.sides.defense import OwnerTask
 from arena.world.models import Model
+from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
 from defenders.deepjudge.case import Case
 from defenders.deepjudge.growth.blackbox_tests import ExampleRecipe
 from defenders.deepjudge.growth.generate import GrowthPlan, make_case, seed_images
 from defenders.deepjudge.growth.whitebox_tests import Growth
+from defenders.deepjudge.player import DeepJudge
 from tests.defenders.conftest import LAB
 
 SEED = "5e" * 32
@@ -27,6 +30,8 @@ PLAN = GrowthPlan(
     n_whitebox=6,
     share=0.75,
 )
+SCHEME = DeepJudge(method="pgd", eps=0.15, n_seeds=60, n_whitebox=6, growth_steps=200)
+QUICK = replace(SCHEME, n_whitebox=1, growth_steps=90)
 Thieves = Callable[[Attack], Model]
 
 
@@ -62,3 +67,14 @@ def stolen(task: Task, victim: Model) -> Thieves:
         return made[repr(attack)].copy()
 
     return model
+
+
+@pytest.fixture(scope="session")
+def strangers(task: Task) -> list[Model]:
+    """Innocents that nothing was calibrated on: half of either kind."""
+    models = []
+    for i, data in enumerate([task.splits.owner] * 2 + [task.splits.other] * 2):
+        model = LAB.build(task.card, Rng(300 + i).child("initial"))
+        LAB.train(model, Examples.of(data), task.spec.recipe, Rng(300 + i).child("training"))
+        models.append(model)
+    return models

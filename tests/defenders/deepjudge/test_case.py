@@ -105,6 +105,7 @@ def test_an_order_of_neurons_that_was_changed_is_brought_back(case: Case, victim
     )
 
 
+@pytest.mark.slow
 def test_pruning_more_moves_the_answers_more_on_average(case: Case, stolen: Thieves) -> None:
     rates = (0.2, 0.6)
     mild, hard = (

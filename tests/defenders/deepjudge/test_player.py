@@ -15,8 +15,7 @@ from torch import Tensor
 
 from arena import testing
 from arena.errors import PlayerError
-from arena.game.court.dispute import Court, Party
-from arena.game.rules.keys import Key, Register
+from arena.game.rules.keys import Key
 from arena.game.sides.attack import Attack
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
@@ -24,36 +23,22 @@ from arena.world.kinds.interface import Output
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
-from arena.world.training import Examples
 from attackers.modify.finetune import FineTuneAll, FineTuneLast, RetrainAll
 from attackers.modify.prune import Prune
 from defenders.deepjudge.player import DeepJudge, _shared
 from defenders.deepjudge.scheme.key import Contents
 from defenders.deepjudge.scheme.metrics import BLACKBOX, METRICS, WHITEBOX
-from tests.defenders.conftest import COMPUTE, LAB, Marking
-from tests.defenders.deepjudge.conftest import Thieves
+from tests.defenders.conftest import COMPUTE, Marking
+from tests.defenders.deepjudge.conftest import QUICK, SCHEME, Thieves
 from tests.defenders.weights.rewritings import permuted
 
 Show = Callable[[Model], Suspect]
-SCHEME = DeepJudge(method="pgd", eps=0.15, n_seeds=60, n_whitebox=6, growth_steps=200)
-QUICK = replace(SCHEME, n_whitebox=1, growth_steps=90)
 TUNED = replace(QUICK, eps=0.0, strengths=(0.1, 0.15))
 COPIES: dict[str, Attack] = {
     "FT-LL": FineTuneLast(),
     "FT-AL": FineTuneAll(),
     "P-20": Prune(rate=0.2),
 }
-
-
-@pytest.fixture(scope="session")
-def strangers(task: Task) -> list[Model]:
-    """Innocents that nothing was calibrated on: half of either kind."""
-    models = []
-    for i, data in enumerate([task.splits.owner] * 2 + [task.splits.other] * 2):
-        model = LAB.build(task.card, Rng(300 + i).child("initial"))
-        LAB.train(model, Examples.of(data), task.spec.recipe, Rng(300 + i).child("training"))
-        models.append(model)
-    return models
 
 
 def table(verdict_figures: object, part: str = "all") -> dict[str, dict[str, float]]:
@@ -227,6 +212,7 @@ def test_a_fixed_generator_needs_no_zoo_and_all_innocents_set_thresholds(mark: M
     assert len(contents.nulls["all"]["RobD"]) == 12
 
 
+@pytest.mark.slow
 def test_the_gap_rule_chooses_on_innocents_that_set_no_threshold(mark: Marking) -> None:
     contents = Contents.read(mark(TUNED).key)
     chosen = contents.plan.generator.title
@@ -244,6 +230,7 @@ def test_the_innocents_that_choose_and_those_that_judge_are_disjoint() -> None:
     assert _shared(kinds, choose=False) == ([], list(range(16)))
 
 
+@pytest.mark.slow
 def test_a_weak_innocent_is_compared_with_weak_innocents(
     task: Task, owner_task: OwnerTask, nulls: list[Model], suspect: Show
 ) -> None:
@@ -290,66 +277,6 @@ def test_no_model_that_is_reported_takes_part_in_protection(
 def test_too_few_innocents_bound_nothing(owner_task: OwnerTask, nulls: list[Model], n: int) -> None:
     with pytest.raises(PlayerError, match=f"at least 2 calibration innocents .* found {n}"):
         SCHEME.protect(replace(owner_task, null_models=lambda: nulls[:n]), Rng(4))
-
-
-def test_the_tests_follow_from_the_committed_seed(mark: Marking) -> None:
-    key = mark(QUICK).key
-    assert QUICK.rederive(key).commitment() == key.commitment()
-
-
-@pytest.mark.parametrize("name", ["blackbox/images", "blackbox/labels", "whitebox/images"])
-def test_an_accuser_cannot_choose_its_tests(mark: Marking, name: str) -> None:
-    """A forged fingerprint: saturating or transferable inputs are not what the seed expands to."""
-    key = mark(QUICK).key
-    forged = replace(key, tensors={**key.tensors, name: key.tensors[name].flip(0)})
-    again = QUICK.rederive(forged)
-    assert again.commitment() != forged.commitment()
-    assert torch.equal(again.tensors[name], key.tensors[name])
-
-
-def court(suspect: Model, nulls: list[Model]) -> Court:
-    """A judge that compares with models of its own."""
-    own = [Suspect.bare(model, COMPUTE) for model in nulls]
-    shown = Suspect.bare(suspect, COMPUTE)
-    return Court(shown, Register(), own, Rng(0), frozenset({"nulls", "seeded"}))
-
-
-def test_an_accuser_cannot_choose_its_negatives(
-    mark: Marking, innocent: Model, strangers: list[Model]
-) -> None:
-    """A forged threshold: negatives that raise tau make innocents copies, the judge's own do not.
-
-    The forged key verifies on an innocent model, and on every model that the judge trained.
-    """
-    key = mark(QUICK).key
-    far = {"RobD": [1.0] * 12, "JSD": [0.69 + i / 10**4 for i in range(12)]}
-    forged = replace(key, settings={**key.settings, "nulls": {"all": far}})
-    shown = Suspect.bare(innocent, COMPUTE)
-    assert QUICK.verify(forged, shown, Rng(0)).is_copy
-    assert not QUICK.verify(key, shown, Rng(0)).is_copy
-    claim = court(innocent, strangers).rule(Party(QUICK, key), Party(QUICK, forged))
-    assert claim.winner == "owner"
-    assert claim.failed == ("nulls",)
-
-
-def test_an_honest_claim_stands_before_the_judges_negatives(
-    mark: Marking, stolen: Thieves, strangers: list[Model]
-) -> None:
-    key = mark(QUICK).key
-    copy = stolen(FineTuneLast())
-    claim = court(copy, strangers).rule(Party(QUICK, key), Party(QUICK, key))
-    assert claim.failed == ()
-    assert claim.winner == "claimant"  # nothing dates either key
-
-
-def test_a_seed_that_was_found_later_expands_to_other_tests(mark: Marking) -> None:
-    key = mark(QUICK).key
-    assert QUICK.rederive(replace(key, seed="00" * 32)).commitment() != key.commitment()
-
-
-def test_without_a_protocol_the_seed_is_thrown_away(owner_task: OwnerTask) -> None:
-    quick = replace(QUICK, n_seeds=8, growth_steps=5, protocol="none")
-    assert quick.protect(owner_task, Rng(4)).key.seed == ""
 
 
 def test_every_other_seed_may_be_exposed_and_the_rest_stays_secret(mark: Marking) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -100,19 +101,20 @@ class Owner:
 
 
 @pytest.fixture(scope="session")
-def owners(task: Task) -> list[Owner]:
-    """Owners that train for 30 epochs, as scenarios do."""
-    found = []
-    for seed in SEEDS:
+def owner_of(task: Task) -> Callable[[int], Owner]:
+    """Owners that train for 30 epochs, as scenarios do: one for each seed, when it is asked for."""
+
+    @functools.cache
+    def make(seed: int) -> Owner:
         base = testing.trained(task, rng=Rng(3 + seed), recipe=RECIPE)
-        owner = testing.owner_task(task, base, seed=3 + seed)
-        found.append(Owner(replace(owner, recipe=RECIPE)))
-    return found
+        return Owner(replace(testing.owner_task(task, base, seed=3 + seed), recipe=RECIPE))
+
+    return make
 
 
 @pytest.fixture
-def owner(owners: list[Owner]) -> Owner:
-    return owners[0]
+def owner(owner_of: Callable[[int], Owner]) -> Owner:
+    return owner_of(0)
 
 
 def test_a_footprint_is_the_mean_response_of_the_convolution() -> None:
@@ -234,9 +236,9 @@ def test_where_no_convolution_has_a_normalisation_of_its_own_the_model_is_refuse
 )
 @pytest.mark.parametrize("name", SCHEMES)
 def test_the_owner_reads_every_bit_of_its_model(
-    owners: list[Owner], suspect: Show, name: str, seed: int
+    owner_of: Callable[[int], Owner], suspect: Show, name: str, seed: int
 ) -> None:
-    protected = owners[seed].mark(name)
+    protected = owner_of(seed).mark(name)
     verdict = SCHEMES[name].verify(protected.key, suspect(protected.model), Rng(0))
     assert verdict.statistic == 0
     assert verdict.is_copy
@@ -247,8 +249,10 @@ def test_the_owner_reads_every_bit_of_its_model(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
-def test_protection_costs_as_little_as_promised(owners: list[Owner], task: Task, name: str) -> None:
-    test = task.splits.test
+def test_protection_costs_as_little_as_promised(
+    owner_of: Callable[[int], Owner], task: Task, name: str
+) -> None:
+    test, owners = task.splits.test, [owner_of(seed) for seed in SEEDS]
     lost = [
         COMPUTE.accuracy(owner.task.base(), test.images, test.labels)
         - COMPUTE.accuracy(owner.mark(name).model, test.images, test.labels)

@@ -139,6 +139,7 @@ def test_by_index_alone_the_victim_has_a_p_value_below_one_in_a_million(
     assert verdict.statistic <= OWN_ERROR[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_independent_models_are_spared_at_both_levels(
     mark: Marking, innocent: Model, owner_task: OwnerTask, name: str

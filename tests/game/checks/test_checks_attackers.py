@@ -7,6 +7,7 @@ import pytest
 
 from arena.game.checks import ATTACK_CHECKS, Check, attack_trial
 from arena.game.sides.attack import attacks
+from tests.game.checks.cases import cases
 
 LONG = {
     "art-functional",
@@ -15,15 +16,10 @@ LONG = {
     "forge-passport-cerb",
     "forge-passport-ierb",
 }
-"""Players whose checks take a tenth of a minute and more."""
 
 attack_of = functools.cache(lambda name: attack_trial(attacks.find(name)))
 
 
-@pytest.mark.parametrize("check", ATTACK_CHECKS, ids=lambda check: check.name)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in attacks.classes()],
-)
+@pytest.mark.parametrize(("name", "check"), cases(attacks.classes(), ATTACK_CHECKS, LONG))
 def test_attack(name: str, check: Check[Any]) -> None:
     assert check.problems(attack_of(name)) == [], check.sentence

@@ -340,6 +340,7 @@ def test_the_default_match_passes_the_checks(default_env: Env) -> None:
     assert default_env.unwrapped.match.owner == "uchida"
 
 
+@pytest.mark.slow
 def test_the_default_match_can_be_won_and_lost(default_env: Env) -> None:
     assert isinstance(default_env.unwrapped, ThiefEnv)
     menu = default_env.unwrapped.menu.names

@@ -102,6 +102,7 @@ def command(*arguments: str, packages: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.end_to_end
 def test_a_new_figure_touches_one_place(tmp_path: Path) -> None:
     for package in ("arena", "attackers", "defenders", "scenarios"):
         source, ignored = arena.ROOT / package, shutil.ignore_patterns("__pycache__")

@@ -101,6 +101,7 @@ def test_nothing_of_the_machine_is_in_view(
     }
 
 
+@pytest.mark.end_to_end
 def test_an_owner_works_elsewhere_and_every_suspect_has_a_fresh_process(
     strangers: PlayersFile, victim: Model
 ) -> None:

@@ -38,12 +38,14 @@ def test_it_is_three_files_of_at_most_150_lines() -> None:
     assert sum(len((EXAMPLE / name).read_text().splitlines()) for name in FILES) <= 150
 
 
+@pytest.mark.end_to_end
 def test_it_keeps_every_rule(folder: Path) -> None:
     player = load_player(f"{folder / 'decoys.py'}:Decoys")
     assert issubclass(player, Defense)
     assert check_defense(player) == []
 
 
+@pytest.mark.end_to_end
 def test_it_catches_who_copies_its_answers(folder: Path) -> None:
     scenario = read_scenario(folder / "decoys.toml", None, (folder / "decoys.py",))
     ((match, script),) = scenario.matches(task_of(scenario, Compute()))

@@ -31,10 +31,12 @@ def test_a_claim_that_is_won_counts() -> None:
     assert robust([won], SUITE)[0].hits == 0
 
 
-def test_of_a_match_that_broke_nothing_is_known_unless_another_thief_won() -> None:
+def test_what_is_not_known_because_a_match_broke_is_not_held() -> None:
     broken = attempt(0, 0, thief="other", status="ERROR")
-    assert robust([attempt(0, 0, **GOOD), broken], SUITE)[1] == 1
-    assert robust([attempt(0, 0, **STOLEN), broken], SUITE)[1] == 0
+    share, unknown = robust([attempt(0, 0, **GOOD), broken, attempt(1, 0, **GOOD)], SUITE)
+    assert (share.hits, share.n, unknown) == (1, 2, 1)
+    share, unknown = robust([attempt(0, 0, **STOLEN), broken], SUITE)
+    assert (share.hits, share.n, unknown) == (0, 1, 0)
 
 
 def test_a_thief_that_forfeits_has_lost() -> None:

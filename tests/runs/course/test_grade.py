@@ -18,6 +18,7 @@ from tests.game.sandbox.conftest import needs_sandbox
 from tests.runs.course.conftest import attack_text
 
 
+@pytest.mark.end_to_end
 @needs_sandbox
 def test_a_submission_is_graded_the_same_twice_and_sees_nothing_of_the_hidden_part(
     assignment: Assignment, handed_in: Submission, tmp_path: Path

@@ -152,6 +152,7 @@ def left_behind() -> str:
     return subprocess.run(["pgrep", "-f", "sleep 91.25"], capture_output=True, text=True).stdout
 
 
+@pytest.mark.end_to_end
 def test_cheats_cost_their_own_cells_alone(honest: Path, tmp_path: Path) -> None:
     check(honest, tmp_path, ["delete", "fork", "seed"], ["mutate"], 1)
 

@@ -19,7 +19,7 @@ from tests.view.page.conftest import BAD, IMAGE
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.end_to_end,
     pytest.mark.skipif(
         not (CHROMIUM and DRIVER), reason="NO BROWSER IS TESTED HERE: chromium, chromedriver"
     ),
