@@ -1,0 +1,1 @@
+"""Thieves who host what they stole: what they put between it and whoever asks."""
