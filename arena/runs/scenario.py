@@ -20,6 +20,7 @@ from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sides.defense import StandardOfProof
 from arena.game.sides.player import PlayerSpec
 from arena.runs.experiment import Experiment
+from arena.runs.learn.references import located, resolved
 from arena.runs.scenario_errors import place, sentences, strange_values
 from arena.runs.scenario_problems import problems_of, unplayable
 from arena.world.data.own_data import placed_in
@@ -230,7 +231,7 @@ def check_scenario(
     Raises:
         ScenarioError: with one sentence for each problem.
     """
-    raw = placed_in(raw, folder)
+    raw = located(placed_in(raw, folder), folder)
     for key, value in (changes or {}).items():
         try:
             _set(raw, key, value)
@@ -239,6 +240,7 @@ def check_scenario(
     strange = [place(text, where) + problem for where, problem in strange_values(raw)]
     if strange:
         raise ScenarioError(strange)
+    raw = resolved(raw, text)
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from arena.world.compute import Compute, Precision
-from arena.world.data import Dataset, input_shape, load
+from arena.world.data import Dataset, has_captions, input_shape, load
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.kind import Exam, Kind
 from arena.world.kinds.registry import find
@@ -103,13 +103,15 @@ def _loaded(spec_json: str, cache: Path | None) -> Task:
 def outline(spec: TaskSpec) -> ModelCard:
     """Return the card of a task's models before its data are loaded.
 
-    It tells what can be built: two blank examples of two classes stand for the data.
+    It tells what can be built: two blank examples of two classes, or with captions of one word,
+    stand for the data.
 
     Raises:
         DataError: there are no such data. ModelError: the card is not valid.
     """
     blank = torch.zeros(2, *input_shape(spec.data), dtype=torch.uint8)
-    data = Dataset(spec.data, blank, torch.arange(2), ("0", "1"))
+    labels = torch.arange(2)[:, None] if has_captions(spec.data) else torch.arange(2)
+    data = Dataset(spec.data, blank, labels, ("0", "1"))
     return spec.kind().card(data, spec.model, spec.arguments)
 
 

@@ -62,6 +62,10 @@ class Menu:
         """Return the position in `names` of the player of `specs[index]`."""
         return index // self.n_strengths
 
+    def pick(self, index: int) -> Pick:
+        """Return the action that stands for `specs[index]`."""
+        return np.array(divmod(index, self.n_strengths))
+
     def index(self, action: Pick) -> int:
         """Return the position in `specs` of an action.
 

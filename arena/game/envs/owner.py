@@ -12,6 +12,7 @@ from arena.errors import ScenarioError
 from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
 from arena.game.envs.observations import OwnerSight, Vector
+from arena.game.envs.opponents import opponent_of
 from arena.game.envs.render import RENDERING, Episode, Frame, Turn
 from arena.game.envs.replay import Failure, Replay, RoundResult
 from arena.game.match.agents import Action
@@ -46,7 +47,8 @@ class OwnerEnv(gymnasium.Env[Vector, Pick]):
     learner that is to pay for it subtracts it itself.
 
     ## Starting State
-    Nothing released; a thief drawn at random from `games`.
+    Nothing released; a thief drawn at random from `games`. `reset(options={"opponent": i})` takes
+    the i-th of `opponents`.
 
     ## Episode End
     Terminated after one step. Truncated, with reward 0, when the protection, a move of the thief
@@ -65,6 +67,7 @@ class OwnerEnv(gymnasium.Env[Vector, Pick]):
     """
 
     metadata: dict[str, Any] = RENDERING
+    n_rounds = 1
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class OwnerEnv(gymnasium.Env[Vector, Pick]):
         self._memo = MemoryMemo() if memo is None else memo
         self._setting = setting or Setting()
         self._tables: dict[tuple[int, int], Replay] = {}
+        self.opponents = tuple(f"{match.thief}-{match.repeat}" for match, _ in self.games)
         self._game = -1  # which thief comes; none between episodes
         self._board = Episode()
 
@@ -100,7 +104,8 @@ class OwnerEnv(gymnasium.Env[Vector, Pick]):
     ) -> tuple[Vector, dict[str, Json]]:
         """Begin an episode; nothing is trained before the step."""
         super().reset(seed=seed)
-        self._game, self._board = int(self.np_random.integers(len(self.games))), Episode("release")
+        self._game = opponent_of(options, len(self.games), self.np_random)
+        self._board = Episode("release")
         return self._sight.row(), {"status": "OK"}
 
     def step(self, action: Pick) -> tuple[Vector, float, bool, bool, dict[str, Json]]:

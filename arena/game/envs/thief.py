@@ -13,6 +13,7 @@ from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, default_match
 from arena.game.envs.learned_agent import Learned, Policy
 from arena.game.envs.observations import START, ThiefSight, Vector
+from arena.game.envs.opponents import opponent_of
 from arena.game.envs.render import RENDERING, Episode, Frame, Turn
 from arena.game.envs.replay import Failure, MovePath, Replay, RoundResult
 from arena.game.match.play import MatchSpec
@@ -49,8 +50,9 @@ class ThiefEnv(gymnasium.Env[Vector, Pick]):
     be scored plays without it.
 
     ## Starting State
-    No move made, every budget full. The match's seed is drawn from `n_seeds` consecutive ones, so
-    the victim is one of that many.
+    No move made, every budget full. The match is drawn from `match` and `others`, and its seed
+    from `n_seeds` consecutive ones, so the victim is one of that many; `reset(options={"opponent":
+    i})` takes the i-th of `opponents`.
 
     ## Episode End
     Terminated after `n_rounds` moves. Truncated when a move or its judgement fails (over the
@@ -60,6 +62,7 @@ class ThiefEnv(gymnasium.Env[Vector, Pick]):
 
     ## Arguments
     * `match`: the match to play; `match.defense` is the owner. Default: Uchida on the digits.
+    * `others`: further matches that an episode may be, under the same threat model.
     * `moves`: the moves on offer. `n_strengths`: how many strengths each has. `n_rounds`: moves
       in an episode. `n_seeds`: different victims.
     * `memo`: where results are kept; a tournament's artefact store is one. `setting`: where steps
@@ -76,6 +79,7 @@ class ThiefEnv(gymnasium.Env[Vector, Pick]):
         self,
         *,
         match: MatchSpec | None = None,
+        others: Sequence[MatchSpec] = (),
         moves: Sequence[PlayerSpec] = MOVES,
         n_strengths: int = 3,
         n_rounds: int = 2,
@@ -98,7 +102,13 @@ class ThiefEnv(gymnasium.Env[Vector, Pick]):
         self.observation_names = self._sight.names
         self.action_space = self.menu.space
         self.observation_space = self._sight.space
-        self.n_rounds, self.n_seeds = n_rounds, n_seeds
+        self.n_rounds = n_rounds
+        self._matches = tuple(
+            one.model_copy(update={"seed": one.seed + i})
+            for one in (self.match, *others)
+            for i in range(n_seeds)
+        )
+        self.opponents = tuple(f"{one.owner}-{one.repeat}" for one in self._matches)
         self._memo = MemoryMemo() if memo is None else memo
         self._setting = setting or Setting()
         self._tables: dict[int, Replay] = {}
@@ -111,12 +121,12 @@ class ThiefEnv(gymnasium.Env[Vector, Pick]):
     ) -> tuple[Vector, dict[str, Json]]:
         """Begin an episode; nothing is trained before the first move."""
         super().reset(seed=seed)
-        chosen = self.match.seed + int(self.np_random.integers(self.n_seeds))
+        chosen = opponent_of(options, len(self._matches), self.np_random)
+        match = self._matches[chosen]
         if chosen not in self._tables:
-            match = self.match.model_copy(update={"seed": chosen})
             self._tables[chosen] = Replay(match, self.menu.specs, self._memo, self._setting)
         self._table, self._path = self._tables[chosen], ()
-        self._payoff, self._seen, self._board = 0.0, START, Episode(self.match.title)
+        self._payoff, self._seen, self._board = 0.0, START, Episode(match.title)
         return self._sight.row(START), {"round": 0, "status": "OK"}
 
     def step(self, action: Pick) -> tuple[Vector, float, bool, bool, dict[str, Json]]:

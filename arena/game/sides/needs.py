@@ -82,6 +82,7 @@ _NEEDS: dict[str, Need] = {
     "classes": Need("a classifier", lambda offer: offer.card.kind == "classifier", _kind),
     "generator": Need("a generator", lambda offer: offer.card.kind == "generator", _kind),
     "text": Need("a model of language", lambda offer: offer.card.vocabulary > 0, _kind),
+    "captions": Need("a captioner", lambda offer: offer.card.kind == "captioner", _kind),
     "recurrent": Need("recurrent layers", lambda offer: offer.has_any(layers.RECURRENT)),
     "images": Need(
         "images (channels x height x width)",

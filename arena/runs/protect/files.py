@@ -14,10 +14,19 @@ from arena.runs.keys.folder import About, OwnedKey, write_key
 from arena.runs.protect.order import Protection, Report
 from arena.world.files.atomic_write import write_whole
 from arena.world.models import Model, save_model
-from arena.world.models.formats import CHECKPOINT, SAFETENSORS, read_header, recognise
+from arena.world.models.formats import (
+    CHECKPOINT,
+    HUGGING_FACE,
+    SAFETENSORS,
+    TIMM,
+    read_header,
+    recognise,
+)
+from arena.world.models.loaders.folders import write_folder
 
 KEY, REPORT, COMMITMENT = "key", "report.json", "commitment.json"
 _BODY = "body."
+_NETWORK = "network."  # where the body holds a network of transformers
 
 
 def check_free(out: Path) -> None:
@@ -89,9 +98,9 @@ def commitment_of(report: Report) -> dict[str, object]:
 
 
 def write_like(source: Path, model: Model, path: Path) -> None:
-    """Write a model in the format of a file: as a state dict, or with its card.
+    """Write a model in the format it came in: as a state dict, as a folder, or with its card.
 
-    What came in from another library's folder or graph becomes a file with a card.
+    What came in as a graph becomes a file with a card.
 
     Raises:
         OSError: it cannot be written.
@@ -102,13 +111,16 @@ def write_like(source: Path, model: Model, path: Path) -> None:
         torch.save(_state(model), path)
     elif found == SAFETENSORS and "data" not in read_header(source):
         write_whole(path, save(_state(model)))
+    elif found in (HUGGING_FACE, TIMM):
+        state = _state(model).items()
+        write_folder(source, {name.removeprefix(_NETWORK): value for name, value in state}, path)
     else:
         save_model(model, path)
 
 
 def _name(source: Path) -> str:
-    kept = recognise(source) in (CHECKPOINT, SAFETENSORS)
-    return source.name if kept else f"{source.stem}.safetensors"
+    kept = recognise(source) in (CHECKPOINT, SAFETENSORS, HUGGING_FACE, TIMM)
+    return source.resolve().name if kept else f"{source.stem}.safetensors"
 
 
 def _state(model: Model) -> dict[str, torch.Tensor]:

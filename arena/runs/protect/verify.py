@@ -14,6 +14,8 @@ from arena.world.kinds.interface import Output
 from arena.world.models import Model, load_state_dict_file
 from arena.world.models.formats import CHECKPOINT, SAFETENSORS, read_header, recognise
 from arena.world.models.loaders import LoadedModel, ModelFile, read_model
+from arena.world.models.loaders.answers import Ask, of_callable, of_endpoint
+from arena.world.remote.endpoint import Endpoint
 from arena.world.rng import Rng
 
 
@@ -52,6 +54,27 @@ def read_suspect(path: Path, architecture: str, about: About) -> LoadedModel:
         return LoadedModel.of(load_state_dict_file(path, about.card))
     want: Output | None = "weights" if about.defense.reads == "weights" else None
     return read_model(ModelFile(path, "suspect", architecture), about.card, want)
+
+
+def answering_suspect(source: Endpoint | Ask, about: About, want: Output) -> LoadedModel:
+    """Return a suspect of whom only answers are seen, behind a URL or a Python function.
+
+    Args:
+        source: what answers images like those of the protected model.
+        about: what the key is of.
+        want: of a URL, `labels` or `probabilities`.
+
+    Raises:
+        ModelError: the key reads weights, or the function answers in another form.
+    """
+    if about.defense.reads == "weights":
+        raise ModelError(
+            f"expected weights, as {about.scheme.name!r} reads them, found a suspect that only "
+            "answers; give the file of its model"
+        )
+    if isinstance(source, Endpoint):
+        return of_endpoint(source, about.card, want)
+    return of_callable(source, about.card)
 
 
 def suspect_of(loaded: LoadedModel, compute: Compute) -> Suspect:

@@ -11,7 +11,7 @@ from typing import cast, get_args
 from pydantic import ValidationError
 from rich.console import Console
 
-from arena.errors import ArenaError, EndpointError, did_you_mean
+from arena.errors import ArenaError, did_you_mean
 from arena.game.match.steps.step_cache import Setting
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
@@ -153,15 +153,8 @@ def _suspect(question: Question) -> ModelFile | Endpoint:
         retries=asking.retries,
         per_second=asking.per_second,
         batch=asking.batch,
-        headers=tuple(_header(text) for text in asking.headers),
+        headers=tuple(map(Endpoint.parse_header, asking.headers)),
     )
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = (part.strip() for part in text.partition(":"))
-    if not colon or not name:
-        raise EndpointError("expected --header 'NAME: VALUE', found one without a name or a colon")
-    return name, value
 
 
 def _access(question: Question) -> AccessLevel:

@@ -20,15 +20,18 @@ from arena.runs.protect.files import KEY, check_free, owned, write_public
 from arena.runs.protect.order import Limits, Order, Protection, Report
 from arena.runs.protect.own_module import OwnData, model_of, register, source_of, task_of_own
 from arena.runs.protect.protect import protect as carry_out
-from arena.runs.protect.verify import read_suspect, suspect_of
+from arena.runs.protect.verify import answering_suspect, read_suspect, suspect_of
 from arena.runs.protect.verify import verify as ask
 from arena.view.judge.verdicts import outcome
 from arena.view.protect.words import not_shown, report_lines, verdict_lines
 from arena.world.compute import Compute
 from arena.world.models import Model
+from arena.world.models.loaders.answers import Ask
+from arena.world.remote.endpoint import Endpoint
 from arena.world.training import Recipe
 
 _SECRET_BITS = 128
+COMPUTE = Compute()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +179,7 @@ def _spec(scheme: str | Mapping[str, Any]) -> PlayerSpec:
 
 def verify(
     key: OwnedKey | str | Path,
-    suspect: nn.Module | str | Path,
+    suspect: nn.Module | Ask | str | Path,
     level: float | None = None,
     passphrase: str = "",
 ) -> Verified:
@@ -184,7 +187,9 @@ def verify(
 
     Args:
         key: of `Marked.key`, or the folder of one.
-        suspect: a module for the same images as the protected one, or a file.
+        suspect: a module for the same images as the protected one, a file, a URL that answers
+            probabilities in the arena's wire format, or a function from images (N, C, H, W) in
+            [0, 1] to rows (N, classes) or classes (N,).
         level: the p-value at which it is a copy; None is the scheme's own.
         passphrase: opens the key's folder.
 
@@ -196,9 +201,13 @@ def verify(
     return Verified(verdict, opened, opened.about.defense.level if level is None else level)
 
 
-def _suspect(suspect: nn.Module | str | Path, about: About) -> Suspect:
+def _suspect(suspect: nn.Module | Ask | str | Path, about: About) -> Suspect:
+    if isinstance(suspect, str) and "://" in suspect:
+        return suspect_of(answering_suspect(Endpoint(url=suspect), about, "probabilities"), COMPUTE)
+    if isinstance(suspect, str | Path):
+        return suspect_of(read_suspect(Path(suspect), "", about), COMPUTE)
     if not isinstance(suspect, nn.Module):
-        return suspect_of(read_suspect(Path(suspect), "", about), Compute())
+        return suspect_of(answering_suspect(suspect, about, "probabilities"), COMPUTE)
     named = about.card.model_copy(update={"architecture": register(suspect), "arguments": {}})
     model = suspect if isinstance(suspect, Model) else Model(named, suspect)
-    return Suspect.bare(model.copy().cpu(), Compute())
+    return Suspect.bare(model.copy().cpu(), COMPUTE)

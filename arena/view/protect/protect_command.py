@@ -85,10 +85,7 @@ def order_of(wish: Wish) -> Order:
     """
     spec = PlayerSpec(name=wish.scheme, settings=parse_changes(wish.changes))
     defenses.make(spec)
-    if not wish.model.is_file():
-        raise ArenaError(
-            f"expected the file of a model, found none at {wish.model}; check the path"
-        )
+    ModelFile(wish.model).check()
     model, task = read_own(wish)
     seed = secrets.randbits(_SECRET_BITS) if wish.seed is None else wish.seed
     return Order(

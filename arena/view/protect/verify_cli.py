@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,11 +11,19 @@ from arena.view.protect.options import Architecture, AsJson, Device, KeyFolder, 
 
 def verify(
     key: KeyFolder,
-    suspect: Annotated[Path, typer.Argument(metavar="SUSPECT", help="The model under suspicion.")],
+    suspect: Annotated[
+        str, typer.Argument(metavar="SUSPECT", help="The model under suspicion, or its URL.")
+    ],
     level: Annotated[
         float | None, typer.Option(help="The p-value at which it is a copy; else the scheme's.")
     ] = None,
     architecture: Architecture = "",
+    access: Annotated[
+        str, typer.Option(metavar="labels|probabilities", help="Of a URL: what it answers.")
+    ] = "probabilities",
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="Of a URL: for its tokens.")
+    ] = None,
     passphrase_file: PassphraseFile = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -33,6 +40,8 @@ def verify(
         suspect=suspect,
         level=level,
         architecture=architecture,
+        access=access,
+        headers=tuple(header or ()),
         passphrase_file=passphrase_file,
         device=device,
         as_json=as_json,

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 
+from arena.errors import ArenaError
 from arena.game.court.verdict import Verdict
 from arena.runs.keys.folder import OwnedKey, read_key
-from arena.runs.protect.verify import read_suspect, suspect_of
+from arena.runs.protect.verify import answering_suspect, read_suspect, suspect_of
 from arena.runs.protect.verify import verify as ask
 from arena.view.judge.verdicts import exit_code_of, outcome
 from arena.view.protect.passphrase import passphrase_from
 from arena.view.protect.words import not_shown, verdict_lines
 from arena.world.compute import Compute
 from arena.world.json_values import Json
+from arena.world.kinds.interface import Output
 from arena.world.models.loaders import LoadedModel
+from arena.world.remote.endpoint import Endpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +28,11 @@ class Accusation:
     """The command line of `arena verify`."""
 
     key: Path
-    suspect: Path
+    suspect: str
     level: float | None = None
     architecture: str = ""
+    access: str = "probabilities"
+    headers: tuple[str, ...] = field(default=(), repr=False)
     passphrase_file: Path | None = None
     device: str = "auto"
     as_json: bool = False
@@ -39,7 +45,7 @@ def verify(accusation: Accusation) -> int:
         KeyFileError: the key cannot be read. ModelError: the suspect cannot.
     """
     owned = read_key(accusation.key, passphrase_from(accusation.passphrase_file))
-    loaded = read_suspect(accusation.suspect, accusation.architecture, owned.about)
+    loaded = _loaded(accusation, owned)
     suspect = suspect_of(loaded, Compute.choose(accusation.device))
     verdict = ask(owned, suspect, accusation.level)
     level = owned.about.defense.level if accusation.level is None else accusation.level
@@ -49,6 +55,20 @@ def verify(accusation: Accusation) -> int:
     else:
         show(owned, verdict, level, console)
     return exit_code_of(verdict)
+
+
+def _loaded(accusation: Accusation, owned: OwnedKey) -> LoadedModel:
+    if "://" not in accusation.suspect:
+        return read_suspect(Path(accusation.suspect), accusation.architecture, owned.about)
+    if accusation.access not in ("labels", "probabilities"):
+        raise ArenaError(
+            f"expected --access labels or probabilities, found {accusation.access!r}; "
+            "an endpoint shows no more"
+        )
+    endpoint = Endpoint(
+        url=accusation.suspect, headers=tuple(map(Endpoint.parse_header, accusation.headers))
+    )
+    return answering_suspect(endpoint, owned.about, cast(Output, accusation.access))
 
 
 def document(

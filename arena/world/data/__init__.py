@@ -1,7 +1,17 @@
 """Data sets by name, held as uint8 tensors."""
 
-from arena.world.data.catalogue import DataInfo, input_shape, known, load
+from arena.world.data.catalogue import DataInfo, has_captions, input_shape, known, load
 from arena.world.data.dataset import Dataset, Source, concat
 from arena.world.data.resize import resized
 
-__all__ = ["DataInfo", "Dataset", "Source", "concat", "input_shape", "known", "load", "resized"]
+__all__ = [
+    "DataInfo",
+    "Dataset",
+    "Source",
+    "concat",
+    "has_captions",
+    "input_shape",
+    "known",
+    "load",
+    "resized",
+]

@@ -14,6 +14,16 @@ from arena.world.data.own_data import AN, apart, existing, own_data
 from arena.world.data.relabel import view
 from arena.world.data.sources.archives import fingerprint
 from arena.world.data.sources.bundled import bundled_version, read_bundled
+from arena.world.data.sources.captions import (
+    DIGITS_VERSION,
+    MOST_DIGITS,
+    N_TEST,
+    N_TRAIN,
+    captioned_shape,
+    captions_digits,
+    is_captioned,
+    read_captions,
+)
 from arena.world.data.sources.folders import first_shape, read_class_folders
 from arena.world.data.sources.local_copies import (
     arena_data,
@@ -31,6 +41,7 @@ from arena.world.rng import Rng
 _BUNDLED = "bundled with scikit-learn"
 _GENERATED = "generated: abstract images, a pool for thieves"
 _TOLD = "generated: small stories, a text"
+_READ_OUT = "bundled with scikit-learn: rows of digits, with captions"
 _OFFLINE = "ARENA_DATA"
 _PUBLIC = "torchvision (download) or ARENA_DATA"
 _SHARES = (0.75, 0.25)  # train and test, where a source has no test part
@@ -53,6 +64,7 @@ _KNOWN = (
     DataInfo("breast-cancer", 2, (30,), 427, 142, _BUNDLED),
     DataInfo("wine", 3, (13,), 133, 45, _BUNDLED),
     DataInfo("shapes", 10, (1, 28, 28), 20_000, 1_000, _GENERATED),
+    DataInfo("captions-digits", 11, (1, 8, 8 * MOST_DIGITS), N_TRAIN, N_TEST, _READ_OUT),
     DataInfo("fables", 1, (ROW,), 1_688, 187, _TOLD),
     DataInfo("tinyshakespeare", 1, (ROW,), 7_843, 871, _OFFLINE),
     DataInfo("mnist", 10, (1, 28, 28), 60_000, 10_000, _PUBLIC),
@@ -96,8 +108,23 @@ def input_shape(name: str) -> tuple[int, ...]:
     own = own_data(base)
     if own is not None:
         path = existing(own.path, own.kind)
-        return (ROW,) if own.kind == "text" else first_shape(path, own.form)
+        if own.kind == "text":
+            return (ROW,)
+        return (captioned_shape if is_captioned(path) else first_shape)(path, own.form)
     return _known(name).shape
+
+
+def has_captions(name: str) -> bool:
+    """Say whether examples of a data set have captions in the place of classes; loads nothing.
+
+    Raises:
+        DataError: as `input_shape`.
+    """
+    base = apart(name)[0]
+    own = own_data(base)
+    if own is not None:
+        return is_captioned(existing(own.path, own.kind))
+    return _known(base).origin == _READ_OUT
 
 
 def _known(name: str) -> DataInfo:
@@ -115,8 +142,9 @@ def load(name: str, *, seed: int = 0, cache: Path | None = None) -> Source:
 
     Args:
         name: one of `known()`, or `text:PATH` for a text file, or `folder:PATH` or `archive:PATH`
-            for images in class folders. Of these, `?resize=N` scales the shorter side and cuts out
-            the central square, and `?channels=1` or `3` makes all of them grey or colour
+            for images in class folders, or `folder:PATH` for images in a folder with a
+            `captions.jsonl`. Of images, `?resize=N` scales the shorter side and cuts out the
+            central square, and `?channels=1` or `3` makes all of them grey or colour
             (`?resize=N&channels=3`). With a view behind it if wanted: `/0-4` or `/0,2,4` keeps only
             these classes, by position, numbered anew from 0, and `/parity` makes two classes of
             them, even and odd.
@@ -156,12 +184,15 @@ def _locate(name: str, cache: Path | None) -> _Origin:
         path = existing(own.path, own.kind)
         if own.kind == "text":
             return _Origin(name, fingerprint(path), partial(read_text, path, name))
-        return _Origin(name, fingerprint(path), partial(read_class_folders, path, name, own.form))
+        read = read_captions if is_captioned(path) else read_class_folders
+        return _Origin(name, fingerprint(path), partial(read, path, name, own.form))
     info = _known(name)
     if info.origin == _BUNDLED:
         return _Origin(name, bundled_version(), partial(read_bundled, name))
     if info.origin == _GENERATED:
         return _Origin(name, SHAPES_VERSION, shapes)
+    if info.origin == _READ_OUT:
+        return _Origin(name, f"{DIGITS_VERSION}, {bundled_version()}", captions_digits)
     if info.origin == _TOLD:
         return _Origin(name, FABLES_VERSION, fables)
     if info.origin == _OFFLINE:

@@ -1,4 +1,4 @@
-"""Data sets: images or feature rows as uint8 tensors, with their labels and the classes' names."""
+"""Data sets: images or feature rows as uint8 tensors, each with its class or its caption."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from arena.world.json_values import canonical
 class Dataset:
     """Labelled examples, held whole in memory; equal only to itself.
 
+    A label is a class, or a caption: a row of words, of which `classes` lists all that there are.
+    Word 0 is empty and fills a row behind the end of its caption.
+
     Raises:
         DataError: a dtype, a shape, a device or a label is not of the form given here.
     """
 
     name: str
     images: Tensor  # uint8 (N, C, H, W) or (N, D)
-    labels: Tensor  # int64 (N,), indices into `classes`
+    labels: Tensor  # int64 (N,) or, of captions, (N, T): indices into `classes`
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -36,8 +39,9 @@ class Dataset:
         if images.dtype != torch.uint8 or images.ndim not in (2, 4):
             found = f"{images.dtype} {tuple(images.shape)}"
             yield f"expected uint8 images (N, C, H, W) or rows (N, D), found {found}"
-        if labels.dtype != torch.int64 or labels.ndim != 1:
-            yield f"expected int64 labels (N,), found {labels.dtype} {tuple(labels.shape)}"
+        if labels.dtype != torch.int64 or labels.ndim not in (1, images.ndim // 2):
+            found = f"{labels.dtype} {tuple(labels.shape)}"
+            yield f"expected int64 labels (N,), or captions (N, T) of images, found {found}"
         elif labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < self.n_classes:
             found = f"{int(labels.min())} to {int(labels.max())}"
             yield f"expected labels 0 to {self.n_classes - 1}, found {found}"
@@ -64,6 +68,16 @@ class Dataset:
     def n_classes(self) -> int:
         """How many classes there are, whether or not each has an example here."""
         return len(self.classes)
+
+    @property
+    def has_captions(self) -> bool:
+        """Whether labels are captions."""
+        return self.labels.ndim == 2
+
+    @property
+    def strata(self) -> Tensor:
+        """What a fair cut keeps the shares of, (N,): the class, or the length of the caption."""
+        return (self.labels > 0).sum(1) if self.has_captions else self.labels
 
     def select(self, indices: Tensor) -> Dataset:
         """Return the examples at int64 `indices` (M,), in that order, or where a bool mask is true.

@@ -36,6 +36,8 @@ def view(source: Source, part: str) -> Source:
         DataError: `part` is neither, names a class that there is not, one twice, or only one.
     """
     whole = source.train
+    if whole.has_captions:
+        raise DataError(f"expected classes to choose {part!r} from, {whole.name!r} has captions")
     names: tuple[str, ...]
     if part == "parity":
         labels, names = torch.arange(whole.n_classes) % 2, ("even", "odd")

@@ -1,4 +1,4 @@
-"""Seeded cuts of a data set in which every class keeps its share."""
+"""Seeded cuts of a data set in which every class, or length of a caption, keeps its share."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ def stratified(whole: Dataset, shares: Sequence[float], rng: Rng) -> tuple[Tenso
         DataError: a class has fewer images than there are parts.
     """
     parts: list[list[Tensor]] = [[] for _ in shares]
-    for label, name in enumerate(whole.classes):
-        members = torch.nonzero(whole.labels.cpu() == label).flatten()  # (n,)
+    strata = whole.strata.cpu()
+    for label, name in _named(whole, strata):
+        members = torch.nonzero(strata == label).flatten()  # (n,)
         try:
             sizes = apportion(len(members), shares)
         except DataError as error:
@@ -66,6 +67,13 @@ def stratified(whole: Dataset, shares: Sequence[float], rng: Rng) -> tuple[Tenso
         part[_permutation(len(part), rng.child("order", index))]
         for index, part in enumerate(joined)
     )
+
+
+def _named(whole: Dataset, strata: Tensor) -> list[tuple[int, str]]:
+    """Return each stratum and what it is called: all classes, or the lengths that captions have."""
+    if not whole.has_captions:
+        return list(enumerate(whole.classes))
+    return [(int(n), f"captions of {int(n)} words") for n in strata.unique()]
 
 
 def _permutation(n: int, rng: Rng) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from arena.errors import NotComparable, RuleViolation
+from arena.errors import DataError, NotComparable, RuleViolation
 from arena.world import layers
 from arena.world.compute import Compute
 from arena.world.data import Dataset
@@ -87,18 +87,18 @@ class Classifier(Kind):
 
     def problems(self, card: ModelCard) -> list[str]:
         """Check the number of classes and the normalisation."""
-        problems, n_channels = [], card.input_shape[0]
+        problems = normalisation_problems(card)
         if not 2 <= card.n_classes <= _MAX_CLASSES:
-            problems.append(f"n_classes lies in [2, {_MAX_CLASSES:,}], found {card.n_classes}")
-        for name, values in (("mean", card.mean), ("std", card.std)):
-            if len(values) not in (1, n_channels) or not all(map(math.isfinite, values)):
-                problems.append(f"{name} holds 1 or {n_channels} finite numbers, found {values}")
-        if any(value <= 0 for value in card.std):
-            problems.append(f"std is above 0, found {card.std}")
+            problems.insert(0, f"n_classes lies in [2, {_MAX_CLASSES:,}], found {card.n_classes}")
         return problems
 
     def card(self, data: Dataset, architecture: str, arguments: dict[str, Json]) -> ModelCard:
         """Return the card of classifiers of the data, normalised by their statistics."""
+        if data.has_captions:
+            raise DataError(
+                f"expected images with classes for a classifier, found captions in {data.name!r}; "
+                "choose another data set or a captioner"
+            )
         mean, std = statistics(data)
         return ModelCard(
             architecture=architecture,
@@ -189,12 +189,7 @@ class Classifier(Kind):
     def admit(self, inputs: Tensor, card: ModelCard, interface: Interface) -> None:
         """Check form and finiteness, and that values lie in [0, 1] unless all are answered."""
         super().admit(inputs, card, interface)
-        if not inputs.is_floating_point() and inputs.dtype != torch.uint8:
-            raise RuleViolation(f"expected inputs of uint8 or floats, found {inputs.dtype}")
-        if not inputs.is_floating_point() or interface.real_inputs:
-            return
-        if float(inputs.min()) < 0 or float(inputs.max()) > 1:
-            raise RuleViolation("expected inputs in [0, 1]; the threat model grants no real inputs")
+        admit_images(inputs, interface)
 
     def probes(self, card: ModelCard, n: int, rng: Rng) -> Tensor:
         """Return images of uniform noise."""
@@ -215,6 +210,31 @@ class Classifier(Kind):
     def agreement(self, answers: Tensor, others: Tensor) -> float:
         """Return the share of inputs whose most probable class is the same."""
         return float((answers.argmax(1) == others.argmax(1)).double().mean())
+
+
+def normalisation_problems(card: ModelCard) -> list[str]:
+    """Return what is wrong with the mean and the deviation that a card divides inputs by."""
+    problems, n_channels = [], card.input_shape[0]
+    for name, values in (("mean", card.mean), ("std", card.std)):
+        if len(values) not in (1, n_channels) or not all(map(math.isfinite, values)):
+            problems.append(f"{name} holds 1 or {n_channels} finite numbers, found {values}")
+    if any(value <= 0 for value in card.std):
+        problems.append(f"std is above 0, found {card.std}")
+    return problems
+
+
+def admit_images(inputs: Tensor, interface: Interface) -> None:
+    """Check that inputs are pixels: uint8, or floats in [0, 1] unless all floats are answered.
+
+    Raises:
+        RuleViolation: they are none.
+    """
+    if not inputs.is_floating_point() and inputs.dtype != torch.uint8:
+        raise RuleViolation(f"expected inputs of uint8 or floats, found {inputs.dtype}")
+    if not inputs.is_floating_point() or interface.real_inputs:
+        return
+    if float(inputs.min()) < 0 or float(inputs.max()) > 1:
+        raise RuleViolation("expected inputs in [0, 1]; the threat model grants no real inputs")
 
 
 def classification_loss(logits: Tensor, targets: Tensor, recipe: Recipe, name: str) -> Tensor:

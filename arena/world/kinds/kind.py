@@ -171,6 +171,11 @@ class Kind(ABC):
         """Return a step's (inputs, targets) from augmented examples: as they are."""
         return examples
 
+    def forward(self, model: Model, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return what a model in training makes of a step's inputs: for most, of these alone."""
+        outputs: Tensor = model(inputs)
+        return outputs
+
     @abstractmethod
     def objectives(
         self,

@@ -5,6 +5,7 @@ from arena.world.models.card import ModelCard
 from arena.world.models.files import load_model, load_state_dict_file, pack, save_model, unpack
 from arena.world.models.model import Model, build, restore
 from arena.world.models.nets import (  # noqa: F401 - they register
+    captioner,
     dcgan,
     gpt,
     hugging_face,

@@ -15,7 +15,7 @@ from arena.world.kinds.registry import find
 _MAX_INPUT = 2**26  # numbers in one input
 _MAX_AXES = 8
 _MAX_SHOWN = 60  # letters of an argument in a title
-_OF_SOME_KINDS = ("n_classes", "output_shape", "mean", "std", "vocabulary")
+_OF_SOME_KINDS = ("n_classes", "output_shape", "mean", "std", "vocabulary", "words")
 
 
 class ModelCard(Frozen):
@@ -28,10 +28,11 @@ class ModelCard(Frozen):
         input_shape: (C, H, W) of an image, (D,) of a row of a table or a latent, (T,) of a text of
             at most T tokens.
         n_classes: number of logits of a classifier, at least 2.
-        output_shape: of what a generator makes of one latent.
+        output_shape: of what a generator makes of one latent; of a captioner's longest caption.
         mean: subtracted from the input: one value, or one for each channel (image) or column.
         std: divides the input afterwards; as many values as `mean`.
         vocabulary: number of tokens that a model of language tells apart.
+        words: that a captioner knows; the first is empty and ends a caption.
         resized: layers may differ in width or kernel size from the architecture's.
 
     Raises:
@@ -47,6 +48,7 @@ class ModelCard(Frozen):
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     vocabulary: int = 0
+    words: tuple[str, ...] = ()
     resized: bool = False
 
     def plain(self) -> dict[str, Json]:

@@ -64,6 +64,20 @@ class Endpoint:
             )
         return parts
 
+    @staticmethod
+    def parse_header(text: str) -> tuple[str, str]:
+        """Return name and value of `NAME: VALUE`.
+
+        Raises:
+            EndpointError: it has no name, or no colon.
+        """
+        name, colon, value = (part.strip() for part in text.partition(":"))
+        if not colon or not name:
+            raise EndpointError(
+                "expected --header 'NAME: VALUE', found one without a name or a colon"
+            )
+        return name, value
+
     def plain(self) -> dict[str, Json]:
         """Return the settings as JSON values, without the headers."""
         return {name: value for name, value in asdict(self).items() if name != "headers"}

@@ -154,7 +154,7 @@ class _Run:
         *opponents, own = zip(self.objectives, self.optimisers, strict=True)
         own[1].zero_grad(set_to_none=True)
         with captured(self.model, self.layers) as seen, self.compute.autocast():
-            view.outputs = self.model(view.inputs)
+            view.outputs = self.model.kind.forward(self.model, view.inputs, view.targets)
             view.activations = seen
             for objective, optimiser in opponents:
                 self._learn(objective, optimiser, view)

@@ -113,6 +113,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
 ) -> None:
     mine, out = own / "mine.safetensors", f"--out={tmp_path / 'out'}"
     digits, key = "--data=digits", own / "protected" / "key"
+    said = f"--passphrase-file={own / 'secret.txt'}"
     cases = [
         (("protect", mine, digits, f"--out={own / 'protected'}"), "expected a new folder"),
         (("protect", mine, digits, out, "--scheme=uchidda"), "did you mean 'uchida'?"),
@@ -122,7 +123,11 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
         (("protect", mine, digits, out, f"--passphrase-file={own / 'no'}"), "a passphrase in"),
         (("verify", key, mine), "another passphrase"),
         (("verify", own, mine), "expected the folder of a key"),
-        (("verify", key, own / "none", f"--passphrase-file={own / 'secret.txt'}"), "a suspect"),
+        (("verify", key, own / "none", said), "a suspect"),
+        (("verify", key, "http://localhost/model", said), "expected weights, as 'uchida' reads"),
+        (("verify", key, "http://localhost/model", said, "--access=logits"), "labels or prob"),
+        (("verify", key, "http://localhost/model", said, "--header=token"), "'NAME: VALUE'"),
+        (("verify", key, "ftp://localhost/model", said), "expected a URL like http"),
     ]
     for words, sentence in cases:
         done = arena(*words)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from safetensors.torch import save
 from torch import Tensor
 
 from arena.errors import ModelError
+from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import Json, Raw
 from arena.world.models.formats import read_config
 from arena.world.models.state_dicts import read_tensors
@@ -26,6 +28,23 @@ def folder_tensors(folder: Path) -> dict[str, Tensor]:
     for path in _weights(folder):
         tensors |= read_tensors(path)
     return tensors
+
+
+def write_folder(source: Path, tensors: Mapping[str, Tensor], folder: Path) -> None:
+    """Write weights as a folder like the one that a model came in: its settings, in one file.
+
+    Args:
+        source: the folder that it came in; its JSON files go along, but for the index of shards.
+        tensors: the weights, by their names there.
+        folder: where to.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    for path in sorted(source.glob("*.json")):
+        if path.name != _INDEX:
+            write_whole(folder / path.name, path.read_bytes())
+    write_whole(folder / _WHOLE[0], save(dict(tensors), metadata={"format": "pt"}))
 
 
 def _weights(folder: Path) -> Iterator[Path]:

@@ -21,8 +21,12 @@ def probes(n: int = 4, seed: int = 0) -> Tensor:
     return torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
 
 
-def hugging_face_folder(folder: Path, model_type: str) -> nn.Module:
-    """Write a tiny classifier of transformers for grey 8x8 images, and return it."""
+def hugging_face_folder(folder: Path, model_type: str, **changes: int) -> nn.Module:
+    """Write a tiny classifier of transformers for grey 8x8 images, and return it.
+
+    Args:
+        folder: where. model_type: "vit" or "resnet". changes: of its config.
+    """
     import transformers
 
     sizes: dict[str, dict[str, Any]] = {
@@ -32,7 +36,7 @@ def hugging_face_folder(folder: Path, model_type: str) -> nn.Module:
                    "layer_type": "basic"},
     }  # fmt: skip
     config = transformers.AutoConfig.for_model(
-        model_type, num_channels=1, num_labels=10, **sizes[model_type]
+        model_type, num_channels=1, num_labels=10, **(sizes[model_type] | changes)
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -80,20 +84,24 @@ class SmallNet(nn.Module):
         return logits
 
 
-def onnx_file(path: Path, n_fixed: int | None = None, last: bool = False) -> nn.Module:
-    """Write `SmallNet` as an ONNX model, built by hand as exporters would, and return it.
+def onnx_file(
+    path: Path, n_fixed: int | None = None, last: bool = False, network: nn.Module | None = None
+) -> nn.Module:
+    """Write a `SmallNet` as an ONNX model, built by hand as exporters would, and return it.
 
     Args:
         path: where.
         n_fixed: the size of a batch; None takes any.
         last: channels come last, as other frameworks export them.
+        network: the one; None is one that learned nothing.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = SmallNet().eval()
+    if network is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = SmallNet().eval()
     held = {name: t.detach().numpy() for name, t in network.state_dict().items()}
     norm = ["norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"]
     nodes = [

@@ -1,0 +1,1 @@
+"""Players that learn: environments of a scenario, algorithms, and what they learnt as files."""

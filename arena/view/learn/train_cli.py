@@ -1,0 +1,55 @@
+"""The command line of `arena train`. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arena.view.commands.find_scenario import DEFAULT
+from arena.view.protect.options import AsJson
+
+
+def train(
+    side: Annotated[str, typer.Argument(metavar="thief|owner", help="Who learns.")],
+    scenario: Annotated[
+        str, typer.Argument(help="The name of a scenario that ships, or a TOML file.")
+    ] = DEFAULT,
+    algorithm: Annotated[str, typer.Option(metavar="search", help="How it learns.")] = "search",
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the environment.")] = 500,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where it goes; by default runs/learned/NAME-SIDE."),
+    ] = None,
+    strengths: Annotated[
+        int, typer.Option(min=1, help="At how many strengths each player is on offer.")
+    ] = 3,
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Moves of a thief; by default as many as the longest script."),
+    ] = None,
+    like: Annotated[
+        str,
+        typer.Option(metavar="THIEF", help="Whose threat model a thief has; by default the first."),
+    ] = "",
+    device: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replaces the scenario's seed.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario; may be repeated."),
+    ] = None,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Run this players' file without a sandbox."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a thief or an owner learn from a scenario; the result plays as `learned:DIR`."""
+    from arena.view.commands.run_options import Order
+    from arena.view.learn.train_command import TrainOrder, carry_out
+
+    game = Order(scenario, out, 1, device, seed, tuple(changes or ()), as_json, tuple(trust or ()))
+    raise typer.Exit(carry_out(TrainOrder(side, game, algorithm, steps, strengths, rounds, like)))

@@ -1,0 +1,34 @@
+"""What a network says of its hidden units: where they are written, and who reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class HiddenUnits:
+    """The hidden units of one LSTM, by the names of a network's modules.
+
+    Attributes:
+        lstm: of one level and one direction.
+        writers: linear layers whose outputs are its first hidden state, or an odd function of it,
+            and its first cell.
+        readers: linear layers that read the hidden state.
+        shown: an identity through which each new hidden state passes to `readers` of words.
+        fed: an identity through which each hidden state passes to its next step and to the other
+            readers.
+    """
+
+    lstm: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    shown: str
+    fed: str
+
+
+@runtime_checkable
+class Recurrent(Protocol):
+    """A network with hidden units that can be rewritten."""
+
+    hidden_units: HiddenUnits
