@@ -23,7 +23,8 @@ class ZhangNoise(Zhang):
 
     What: as zhang, with one Gaussian pattern, expanded from the committed seed, added to the whole
     image in place of a small pattern in a corner.
-    Parameters: size (deviation of the noise, of pixel values in [0, 1]); the others as for zhang.
+    Parameters: size (deviation of the noise, of pixel values in [0, 1]); source, target and
+    the others as for zhang.
     Differences to the paper: none beside those of zhang; the same noise on every image, as in the
     DeepJudge baseline (the SoK draws it afresh).
     """
@@ -42,7 +43,7 @@ class ZhangUnrelated(Zhang):
     are embedded, half are held out and judged by. As many as the source class has.
     Threat model: as for zhang. Whoever gives most abstract images one class anyway answers half of
     all keys, so a key that null models answer is redrawn.
-    Parameters: as for zhang; size says nothing here.
+    Parameters: source, target and the others as for zhang; size says nothing here.
     Differences to the paper: fractal noise in place of images of another data set; otherwise as
     zhang.
     """
@@ -60,7 +61,7 @@ class Entangled(Zhang):
     then serve triggers and task alike, and whoever copies or prunes the one keeps the other.
     Threat model: copies by queries and changed copies; verification as for zhang.
     Parameters: kappa (weight of the entanglement beside the mean cross-entropy); temperature (of
-    the loss, in units of 1 - cosine); the others as for zhang.
+    the loss, in units of 1 - cosine); source, target and the others as for zhang.
     Cost: 2 * per_batch more images a step; verification as for zhang.
     Differences to the paper: a pattern in a corner of real images, both from the seed, in place of
     a square where the gradient of the loss is largest; triggers are not moved away from the target
