@@ -61,6 +61,8 @@ def _owners_at(owner: OwnerTable, strengths: Collection[float]) -> Iterator[Owne
 
 
 def _thieves_at(thief: ThiefTable, strengths: Collection[float]) -> Iterator[ThiefTable]:
+    if not thief.script():  # it learnt how harsh to be
+        return
     moves = [Move(move=move) if isinstance(move, str) else move for move in thief.moves]
     turns = any(attacks.find(move.move).dial for move in moves)
     if not turns or any(move.strength is not None for move in moves):
