@@ -150,7 +150,7 @@ def test_a_victim_must_be_of_the_data_and_have_gradients(digits: Task) -> None:
     with pytest.raises(ModelError, match="expected a victim with gradients"):
         check_victim(build(digits.card_for("tree"), Rng(0)), digits)
     text = load_task(TaskSpec.model_validate(SMALL_WRITER))
-    with pytest.raises(ModelError, match="expected a classifier .* found a language model"):
+    with pytest.raises(ModelError, match=r"expected a classifier .* found a language model"):
         check_victim(build(text.card, Rng(0)), text)
     check_victim(build(digits.card, Rng(0)), digits)
 
