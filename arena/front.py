@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 
 from arena.errors import ArenaError, did_you_mean
 from arena.game.court.verdict import Verdict
-from arena.game.match.agents import Scripted
 from arena.game.match.play import MatchSpec, RoundRecord, play_here
 from arena.game.match.rows import RoundRow
 from arena.game.match.steps.step_cache import Memo, MemoryMemo, Setting
@@ -191,9 +190,11 @@ def play(
         "thief": [{"name": "+".join(named), "moves": moves, "threat": threat}],
     }
     scenario = check_scenario(raw, Path.cwd(), changes)
-    ((match, script), *_) = scenario.matches(task_of(scenario, Compute.choose(scenario.device)))
+    ((match, _), *_) = scenario.matches(task_of(scenario, Compute.choose(scenario.device)))
     kept = MemoryMemo() if memo is None else memo
-    return Played(match, tuple(play_here(match, Scripted(script), kept, Setting(cache_folder()))))
+    return Played(
+        match, tuple(play_here(match, scenario.agent(match.thief), kept, Setting(cache_folder())))
+    )
 
 
 def tournament(

@@ -42,6 +42,7 @@ from attackers.modify.prune import Prune
 from attackers.nothing import NoAttack
 from attackers.rewrite.invariant import AllThree, Flip
 from benchmarks.common import heading, say
+from benchmarks.kept import Kept
 from defenders.generators.ipr_gan import IprGan
 from defenders.generators.scheme.key import GeneratorKey
 from defenders.generators.scheme.logo import agreements, corner
@@ -75,32 +76,21 @@ class Study:
     """The models of one study, each trained when it is first asked for and kept in a folder."""
 
     def __init__(self, out: Path, epochs: int) -> None:
-        self.out = out
+        self.kept = Kept(out)
         recipe = Recipe(epochs=epochs, lr=5e-4)
         self.spec = TaskSpec(model="dcgan", arguments={"width": 16}, recipe=recipe)
         self.task: Task = load_task(self.spec)
-        out.mkdir(parents=True, exist_ok=True)
-
-    def kept(self, name: str, make: Callable[[], Bundle]) -> Bundle:
-        """Return what is kept under a name; it is made first where there is nothing."""
-        path = self.out / f"{name}.safetensors"
-        if not path.is_file():
-            made = make().to_bytes()
-            path.with_suffix(".part").write_bytes(made)
-            path.with_suffix(".part").rename(path)
-            say(f"made {name}")
-        return Bundle.from_bytes(path.read_bytes())
 
     def twin(self, i: int) -> Model:
         """Return the unmarked twin of a victim."""
         rng = ROOT.child("victim", i)
-        return unpack(self.kept(f"twin-{i}", lambda: pack(testing.trained(self.task, rng=rng))))
+        return unpack(self.kept.of(f"twin-{i}", lambda: pack(testing.trained(self.task, rng=rng))))
 
     def innocent(self, i: int) -> Model:
         """Return an independent model; every second one saw the other half of the data."""
         splits, rng = self.task.splits, ROOT.child("innocent", i)
         data = splits.other if i % 2 else splits.owner
-        made = self.kept(f"innocent-{i}", lambda: pack(testing.trained(self.task, data, rng)))
+        made = self.kept.of(f"innocent-{i}", lambda: pack(testing.trained(self.task, data, rng)))
         return unpack(made)
 
     def victim(self, i: int) -> Protected:
@@ -118,8 +108,8 @@ class Study:
             made.append(protect())
             return pack(made[0].model)
 
-        victim = unpack(self.kept(f"victim-{i}", model))
-        key = self.kept(f"key-{i}", lambda: (made[0] if made else protect()).key.bundle())
+        victim = unpack(self.kept.of(f"victim-{i}", model))
+        key = self.kept.of(f"key-{i}", lambda: (made[0] if made else protect()).key.bundle())
         return Protected(victim, Key.read(key))
 
     def exam(self) -> Exam:
@@ -128,7 +118,7 @@ class Study:
         assert spec is not None
         measured = load_task(spec)
         data, rng = measured.splits.calibration, ROOT.child("yardstick")
-        made = self.kept("yardstick", lambda: pack(testing.trained(measured, data, rng)))
+        made = self.kept.of("yardstick", lambda: pack(testing.trained(measured, data, rng)))
         return self.task.exam(unpack(made))
 
 

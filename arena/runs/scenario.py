@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from arena.errors import RegistryError, ScenarioError
-from arena.game.match.agents import Action
+from arena.game.envs.learned_agent import Learned
+from arena.game.match.agents import Action, Agent, Scripted
 from arena.game.match.play import MatchSpec, Pools
 from arena.game.rules.score import TOLERANCE
 from arena.game.rules.threat import Budget, ThreatModel, preset
@@ -20,7 +21,7 @@ from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sides.defense import StandardOfProof
 from arena.game.sides.player import PlayerSpec
 from arena.runs.experiment import Experiment
-from arena.runs.learn.references import located, resolved
+from arena.runs.learn.references import folder_of, learned_agent, located, resolved
 from arena.runs.scenario_errors import place, sentences, strange_values
 from arena.runs.scenario_problems import problems_of, unplayable
 from arena.world.data.own_data import placed_in
@@ -117,9 +118,24 @@ class ThiefTable(Frozen):
     against: tuple[str, ...] = ()
 
     def script(self) -> tuple[Action, ...]:
-        """Return the thief's rounds."""
+        """Return the thief's rounds as far as they are known: none where it learnt to choose."""
+        if self._learned() is not None:
+            return ()
         named = (Move(move=move) if isinstance(move, str) else move for move in self.moves)
         return tuple(move.action() for move in named)
+
+    def agent(self) -> Agent:
+        """Return who plays it, in one match; raises like `learned_agent`."""
+        return self._learned() or Scripted(self.script())
+
+    def may_play(self) -> tuple[PlayerSpec, ...]:
+        """Return every move that it may make; raises like `learned_agent`."""
+        learned = self._learned()
+        return learned.moves if learned else tuple(action.move for action in self.script())
+
+    def _learned(self) -> Learned | None:
+        folder = folder_of(self.moves)
+        return None if folder is None else learned_agent(folder, self.grants())
 
     def grants(self) -> ThreatModel:
         """Return its threat model; raises like `ThreatTable.model`."""
@@ -153,8 +169,15 @@ class Scenario(Frozen):
         fields = {**self.task.model_dump(), "seed": self.seed if root is None else root}
         return TaskSpec.model_validate({**fields, "device": device, "precision": precision})
 
+    def agent(self, thief: str) -> Agent:
+        """Return who plays the thief of that name, in one match."""
+        return next(table.agent() for table in self.thief if table.name == thief)
+
     def matches(self, task: TaskSpec) -> Iterator[tuple[MatchSpec, tuple[Action, ...]]]:
-        """Yield every match with the script of its thief, in the order of the file."""
+        """Yield every match with the script of its thief, in the order of the file.
+
+        The script is empty where the thief learnt to choose as it goes; `agent` plays all of them.
+        """
         for repeat in range(self.repeats):
             for owner in self.owner:
                 for thief in self.thief:

@@ -52,7 +52,7 @@ def unplayable(scenario: Scenario, text: str) -> Iterator[str]:
             for problem in unmet(defenses.make(owner.spec()), offer):
                 yield f"{place(text, ('owner', i))}{problem}"
         for i, thief in enumerate(scenario.thief):
-            for move in {action.move.name: action.move for action in thief.script()}.values():
+            for move in {move.name: move for move in thief.may_play()}.values():
                 for problem in unmet(attacks.make(move), offer):
                     yield f"{place(text, ('thief', i))}{problem}"
     except (DataError, ModelError) as error:  # no such folder, or a model that takes other inputs
@@ -127,12 +127,17 @@ def _thief_problems(thief: ThiefTable, owners: list[str], where: str) -> Iterato
         yield f"{where}no scheme exposes {word!r} to a thief that knows it{hint}"
     if grants.pool == "*":
         yield f"{where}the threat model leaves the pool open; name a data set in `grant`"
-    for action in thief.script():
+    try:
+        moves = thief.may_play()
+    except ArenaError as error:
+        yield f"{where}{error}"
+        return
+    for spec in moves:
         try:
-            move = attacks.make(action.move)
+            move = attacks.make(spec)
         except ArenaError as error:
             yield f"{where}{error}"
             continue
         lacks = grants.missing(move.needs)
         if lacks:
-            yield f"{where}{action.move.name!r} needs {'; '.join(lacks)}; grant it in `threat`"
+            yield f"{where}{spec.name!r} needs {'; '.join(lacks)}; grant it in `threat`"

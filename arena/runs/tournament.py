@@ -16,7 +16,7 @@ import torch
 
 import arena
 from arena.errors import RuleViolation, StoreError
-from arena.game.match.agents import Action, Scripted
+from arena.game.match.agents import Action
 from arena.game.match.play import MatchSpec, Want, check_needs, move_of, play
 from arena.game.match.reports import Innocents
 from arena.game.match.steps.innocents_step import InnocentsStep
@@ -129,9 +129,9 @@ class Tournament:
     def _games(self) -> Iterable[_Playing]:
         """Yield every match, and every owner's verification of the reporting innocents."""
         owners: dict[tuple[str, int], MatchSpec] = {}
-        for match, script in self.scenario.matches(self.task):
+        for match, _ in self.scenario.matches(self.task):
             owners.setdefault((match.owner, match.repeat), match)
-            game = play(match, Scripted(script))
+            game = play(match, self.scenario.agent(match.thief))
             yield _Playing(match.title, game, self._write_match)
         for match in owners.values():
             yield _Playing(

@@ -15,6 +15,7 @@ from arena.view.commands.failures import ending
 from arena.view.commands.find_scenario import DEFAULT
 from arena.view.commands.judge_cli import judge, serve
 from arena.view.commands.show_cli import AsJson, list_known, show
+from arena.view.learn.solve_cli import solve
 from arena.view.learn.train_cli import train
 from arena.view.page.page_cli import page
 from arena.view.plain_output import tolerate
@@ -165,7 +166,7 @@ def tensorboard(folder: Folder) -> None:
     rebuild_tensorboard(folder)
 
 
-for command in (page, judge, serve, protect, verify, grade, bench, board, train):
+for command in (page, judge, serve, protect, verify, grade, bench, board, train, solve):
     app.command()(command)
 for name, commands in {"keys": keys, "regress": regress, "course": course}.items():
     app.add_typer(commands, name=name)

@@ -12,7 +12,8 @@ class ExitCode(IntEnum):
     1 what was checked does not hold (protection is weaker, a commitment is not what it says), or
       the command ended unexpectedly.
     2 bad input: expected, found, try.
-    3 there is no answer: a suspect that cannot be compared, a mark that did not take.
+    3 there is no answer: a suspect that cannot be compared, a mark that did not take, a game
+      that was not solved within its iterations.
     10 a judgement: a copy.
     130 stopped.
     """

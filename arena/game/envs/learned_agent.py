@@ -8,6 +8,7 @@ from dataclasses import replace
 from arena.game.envs.actions import Menu, Pick
 from arena.game.envs.observations import ThiefSight, Vector
 from arena.game.match.agents import Action, Observation
+from arena.game.sides.player import PlayerSpec
 from arena.world.json_values import Json
 
 Policy = Callable[[Vector], Pick]
@@ -20,6 +21,11 @@ class Learned:
     def __init__(self, policy: Policy, menu: Menu, sight: ThiefSight, n_rounds: int) -> None:
         self._policy, self._menu, self._sight, self._n_rounds = policy, menu, sight, n_rounds
         self._last = -1
+
+    @property
+    def moves(self) -> tuple[PlayerSpec, ...]:
+        """Return the moves that it may choose."""
+        return self._menu.players
 
     def act(self, observation: Observation, info: dict[str, Json]) -> Action | None:
         """Return the policy's choice; None after the last round."""

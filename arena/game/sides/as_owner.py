@@ -47,17 +47,21 @@ def needs_references(scheme: PlayerSpec) -> bool:
 
 
 def answered(access: Access, model: Model, rng: Rng) -> Dataset:
-    """Return the thief's own images, noise where it has none, with a classifier's answers."""
+    """Return the thief's own images, noise where it has none, labelled by a model where it can."""
+    own = access.data() if access.grants.data else _noise(model, rng.child("noise"))
+    if not model.kind.labels_examples:
+        return own
+    return replace(own, labels=model.kind.labels(access.lab.logits(model, own.images)))
+
+
+def _noise(model: Model, rng: Rng) -> Dataset:
+    """Return examples of uniform noise, as a model of its kind learns from."""
     card = model.card
-    if access.grants.data:
-        own = access.data()
-    else:
-        of_input = card.input_shape if card.n_classes else model.kind.output_shape(card)
-        shape = (_N_NOISE, *of_input)
-        drawn = torch.from_numpy(rng.child("noise").numpy().integers(0, 256, shape).astype("uint8"))
-        classes = tuple(str(i) for i in range(max(card.n_classes, 2)))
-        own = Dataset("noise", drawn, torch.zeros(_N_NOISE, dtype=torch.int64), classes)
-    return replace(own, labels=access.lab.labels(model, own.images)) if card.n_classes else own
+    shape = (_N_NOISE, *model.kind.example_shape(card))
+    drawn = torch.from_numpy(rng.numpy().integers(0, 256, shape).astype("uint8"))
+    classes = card.words or tuple(str(i) for i in range(max(card.n_classes, 2)))
+    labels = torch.zeros(_N_NOISE, *(card.output_shape if card.words else ()), dtype=torch.int64)
+    return Dataset("noise", drawn, labels, classes)
 
 
 def posed(

@@ -75,7 +75,7 @@ class School:
         scripts = [
             [action.move for action in thief.script()]
             for thief in self.scenario.thief
-            if all(_playable(action.move, grants, offer) for action in thief.script())
+            if thief.script() and all(_playable(one.move, grants, offer) for one in thief.script())
         ]
         if not scripts:
             problem = f"expected a thief that can play as {like.name!r} is granted, found none"
@@ -94,16 +94,18 @@ class School:
         )
 
     def owner_env(self) -> OwnerEnv:
-        """Return where an owner learns: every thief of the scenario that plays all owners.
+        """Return where an owner learns: every scripted thief that plays all owners.
 
         The menu holds the schemes of all owners; suspects are shown as to the owner who sees most.
 
         Raises:
             ScenarioError: no thief plays all owners.
         """
-        thieves = tuple(thief for thief in self.scenario.thief if not thief.against)
+        thieves = tuple(
+            thief for thief in self.scenario.thief if thief.script() and not thief.against
+        )
         if not thieves:
-            raise ScenarioError(["expected a thief that plays all owners, found none"])
+            raise ScenarioError(["expected a scripted thief that plays all owners, found none"])
         owners = self.scenario.owner
         verification = max((owner.verification for owner in owners), key=level)
         update = {"thief": thieves, "owner": owners[:1]}

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from arena.errors import ScenarioError, StoreError
+from arena.runs.learn.network import NetworkForm
 from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import Frozen, Json
 
@@ -36,12 +37,14 @@ class LearnedPlayer(Frozen):
         side: who it plays.
         table: the keys of `[[thief]]` or `[[owner]]` that it plays by, as a scenario has them.
         payoffs: its own pay-off in [0, 1] against each opponent that it learnt from.
+        network: of a thief that chooses its moves as it goes; its layers lie beside.
     """
 
     side: Side
     origin: Origin
     table: dict[str, Json]
     payoffs: dict[str, float] = Field(min_length=1)
+    network: NetworkForm | None = None
 
     @property
     def payoff(self) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from arena.errors import ScenarioError
+from arena.game.envs.learned_agent import Learned
+from arena.game.rules.threat import ThreatModel
 from arena.runs.learn.learned_player import Side, read_learned
+from arena.runs.learn.network import agent_of, read_network
 from arena.runs.scenario_errors import place
 from arena.world.json_values import Raw
 
@@ -32,6 +35,8 @@ def located(tables: Raw, folder: Path) -> Raw:
 def resolved(tables: Raw, text: str) -> Raw:
     """Return a scenario's tables with what learned players play in the place of their names.
 
+    A thief whose network chooses as it goes keeps its name: `learned_agent` reads it.
+
     Args:
         tables: as a TOML file has them. What a player's own table says wins over what it learnt.
         text: the file's text, for the numbers of lines in what is said.
@@ -47,7 +52,7 @@ def resolved(tables: Raw, text: str) -> Raw:
         except ScenarioError as error:
             problems += [place(text, (side, where)) + problem for problem in error.problems]
             continue
-        usual = {"name": path.name} if side == "owner" else {}
+        usual: dict[str, Any] = {"name": path.name} if side == "owner" else {"moves": own["moves"]}
         del own["scheme" if side == "owner" else "moves"]
         found[side] = list(found[side])
         found[side][where] = {**usual, **learned, **own}
@@ -63,6 +68,31 @@ def _references(tables: Raw) -> Iterator[tuple[Side, int, Path]]:
         listed = tables.get(side)
         for where, table in enumerate(listed if isinstance(listed, list) else []):
             value = table.get(key) if isinstance(table, dict) else None
-            name = value[0] if isinstance(value, list) and len(value) == 1 else value
-            if isinstance(name, str) and name.startswith(PREFIX):
-                yield side, where, Path(name.removeprefix(PREFIX)).expanduser()
+            path = folder_of(value if isinstance(value, list) else [value])
+            if path is not None:
+                yield side, where, path
+
+
+def folder_of(moves: Sequence[object]) -> Path | None:
+    """Return the folder of the learned player that a thief's moves name; None where they do not.
+
+    >>> folder_of(["learned:mine"]), folder_of(["prune", "ft-al"])
+    (PosixPath('mine'), None)
+    """
+    name = moves[0] if len(moves) == 1 else None
+    if not isinstance(name, str) or not name.startswith(PREFIX):
+        return None
+    return Path(name.removeprefix(PREFIX)).expanduser()
+
+
+def learned_agent(folder: Path, grants: ThreatModel) -> Learned:
+    """Return the thief in a folder whose network chooses its moves as it goes.
+
+    Raises:
+        ScenarioError: it cannot be read, or learnt under another threat model.
+        RegistryError: a player of its menu is not known.
+    """
+    form = read_learned(folder, "thief").network
+    if form is None:
+        raise ScenarioError([f"expected a network in {folder}, found a plan; read it again"])
+    return agent_of(read_network(folder, form), grants)

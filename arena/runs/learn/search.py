@@ -16,8 +16,7 @@ import numpy as np
 
 from arena.game.envs.actions import Menu
 from arena.runs.learn.environments import ArenaEnv
-from arena.runs.learn.lesson import Heard, Lesson
-from arena.world.rng import Rng
+from arena.runs.learn.lesson import Heard, Lesson, Schedule
 
 Plan = tuple[int, ...]
 """The position in a menu's `specs` of each round's choice."""
@@ -41,26 +40,25 @@ class _Node:
         return self.mean + math.sqrt(2 * math.log(n_parent) / self.n_visits)
 
 
-def search(env: ArenaEnv, n_steps: int, rng: Rng, heard: Heard) -> Plan:
+def search(env: ArenaEnv, schedule: Schedule, heard: Heard) -> Plan:
     """Return the plan that pays best against the opponents of an environment, as far as is seen.
 
     Args:
         env: `ThiefEnv` or `OwnerEnv`; what it remembers costs no training.
-        n_steps: steps to take; the episode in which they end is played out.
-        rng: randomness of the search and of the draw of opponents.
+        schedule: steps to take; the episode in which they end is played out. Nothing is shaped.
         heard: told of every episode.
     """
-    root, draw = _Node(), rng.child("search").numpy()
-    env.reset(seed=rng.child("opponents").integer() % 2**31)
+    root, draw = _Node(), schedule.rng.child("search").numpy()
+    env.reset(seed=schedule.rng.child("opponents").integer() % 2**31)
     step = 0
-    while step < n_steps:
+    while step < schedule.n_steps:
         path, payoff = _episode(env, root, draw)
         step += len(path) - 1
         for node in path:
             node.n_visits += 1
             node.total += payoff
         best = max(child.mean for child in root.children.values())
-        heard(Lesson(step, n_steps, {"payoff": payoff, "best": best}))
+        heard(Lesson(step, schedule.n_steps, {"payoff": payoff, "best": best}))
     return _most_visited(root)
 
 

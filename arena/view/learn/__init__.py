@@ -1,1 +1,1 @@
-"""What a person types and sees of players that learn: `arena train`."""
+"""What a person types and sees of players that learn: `arena train` and `arena solve`."""

@@ -16,7 +16,9 @@ def train(
     scenario: Annotated[
         str, typer.Argument(help="The name of a scenario that ships, or a TOML file.")
     ] = DEFAULT,
-    algorithm: Annotated[str, typer.Option(metavar="search", help="How it learns.")] = "search",
+    algorithm: Annotated[
+        str, typer.Option(metavar="search|ppo|dqn", help="How it learns.")
+    ] = "search",
     steps: Annotated[int, typer.Option(min=1, help="Steps of the environment.")] = 500,
     out: Annotated[
         Path | None,
@@ -33,6 +35,9 @@ def train(
         str,
         typer.Option(metavar="THIEF", help="Whose threat model a thief has; by default the first."),
     ] = "",
+    shaping: Annotated[
+        float, typer.Option(help="Weight of a thief's own utility in its reward (ppo, dqn).")
+    ] = 0.0,
     device: Annotated[
         str | None, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")
     ] = None,
@@ -52,4 +57,6 @@ def train(
     from arena.view.learn.train_command import TrainOrder, carry_out
 
     game = Order(scenario, out, 1, device, seed, tuple(changes or ()), as_json, tuple(trust or ()))
-    raise typer.Exit(carry_out(TrainOrder(side, game, algorithm, steps, strengths, rounds, like)))
+    raise typer.Exit(
+        carry_out(TrainOrder(side, game, algorithm, steps, strengths, rounds, like, shaping))
+    )

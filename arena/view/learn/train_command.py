@@ -11,7 +11,7 @@ from rich.console import Console
 
 from arena.errors import ScenarioError, did_you_mean
 from arena.runs.learn.environments import School
-from arena.runs.learn.learned_player import SIDES, LearnedPlayer, Side, write_learned
+from arena.runs.learn.learned_player import SIDES, LearnedPlayer, Side
 from arena.runs.learn.train import Training
 from arena.runs.store import Store
 from arena.runs.tournament import task_of
@@ -34,6 +34,7 @@ class TrainOrder:
     n_strengths: int = 3
     n_rounds: int | None = None
     like: str = ""
+    shaping: float = 0.0
 
 
 def carry_out(order: TrainOrder) -> int:
@@ -44,7 +45,7 @@ def carry_out(order: TrainOrder) -> int:
     """
     side = _side(order.side)
     game = prepare(order.game)
-    training = Training(side, order.algorithm, order.n_steps, game.scenario.seed)
+    training = Training(side, order.algorithm, order.n_steps, game.scenario.seed, order.shaping)
     out = order.game.out or Path("runs") / "learned" / f"{game.scenario.name}-{side}"
     made_folder(out)
     with resumable(out):
@@ -58,9 +59,9 @@ def carry_out(order: TrainOrder) -> int:
             like=order.like,
         )
         with lesson_board(out / "tensorboard", Console(stderr=True)) as heard:
-            player = training.learn(school, heard)
-        write_learned(out, player)
-    print_learned(player, out, as_json=order.game.as_json)
+            learnt = training.learn(school, heard)
+        learnt.write(out)
+    print_learned(learnt.player, out, as_json=order.game.as_json)
     return ExitCode.DONE
 
 
@@ -95,6 +96,8 @@ def chosen(player: LearnedPlayer) -> str:
     if player.side == "owner":
         settings = ", ".join(f"{key} = {value}" for key, value in table["settings"].items())
         return f"{table['scheme']} ({settings})" if settings else str(table["scheme"])
+    if player.network is not None:
+        return f"a network that chooses among {player.network.n_choices} moves as it goes"
     return ", then ".join(
         move["move"] + (f" at {move['strength']:g}" if "strength" in move else "")
         for move in table["moves"]

@@ -42,9 +42,9 @@ def scale(state: State, group: Group, factors: Tensor) -> None:
         slot, layer = producer.slot, producer.slot.layer
         if producer.per_channel:
             _times(state, f"{layer}.weight", slot, group, inverse)
-        if producer.norm is None:
-            _times(state, f"{layer}.weight", slot, group, factors)
-            _times(state, f"{layer}.bias", slot, group, factors)
+        if producer.norm is None and not producer.is_gate:
+            for tensor in slot.tensors:
+                _times(state, f"{layer}.{tensor}", slot, group, factors)
     for name, slot in group.columns():
         _times(state, name, slot, group, inverse)
 
@@ -94,7 +94,7 @@ def rebuild(state: State, group: Group, plan: Plan) -> None:
 
     Slots are taken from the last to the first, so that none is moved before its turn.
     """
-    linear = {f"{p.slot.layer}.{tensor}" for p in group.producers for tensor in ("weight", "bias")}
+    linear = {f"{p.slot.layer}.{name}" for p in group.producers for name in p.slot.tensors}
     linear |= {f"{norm.layer}.running_mean" for norm in group.all_norms()}
     outward = _maker(plan.index, plan.outgoing)
     inward = _maker(plan.index, plan.incoming)

@@ -23,6 +23,7 @@ class Slot:
         start: first entry of the first unit; above 0 behind a concatenation.
         block: entries of one unit; H*W behind a flatten.
         transposed: whether the layer's weight has its inputs first, as transposed convolutions do.
+        tensors: the layer's own names of the tensors on whose axis the units lie.
     """
 
     layer: str
@@ -30,10 +31,16 @@ class Slot:
     start: int = 0
     block: int = 1
     transposed: bool = False
+    tensors: tuple[str, ...] = ("weight", "bias")
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Return those of the tensors that have inputs and outputs: no biases."""
+        return tuple(tensor for tensor in self.tensors if tensor.startswith("weight"))
 
     def axis(self, tensor: str) -> int:
         """Return the axis on which the units lie in one of the layer's tensors, by its name."""
-        is_kernel = self.side in ("out", "in") and tensor.endswith(".weight")
+        is_kernel = self.side in ("out", "in") and tensor.rpartition(".")[2] in self.kernels
         return int((self.side == "in") != self.transposed) if is_kernel else 0
 
 
@@ -45,11 +52,13 @@ class Producer:
         slot: where its rows are.
         norm: the batch normalisation that directly follows, if there is one with scale and shift.
         per_channel: a depthwise convolution, which reads the same units that it writes.
+        is_gate: it says how much of a unit is let through, whatever the unit's sign.
     """
 
     slot: Slot
     norm: Slot | None
     per_channel: bool = False
+    is_gate: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ class Group:
     def rows(self) -> Iterator[tuple[str, Slot]]:
         """Yield the tensors that write the units; biases may not exist."""
         for producer in self.producers:
-            for tensor in ("weight", "bias"):
+            for tensor in producer.slot.tensors:
                 yield f"{producer.slot.layer}.{tensor}", producer.slot
         for slot in self.all_norms():
             for tensor in NORM_TENSORS:
@@ -108,7 +117,8 @@ class Group:
     def columns(self) -> Iterator[tuple[str, Slot]]:
         """Yield the weights that read the units."""
         for slot in self.consumers:
-            yield f"{slot.layer}.weight", slot
+            for tensor in slot.kernels:
+                yield f"{slot.layer}.{tensor}", slot
 
     def all_norms(self) -> Iterator[Slot]:
         """Yield the slots of all normalisations."""

@@ -7,11 +7,13 @@ from math import gcd
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from arena.world.compute import Compute
 from arena.world.graph.groups import Group
 from arena.world.models import Model
+from arena.world.models.calls import heard, module_of
+from arena.world.models.nets.recurrence import Recurrent
 
 _N_PLACES = 16  # of a feature map, for each probe
 _GOLDEN = 0.6180339887498949
@@ -33,6 +35,8 @@ def watch(
         group; and the logits (N, C). Both on the CPU.
     """
     copied = model.copy().eval()
+    if isinstance(model.body, Recurrent):
+        return _overheard(copied, groups, probes, compute)
     compute.place(copied)
     sampler = _Sampler(fx.symbolic_trace(copied), groups)
     with torch.no_grad():
@@ -41,6 +45,22 @@ def watch(
             for part in compute.chunks(len(probes), probes.dim())
         ]
     return {name: torch.cat(parts, 1) for name, parts in sampler.seen.items()}, torch.cat(logits)
+
+
+def _overheard(
+    model: Model, groups: Sequence[Group], probes: Tensor, compute: Compute
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Return what `watch` does, of units that modules show, each of them at every step."""
+    seen: dict[str, list[Tensor]] = {group.name: [] for group in groups}
+    shows = {slot.layer: group.name for group in groups for slot in group.shown}
+
+    def keep(call: str, _module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):  # (B, n_units)
+            seen[shows[module_of(call)]].append(output.detach().to("cpu", torch.float32).T)
+
+    with heard(model, {name: model.get_submodule(name) for name in shows}, keep):
+        outputs = compute.outputs(model, probes)
+    return {name: torch.cat(parts, 1) for name, parts in seen.items()}, outputs
 
 
 class _Sampler(fx.Interpreter):

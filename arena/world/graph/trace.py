@@ -17,9 +17,11 @@ from arena.errors import NotComparable, did_you_mean
 from arena.world.graph.assemble import groups_of
 from arena.world.graph.groups import Group, Slot
 from arena.world.graph.operations import is_understood
+from arena.world.graph.recurrent import hidden_group
 from arena.world.graph.tie_channels import Walk
 from arena.world.layers import WEIGHTED
 from arena.world.models import Model
+from arena.world.models.nets.recurrence import Recurrent
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,13 @@ class LayerGraph:
     def of(cls, model: Model) -> LayerGraph:
         """Trace a model; it is only read.
 
-        The graph of a model that `torch.fx` cannot trace has no groups.
+        The graph of a model that `torch.fx` cannot trace has no groups. Of one that goes through
+        hidden units word by word these are the only ones.
         """
         copied = model.copy().cpu().eval()
+        if isinstance(model.body, Recurrent):
+            hidden = hidden_group(copied, model.body.hidden_units)
+            return cls((hidden,), _left(copied, (hidden,), "only hidden units are followed"))
         try:
             traced = fx.symbolic_trace(copied)
         except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError):

@@ -89,6 +89,7 @@ class Captioner(Kind):
     losses: ClassVar[tuple[str, ...]] = ("next-word",)
     metric: ClassVar[str] = "BLEU-4"
     plain_architecture: ClassVar[str] = "attend-lstm"
+    labels_examples: ClassVar[bool] = True
 
     def problems(self, card: ModelCard) -> list[str]:
         """Check that an image goes in and words come out."""
@@ -189,6 +190,10 @@ class Captioner(Kind):
     def reveal(self, answer: Tensor, interface: Interface) -> Tensor:
         """Return the captions."""
         return answer
+
+    def labels(self, outputs: Tensor) -> Tensor:
+        """Return the captions (N, T)."""
+        return outputs.long()
 
     def bits(self, card: ModelCard, interface: Interface) -> float:
         """Return the bits of a caption's words."""

@@ -83,6 +83,7 @@ class Classifier(Kind):
     losses: ClassVar[tuple[str, ...]] = ("cross-entropy", "distillation")
     metric: ClassVar[str] = "accuracy"
     plain_architecture: ClassVar[str] = "mlp"
+    labels_examples: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
 
     def problems(self, card: ModelCard) -> list[str]:
@@ -177,6 +178,10 @@ class Classifier(Kind):
     def unserved(self, served: Tensor) -> Tensor:
         """Return logits of probabilities (N, C): their logarithms."""
         return served.clamp_min(torch.finfo(served.dtype).tiny).log()
+
+    def labels(self, outputs: Tensor) -> Tensor:
+        """Return the most probable classes (N,)."""
+        return outputs.argmax(1)
 
     def bits(self, card: ModelCard, interface: Interface) -> float:
         """Return log2 of the classes for a label, else the digits of the numbers shown."""

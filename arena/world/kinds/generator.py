@@ -157,6 +157,10 @@ class Generator(Kind):
         """Return the shape of an image."""
         return card.output_shape
 
+    def example_shape(self, card: ModelCard) -> tuple[int, ...]:
+        """Return the shape of an image."""
+        return card.output_shape
+
     def form_mismatch(self, found: ModelCard, expected: ModelCard) -> str:
         """Compare the latent and the image."""
         mine, theirs = ((c.input_shape, c.output_shape) for c in (found, expected))

@@ -86,6 +86,7 @@ class Kind(ABC):
         metric: what `utility` is called on pages.
         plain_architecture: what somebody builds who does not know the victim's.
         needs_labels: utility cannot be told without true labels.
+        labels_examples: what its models answer can stand for the labels of examples (`labels`).
         heavy: one flat input (a latent, a text) costs as much as an image.
         writes: its "outputs" are texts, written token by token (`write`).
         draws: what it serves are images in [0, 1], which a report can show.
@@ -98,6 +99,7 @@ class Kind(ABC):
     metric: ClassVar[str]
     plain_architecture: ClassVar[str]
     needs_labels: ClassVar[bool] = False
+    labels_examples: ClassVar[bool] = False
     heavy: ClassVar[bool] = False
     writes: ClassVar[bool] = False
     draws: ClassVar[bool] = False
@@ -119,6 +121,10 @@ class Kind(ABC):
     @abstractmethod
     def output_shape(self, card: ModelCard) -> tuple[int, ...]:
         """Return the shape of the output for one input."""
+
+    def example_shape(self, card: ModelCard) -> tuple[int, ...]:
+        """Return the shape of an example of the data that such a model learns from: its input's."""
+        return card.input_shape
 
     def mismatch(self, found: ModelCard, expected: ModelCard) -> str:
         """Return "expected ..., found ..." where one cannot stand for the other, else ""."""
@@ -225,6 +231,14 @@ class Kind(ABC):
         """Return what a model answers to the referee and to verifiers: the `served` level."""
         answer = self.answer(model, inputs, compute, rng)
         return self.reveal(answer, Interface(output=self.served))
+
+    def labels(self, outputs: Tensor) -> Tensor:
+        """Return the labels that a model's outputs (N, ...) give to the examples it was asked.
+
+        Raises:
+            NotComparable: they give none.
+        """
+        raise NotComparable(f"a {self.name} does not label examples")
 
     def unserved(self, served: Tensor) -> Tensor:
         """Return an `answer` from which `reveal` makes what was served, and every lower level."""

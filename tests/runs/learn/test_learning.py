@@ -19,7 +19,7 @@ from tests.runs.learn.conftest import TEXT
 
 def learn(school: School, side: Side, n_steps: int = 12) -> tuple[LearnedPlayer, list[Lesson]]:
     heard: list[Lesson] = []
-    return Training(side, n_steps=n_steps).learn(school, heard.append), heard
+    return Training(side, n_steps=n_steps).learn(school, heard.append).player, heard
 
 
 def test_the_menu_is_what_the_threat_model_allows_and_each_player_once(school: School) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from arena.runs.learn.environments import ArenaEnv
+from arena.runs.learn.lesson import Schedule
 from arena.runs.learn.search import search
 from arena.world.rng import Rng
 
@@ -56,11 +57,13 @@ class Lock:
 @pytest.mark.parametrize("combination", [(4,), (2, 5), (5, 0, 3)])
 def test_the_best_plan_is_found(combination: tuple[int, ...], seed: int) -> None:
     lock = Lock(combination, fails=1)
-    plan = search(cast(ArenaEnv, lock), 12_000, Rng(seed), lambda _: None)
+    plan = search(cast(ArenaEnv, lock), Schedule(12_000, Rng(seed)), lambda _: None)
     assert plan == combination
     assert 12_000 <= lock.n_steps < 12_000 + len(combination)
 
 
 def test_the_same_seed_searches_the_same() -> None:
-    plans = [search(cast(ArenaEnv, Lock((2, 5))), 30, Rng(3), lambda _: None) for _ in range(2)]
+    plans = [
+        search(cast(ArenaEnv, Lock((2, 5))), Schedule(30, Rng(3)), lambda _: None) for _ in range(2)
+    ]
     assert plans[0] == plans[1]

@@ -49,8 +49,8 @@ class Captioner(nn.Module):
     """
 
     hidden_units = HiddenUnits(
-        lstm="lstm", writers=("begin_hidden", "begin_cell"), readers=("query", "word"),
-        shown="hidden", fed="fed",
+        lstm="lstm", writers=("begin_hidden", "begin_cell"), shown="hidden", readers=("word",),
+        fed="fed", fed_readers=("query",),
     )  # fmt: skip
 
     def __init__(

@@ -14,17 +14,19 @@ class HiddenUnits:
         lstm: of one level and one direction.
         writers: linear layers whose outputs are its first hidden state, or an odd function of it,
             and its first cell.
-        readers: linear layers that read the hidden state.
-        shown: an identity through which each new hidden state passes to `readers` of words.
-        fed: an identity through which each hidden state passes to its next step and to the other
-            readers.
+        shown: an identity through which each new hidden state passes to its `readers`.
+        readers: linear layers that read it there.
+        fed: an identity through which each hidden state, the first one too, passes to the LSTM's
+            next step and to the `fed_readers`.
+        fed_readers: linear layers that read it there.
     """
 
     lstm: str
     writers: tuple[str, ...]
-    readers: tuple[str, ...]
     shown: str
+    readers: tuple[str, ...]
     fed: str
+    fed_readers: tuple[str, ...]
 
 
 @runtime_checkable

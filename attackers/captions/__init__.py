@@ -1,0 +1,1 @@
+"""Thieves of captioners alone."""

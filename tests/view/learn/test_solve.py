@@ -1,0 +1,58 @@
+"""`arena solve` on the command line: what it prints, what it leaves, how it goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.view.conftest import Command, call
+
+
+@pytest.fixture(scope="module")
+def solved(scenario_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a scenario that was solved."""
+    out = tmp_path_factory.mktemp("solved") / "small"
+    assert call("solve", scenario_file, "--strengths=1", "--jobs=1", f"--out={out}") == 0
+    return out
+
+
+def test_it_leaves_a_solution_a_picture_and_curves(solved: Path) -> None:
+    said = json.loads((solved / "solution.json").read_text())
+    assert said["converged"]
+    last = said["iterations"][-1]
+    assert sum(last["owners"].values()) == pytest.approx(1)
+    assert sum(last["thieves"].values()) == pytest.approx(1)
+    assert set(said["scripted"]) == {"none", "tune", "poor"}
+    with Image.open(solved / "figures" / "exploitability.png") as picture:
+        assert picture.width > 400
+    events = EventAccumulator(str(solved / "tensorboard")).Reload()
+    drawn = [event.value for event in events.Scalars("solve/exploitability")]
+    assert len(drawn) == len(said["iterations"])
+    assert drawn[-1] <= 2 * said["epsilon"]
+
+
+def test_again_it_computes_nothing_and_says_the_same(
+    arena: Command, scenario_file: Path, solved: Path
+) -> None:
+    before = json.loads((solved / "solution.json").read_text())
+    done = arena("solve", scenario_file, "--strengths=1", "--jobs=1", f"--out={solved}")
+    assert done.code == 0
+    assert {line for line in done.err.splitlines() if "to make" in line} == {
+        "small: no steps to make"
+    }
+    after = json.loads((solved / "solution.json").read_text())
+    assert {**after, "seconds": 0} == {**before, "seconds": 0}
+    assert "neither side gains more than 0.01" in done.out
+    assert all(len(line) <= 100 for line in done.out.splitlines() if "--logdir" not in line)
+
+
+def test_its_folder_is_a_tournaments(arena: Command, solved: Path) -> None:
+    assert arena("show", solved).code == 0
+
+
+def test_a_menu_that_cannot_be_is_refused(arena: Command, scenario_file: Path) -> None:
+    done = arena("solve", scenario_file, "--epsilon=0")
+    assert done.code == 2
+    assert "expected an epsilon from 0.001 to 1, found 0" in done.err
