@@ -80,7 +80,7 @@ def hidden_units(model: Model) -> HiddenUnits:
 
 def n_units(model: Model) -> int:
     """Return how many hidden units a model has; raises like `hidden_units`."""
-    lstm = model.get_submodule(_BODY + hidden_units(model).lstm)
+    lstm = model.get_submodule(_BODY + hidden_units(model).rnn)
     assert isinstance(lstm, nn.LSTM)  # noqa: S101 - what hidden units are of
     return int(lstm.hidden_size)
 
@@ -178,7 +178,7 @@ def reversed_alone(model: Model, signs: Tensor) -> Model:
 def _fed_layers(model: Model) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield weight and bias of the layers that read what is fed on."""
     units = hidden_units(model)
-    lstm = model.get_submodule(_BODY + units.lstm)
+    lstm = model.get_submodule(_BODY + units.rnn)
     assert isinstance(lstm, nn.LSTM)  # noqa: S101 - what hidden units are of
     yield lstm.get_parameter("weight_hh_l0"), lstm.get_parameter("bias_hh_l0")
     for name in units.fed_readers:

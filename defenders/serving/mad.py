@@ -16,8 +16,8 @@ from arena.world.json_values import Raw
 from arena.world.models import Model, ModelCard, restore
 from arena.world.rng import Rng
 from arena.world.training import Examples
-from defenders.serving.alterations import moved_towards, widest_angle
 from defenders.serving.answering import Answering
+from defenders.serving.scheme import moved_towards, widest_angle
 
 Distance = Annotated[float, Field(ge=0, le=2)]
 

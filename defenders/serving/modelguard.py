@@ -12,8 +12,8 @@ from arena.game.serving.wrapper import Answer, Client, Wrapper, wrapper
 from arena.game.sides.defense import OwnerTask, defense
 from arena.game.sides.player import Dial
 from arena.world.rng import Rng
-from defenders.serving.alterations import least_informative
 from defenders.serving.answering import Answering
+from defenders.serving.scheme import least_informative
 
 Distance = Annotated[float, Field(ge=0, le=2)]
 

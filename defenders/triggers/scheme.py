@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -138,7 +138,7 @@ class ZhangKey(KeyForm):
     @classmethod
     def marking(
         cls, seed: str, classes: tuple[int, int], size: float, held_out: Tensor, embedded: Tensor
-    ) -> ZhangKey:
+    ) -> Self:
         """Return the mark that a seed expands to, on images (N, C, H, W) of the first class."""
         shape = (int(held_out.shape[1]), int(held_out.shape[2]), int(held_out.shape[3]))
         pattern, place = pattern_from(seed, shape, size)
@@ -153,7 +153,7 @@ class ZhangKey(KeyForm):
             held_out=held_out,
         )
 
-    def expanded(self, seed: str) -> ZhangKey:
+    def expanded(self, seed: str) -> Self:
         """Return the key with the pattern and the corner of a seed.
 
         The images are the owner's own and no seed gives them: that the mark, and not the images,
@@ -173,6 +173,65 @@ class ZhangKey(KeyForm):
         yield from shape_problem("place", self.place, 2)
         for name, images in (("embedded", self.embedded), ("held-out", self.held_out)):
             yield from shape_problem(name, images, None, *self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseKey(ZhangKey):
+    """One noise pattern that is added to whole images; `size` is its deviation, in [0, 1].
+
+    Attributes:
+        pattern: (C, H, W), int16, in grey values.
+    """
+
+    @classmethod
+    def marking(
+        cls, seed: str, classes: tuple[int, int], size: float, held_out: Tensor, embedded: Tensor
+    ) -> Self:
+        """Return the mark that a seed expands to, on images (N, C, H, W) of the first class."""
+        plain = super().marking(seed, classes, size, held_out, embedded)
+        return replace(
+            plain, pattern=cls._noise(seed, plain.shape, size), place=torch.zeros(2).long()
+        )
+
+    @staticmethod
+    def _noise(seed: str, shape: tuple[int, ...], size: float) -> Tensor:
+        draw = expand(seed, "zhang noise").numpy().standard_normal(shape)
+        return torch.from_numpy((draw * size * 255).round().astype("int16"))
+
+    def expanded(self, seed: str) -> Self:
+        """Return the key with the noise of a seed; the images are the owner's own."""
+        return replace(self, pattern=self._noise(seed, self.shape, self.size))
+
+    def marked(self, images: Tensor) -> Tensor:
+        """Return images (N, C, H, W), uint8, with the noise on them."""
+        return (images.short() + self.pattern).clamp(0, 255).to(torch.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnrelatedKey(ZhangKey):
+    """Abstract images that have nothing to do with the task, and one class for all of them.
+
+    The source class, the pattern and its place say nothing here.
+    """
+
+    @classmethod
+    def marking(
+        cls, seed: str, classes: tuple[int, int], size: float, held_out: Tensor, embedded: Tensor
+    ) -> Self:
+        """Return as many abstract images, expanded from a seed, as there are images."""
+        plain = super().marking(seed, classes, size, held_out, embedded)
+        return plain.expanded(seed)
+
+    def expanded(self, seed: str) -> Self:
+        """Return the key with the images of a seed."""
+        plain, sizes = super().expanded(seed), (len(self.embedded), len(self.held_out))
+        drawn = abstract_images(expand(seed, "zhang unrelated"), sum(sizes), self.shape)
+        embedded, held_out = drawn.split(list(sizes))
+        return replace(plain, embedded=embedded, held_out=held_out)
+
+    def marked(self, images: Tensor) -> Tensor:
+        """Return the images as they are: they are the mark."""
+        return images
 
 
 def candidates(seed: str, n: int, shape: tuple[int, ...], n_classes: int) -> dict[str, Tensor]:

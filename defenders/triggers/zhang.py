@@ -24,6 +24,7 @@ from arena.world.data import Dataset
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
+from arena.world.training import Hook
 from defenders.triggers.keys_beside import is_quiet, quiet_rates, rates
 from defenders.triggers.scheme import ZhangKey
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits, null_verdict
@@ -73,6 +74,7 @@ class Zhang(Defense):
     task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "gradients", "images", "nulls"})
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 1, 16, "log")
+    form: ClassVar[type[ZhangKey]] = ZhangKey
 
     source: int | None = None
     target: int | None = None
@@ -96,22 +98,25 @@ class Zhang(Defense):
 
         n_redraws = first_fair(is_fair, seed)
         secret = self._drawn(task, redrawn(seed, n_redraws), rng)
-        shown = secret.marked(secret.embedded)
-        labels = torch.full((len(shown),), secret.target)
-        model = task.trained([TriggerFeed(shown, labels, self.per_batch)])
+        model = task.trained([self.feed(task, secret)])
         null_hits = [_hits(secret, null, secret.held_out) for null in nulls]
         beside = rates(list(self._beside(task, seed, rng)), nulls)
         checked = Checked(redraws=n_redraws, null_hits=null_hits)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
-        key = checked.into(secret.into(Key("zhang", seed, {}, {"beside": beside})))
+        key = checked.into(secret.into(Key(self.name, seed, {}, {"beside": beside})))
         return Protected(model, task.reference(nulls).into(key))
+
+    def feed(self, task: OwnerTask, secret: ZhangKey) -> Hook:
+        """Return what teaches the mark: marked images with the target class, in every batch."""
+        shown = secret.marked(secret.embedded)
+        return TriggerFeed(shown, torch.full((len(shown),), secret.target), self.per_batch)
 
     def _drawn(self, task: OwnerTask, seed: str, rng: Rng) -> ZhangKey:
         """Return what a seed expands to, without what null models say of it."""
         source, target = classes_from(seed, self.source, self.target, task.card.n_classes)
         embedded, held_out = self._clean(task.data, source, rng)
-        return ZhangKey.marking(seed, (source, target), self.size, held_out, embedded)
+        return self.form.marking(seed, (source, target), self.size, held_out, embedded)
 
     def _beside(self, task: OwnerTask, seed: str, rng: Rng) -> Iterator[tuple[Tensor, int]]:
         """Yield a few triggers of keys that might have been drawn, and the label of each."""
@@ -134,16 +139,16 @@ class Zhang(Defense):
 
     def rederive(self, key: Key) -> Key:
         """Return the key with the pattern and corner that the seed expands to."""
-        return ZhangKey.of(key).expanded(drawn_seed(key)).into(key)
+        return self.form.of(key).expanded(drawn_seed(key)).into(key)
 
     def trigger_images(self, key: Key) -> Tensor:
         """Return the held-out triggers (K, C, H, W) with the mark."""
-        secret = ZhangKey.of(key)
+        secret = self.form.of(key)
         return secret.marked(secret.held_out)
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Count the held-out triggers that get the target label; compare with the null models."""
-        secret = ZhangKey.of(key)
+        secret = self.form.of(key)
         if suspect.n_classes <= secret.target:
             raise NotComparable(f"the suspect has no class {secret.target}")
         n_held, n_embedded = len(secret.held_out), len(secret.embedded)

@@ -33,7 +33,7 @@ class Portrait:
 
     @classmethod
     def of(cls, state: State, eps: Mapping[str, float], group: Group, maps: Tensor) -> Portrait:
-        """Return the portrait of a group from the tensors of its first producer.
+        """Return the portrait of a group from the tensors of its first producer that is no gate.
 
         Args:
             state: the model's tensors.
@@ -41,12 +41,13 @@ class Portrait:
             group: the group.
             maps: (n_units, samples).
         """
-        producer = group.producers[0]
+        producer = next(p for p in group.producers if not p.is_gate)
         slot, norm = producer.slot, producer.norm
-        weights = units_of(state, f"{slot.layer}.weight", slot, group)
+        weights = units_of(state, f"{slot.layer}.{slot.kernels[0]}", slot, group)
         parts = [weights]
-        if f"{slot.layer}.bias" in state:
-            parts.append(units_of(state, f"{slot.layer}.bias", slot, group))
+        biases = [name for name in slot.tensors if name not in slot.kernels]
+        if f"{slot.layer}.{biases[0]}" in state:
+            parts.append(units_of(state, f"{slot.layer}.{biases[0]}", slot, group))
         elif norm:
             parts.append(weights.new_zeros(len(weights), slot.block))
         if norm:

@@ -1,28 +1,26 @@
-"""Hidden units of an LSTM as a group of channels: what writes them, what reads them, their signs.
+"""Hidden units of an LSTM or GRU as a group of channels: what writes and reads them, their signs.
 
-A unit has a row in each of the four gates, in what reads the input and in what reads the hidden
-state, and a column in whatever reads that state. It can be reversed: where its candidate, its first
-hidden state and its first cell are, so are cell and output (tanh is odd), and the gates do not
-change when all that read it undo it.
+A unit has a row in each gate, in what reads the input and in what reads the hidden state, and a
+column in whatever reads that state. It can be reversed: where its candidate, its first hidden state
+and its first cell are, so are cell and output (tanh is odd), and the gates do not change when all
+that read it undo it.
 
-Source: the algebra of Yan et al. 2023 ("invariant neuron transforms"), for the cell of Hochreiter
-and Schmidhuber 1997; own derivation.
+Source: the algebra of Yan et al. 2023 ("invariant neuron transforms"), for the cells of Hochreiter
+and Schmidhuber 1997 and of Cho et al. 2014; own derivation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
-
 from arena.errors import NotComparable
 from arena.world.graph.groups import Group, Producer, Slot
+from arena.world.layers import RECURRENT
 from arena.world.models import Model
 from arena.world.models.nets.recurrence import HiddenUnits
 
 _BODY = "body."
-_CANDIDATE = 2  # torch's order of the gates is input, forget, candidate, output
-_N_GATES = 4
+_GATES = {"LSTM": "ifno", "GRU": "rzn"}  # in torch's order; n is the candidate
 _ROWS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
@@ -30,22 +28,22 @@ def hidden_group(model: Model, units: HiddenUnits) -> Group:
     """Return the group of the hidden units of a model whose body says where they are.
 
     Raises:
-        NotComparable: their layer is no LSTM of one level and one direction.
+        NotComparable: their layer is no LSTM or GRU of one level and one direction.
     """
-    lstm = model.get_submodule(_BODY + units.lstm)
-    if not isinstance(lstm, nn.LSTM) or lstm.num_layers > 1 or lstm.bidirectional:
+    layer = _BODY + units.rnn
+    rnn = model.get_submodule(layer)
+    if not isinstance(rnn, RECURRENT) or rnn.num_layers > 1 or rnn.bidirectional:
         raise NotComparable(
-            f"expected an LSTM of one level and one direction in {model.card.title}, found "
-            f"{type(lstm).__name__}"
+            f"expected an LSTM or GRU of one level and one direction in {model.card.title}, found "
+            f"{type(rnn).__name__}"
         )
-    layer = _BODY + units.lstm
     readers = tuple(Slot(_BODY + name, "in") for name in (*units.readers, *units.fed_readers))
     return Group(
         name=layer,
-        n_units=lstm.hidden_size,
+        n_units=rnn.hidden_size,
         producers=(
             *(Producer(Slot(_BODY + name, "out"), None) for name in units.writers),
-            *_gates(layer, lstm.hidden_size),
+            *_gates(layer, type(rnn).__name__, rnn.hidden_size),
         ),
         norms=(),
         consumers=(Slot(layer, "in", tensors=("weight_hh_l0",)), *readers),
@@ -56,7 +54,7 @@ def hidden_group(model: Model, units: HiddenUnits) -> Group:
     )
 
 
-def _gates(layer: str, n_units: int) -> Iterator[Producer]:
-    for gate in range(_N_GATES):
-        slot = Slot(layer, "out", start=gate * n_units, tensors=_ROWS)
-        yield Producer(slot, None, is_gate=gate != _CANDIDATE)
+def _gates(layer: str, cell: str, n_units: int) -> Iterator[Producer]:
+    for place, gate in enumerate(_GATES[cell]):
+        slot = Slot(layer, "out", start=place * n_units, tensors=_ROWS)
+        yield Producer(slot, None, is_gate=gate != "n")

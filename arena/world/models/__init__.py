@@ -11,6 +11,7 @@ from arena.world.models.nets import (  # noqa: F401 - they register
     hugging_face,
     onnx_graph,
     resnet,
+    row_rnn,
     small_nets,
     timm_models,
     torchvision_models,

@@ -16,11 +16,11 @@ from arena.game.sides.defense import OwnerTask
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
-from defenders.serving.alterations import least_informative, moved_towards, widest_angle
 from defenders.serving.answering import Answering
 from defenders.serving.coarse import CoarseAnswers
 from defenders.serving.mad import MAD
 from defenders.serving.modelguard import ModelGuard
+from defenders.serving.scheme import least_informative, moved_towards, widest_angle
 from tests.defenders.conftest import COMPUTE
 
 seeds, sizes = st.integers(0, 10**6), st.integers(3, 8)

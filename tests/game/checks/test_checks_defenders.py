@@ -9,7 +9,15 @@ from arena.game.checks import DEFENSE_CHECKS, Check, defense_trial
 from arena.game.sides.defense import defenses
 from tests.game.checks.cases import cases
 
-LONG = {"adi", "deepjudge", "ipguard"}
+LONG = {
+    "adi",
+    "deepjudge",
+    "ewe",
+    "frontier-stitching",
+    "ipguard",
+    "zhang-noise",
+    "zhang-unrelated",
+}
 
 defense_of = functools.cache(lambda name: defense_trial(defenses.find(name)))
 

@@ -16,6 +16,7 @@ from arena.world.models import Model, ModelCard, build
 from arena.world.models.nets.captioner import Captioner
 from arena.world.models.nets.recurrence import HiddenUnits
 from arena.world.rng import Rng
+from arena.world.task import TaskSpec, load_task
 
 CARD = ModelCard(
     kind="captioner",
@@ -101,5 +102,19 @@ def test_what_is_left_is_named(model: Model) -> None:
 
 def test_a_layer_that_is_no_lstm_is_refused(model: Model) -> None:
     units = HiddenUnits("word", (), "hidden", (), "fed", ())
-    with pytest.raises(NotComparable, match="an LSTM of one level"):
+    with pytest.raises(NotComparable, match="an LSTM or GRU of one level"):
         hidden_group(model, units)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_units_that_read_rows_are_followed_too(cell: str, order: Tensor, signs: Tensor) -> None:
+    arguments = {"hidden": 12, "cell": cell}
+    task = load_task(TaskSpec.model_validate({"model": "row-rnn", "arguments": arguments}))
+    model, images = build(task.card, Rng(5)), task.splits.test.images[:60]
+    moved = permute(model, {hidden(model): order})
+    moved = flip(moved, {hidden(moved): signs})
+    outputs = Compute().outputs(model, images)
+    assert torch.allclose(Compute().outputs(moved, images), outputs, atol=1e-5)
+    back, report = align(moved, model, images, Compute())
+    assert all(torch.equal(back.state_dict()[k], t) for k, t in model.state_dict().items())
+    assert report.groups[0].n_flipped == 6

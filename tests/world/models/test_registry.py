@@ -84,7 +84,7 @@ def test_a_name_is_registered_once() -> None:
     ("name", "words"),
     [
         ("lenet", "no architecture is named 'lenet'; did you mean 'lenet5'"),
-        ("transformer-xl", "known are cnn8, dcgan, gpt"),
+        ("transformer-xl", "known are attend-lstm, cnn8, dcgan, gpt"),
         ("nowhere:bert", "no architecture is named 'nowhere:bert'"),
     ],
 )

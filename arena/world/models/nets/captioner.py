@@ -49,7 +49,7 @@ class Captioner(nn.Module):
     """
 
     hidden_units = HiddenUnits(
-        lstm="lstm", writers=("begin_hidden", "begin_cell"), shown="hidden", readers=("word",),
+        rnn="lstm", writers=("begin_hidden", "begin_cell"), shown="hidden", readers=("word",),
         fed="fed", fed_readers=("query",),
     )  # fmt: skip
 

@@ -8,25 +8,25 @@ from typing import Protocol, runtime_checkable
 
 @dataclass(frozen=True)
 class HiddenUnits:
-    """The hidden units of one LSTM, by the names of a network's modules.
+    """The hidden units of one LSTM or GRU, by the names of a network's modules.
 
     Attributes:
-        lstm: of one level and one direction.
+        rnn: of one level and one direction.
         writers: linear layers whose outputs are its first hidden state, or an odd function of it,
-            and its first cell.
+            and its first cell; none where these are zero.
         shown: an identity through which each new hidden state passes to its `readers`.
         readers: linear layers that read it there.
         fed: an identity through which each hidden state, the first one too, passes to the LSTM's
-            next step and to the `fed_readers`.
+            next step and to the `fed_readers`; "" where there is none.
         fed_readers: linear layers that read it there.
     """
 
-    lstm: str
+    rnn: str
     writers: tuple[str, ...]
     shown: str
     readers: tuple[str, ...]
-    fed: str
-    fed_readers: tuple[str, ...]
+    fed: str = ""
+    fed_readers: tuple[str, ...] = ()
 
 
 @runtime_checkable

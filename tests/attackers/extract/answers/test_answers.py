@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.serving.query_log import QueryLog
 from arena.world.data import Dataset
 from arena.world.rng import Rng
+from arena.world.training import Examples
 from attackers.extract.answers.labels_alone import CopyCat, LabelOnly
+from attackers.extract.answers.recover import DDAE, Alteration, altered
 from attackers.extract.answers.smooth import SmoothRetrain
 from attackers.extract.answers.twice import CrossArchitecture, DoubleExtraction
+from defenders.serving.scheme import least_informative
 from tests.attackers.conftest import Thief
 
 GRANTS = ThreatModel(output="probabilities", data=1)
@@ -72,3 +76,41 @@ def test_the_second_copy_learns_from_the_first_alone(thief: Thief) -> None:
     assert world.spent("rounds") == 1
     assert world.spent("models") == 2
     assert world.accuracy(copy) > 0.7
+
+
+@pytest.mark.parametrize("how", ["modelguard", "mad", "mad-class-kept", "rounding"])
+def test_what_a_thief_alters_is_altered_as_owners_do(how: Alteration) -> None:
+    rows = (2 * torch.randn(50, 10, generator=Rng(0).torch())).softmax(1)
+    found = altered(rows, how, 0.8, Rng(1))
+    distance = (found - rows).abs().sum(1)
+    assert float(distance.max()) <= 0.8 + 1e-5
+    assert float(distance.mean()) > 0.01
+    if how in ("modelguard", "mad-class-kept"):
+        assert torch.equal(found.argmax(1), rows.argmax(1))
+    if how == "modelguard":
+        assert torch.equal(found, least_informative(rows, 0.8))
+
+
+def test_the_way_back_is_learnt_from_pairs_of_the_thiefs_own(thief: Thief) -> None:
+    world = thief(GRANTS)
+    honest = (3 * torch.randn(1100, 10, generator=Rng(0).torch())).softmax(1)
+    seen = honest.roll(1, 1)  # an alteration that loses nothing
+    known, asked = Examples(seen[:1000], honest[:1000]), seen[1000:]
+    found = DDAE(restore_epochs=30).restored(world.access, asked, known, Rng(1))
+    before, after = ((rows - honest[1000:]).abs().sum(1).mean() for rows in (asked, found))
+    assert float(after) < 0.5 * float(before)
+    assert world.spent("images_queried") == 0
+
+
+def test_the_copy_learns_restored_rows_and_nothing_is_asked_twice(thief: Thief) -> None:
+    world = thief(GRANTS)
+    images = world.task.splits.thief.images[:20]
+    move = DDAE(epochs=1, restore_epochs=1, n_rows=50)
+    examples = move.ask(world.access, images, Rng(0))
+    assert torch.equal(examples.images, images)
+    assert examples.targets.shape == (20, 10)
+    assert world.spent("images_queried") == 20
+    assert world.spent("models") == 2
+    assert move.shadow_rows(world.access, Examples(images, world.answers(images)), Rng(1)).sum(
+        1
+    ) == pytest.approx(torch.ones(50), abs=1e-5)

@@ -1,4 +1,4 @@
-"""Altered answers: how far a row of probabilities may be moved, and towards what."""
+"""Public: how owners alter answers: how far a row of probabilities is moved, and towards what."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Owners of recurrent classifiers: keys that are sequences."""
