@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -126,7 +128,7 @@ def test_a_single_judged_round_is_drawn_as_bars() -> None:
         ({"caught": False}, "not caught"),
     ],
 )
-def test_a_match_says_how_it_ended(rounds: int, figures: dict[str, object], ending: str) -> None:
+def test_a_match_says_how_it_ended(rounds: int, figures: dict[str, Any], ending: str) -> None:
     played = [row("a", "t", round=i, **figures) for i in range(rounds)]
     axes = match_figure(played).axes[0]
     assert axes.get_title(loc="right") == ending
