@@ -20,7 +20,7 @@ from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe, Trainer
-from tests.salted.sitecustomize import VARIABLE, salt
+from tests.salted.sitecustomize import VARIABLE, plain_sequence, salt
 
 # Pytest loads the installed plugin, and with it the installed arena.
 if Path(__file__).parents[1] != arena.ROOT:
@@ -38,7 +38,7 @@ settings.register_profile(
 settings.load_profile("arena")
 torch.set_num_threads(int(os.environ.get("ARENA_TEST_THREADS", "1")))  # tests run beside others
 
-_PLAIN = Rng._sequence  # the streams as the seeds in the tests name them
+_PLAIN = plain_sequence(Rng)  # the streams as the seeds in the tests name them
 if os.environ.get(VARIABLE):  # the suite on another root seed: `ARENA_TEST_SEED=1 pytest`
     salt(Rng, os.environ[VARIABLE])
     folders = [str(Path(__file__).parent / "salted"), os.environ.get("PYTHONPATH", "")]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from arena.world.compute import Compute, Precision
 from arena.world.data import Dataset, has_captions, input_shape, load
+from arena.world.data.sources.texts import ROW
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.kind import Exam, Kind
 from arena.world.kinds.registry import find
@@ -113,6 +114,17 @@ def outline(spec: TaskSpec) -> ModelCard:
     labels = torch.arange(2)[:, None] if has_captions(spec.data) else torch.arange(2)
     data = Dataset(spec.data, blank, labels, ("0", "1"))
     return spec.kind().card(data, spec.model, spec.arguments)
+
+
+def plain_model(data: str) -> str:
+    """Return an architecture for any data of this form: with it they are read before their model.
+
+    Raises:
+        DataError: there are no such data.
+    """
+    if has_captions(data):
+        return "attend-lstm"
+    return "gpt" if input_shape(data) == (ROW,) else "softmax"
 
 
 def load_task(spec: TaskSpec, cache: Path | None = None) -> Task:

@@ -31,7 +31,7 @@ from arena.view.cli import main as arena
 from arena.world.models import Model, ModelCard, build, save_model
 from arena.world.models.loaders import ModelFile, read_model
 from arena.world.rng import Rng
-from arena.world.task import Task, TaskSpec, load_task
+from arena.world.task import Task, TaskSpec, load_task, plain_model
 from arena.world.training import Examples, Recipe, Trainer
 from benchmarks.common import heading, say
 from tests.world.models.loaders.folders import SmallNet, hugging_face_folder, onnx_file
@@ -178,7 +178,7 @@ CASES: dict[str, Callable[[], Case]] = {
 
 def task_of(data: str) -> Task:
     """Return the task of a data set; the model is any."""
-    return load_task(TaskSpec(data=data, model="softmax"))
+    return load_task(TaskSpec(data=data, model=plain_model(data)))
 
 
 @contextlib.contextmanager

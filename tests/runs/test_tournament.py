@@ -23,6 +23,7 @@ from arena.runs.tournament import Event, Tournament, task_of
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.task import TaskSpec
+from tests.salted.sitecustomize import VARIABLE
 
 from .conftest import HERE, SMALL, Played, play, scenario
 
@@ -98,6 +99,9 @@ def test_two_workers_give_the_bits_of_one_process(finished: Played, tmp_path: Pa
 
 
 @pytest.mark.end_to_end
+@pytest.mark.skipif(
+    VARIABLE in os.environ, reason="nothing of the environment, nor a salt, goes into a sandbox"
+)
 def test_isolated_players_give_the_same_bits(finished: Played, tmp_path: Path) -> None:
     isolated = play(tmp_path, SMALL.replace("seed = 7", "seed = 7\nisolate = true"))
     assert isolated.ledger.lasting() == finished.ledger.lasting()

@@ -20,13 +20,23 @@ _MODULE = "arena.world.rng"
 
 
 def salt(streams: Any, seed: str) -> None:
-    """Put a seed in front of the path of every stream of the class `Rng`."""
-    plain = streams._sequence
+    """Put a seed in front of the path of every stream of the class `Rng`, once.
+
+    Workers of pytest-xdist are salted when they start, and import the tests' conftest after that.
+    """
+    if plain_sequence(streams) is not streams._sequence:
+        return
+    plain = streams._plain = streams._sequence
 
     def salted(self: Any) -> Any:
         return plain(streams(self.seed, (f"test seed {seed}", *self.path)))
 
     streams._sequence = salted
+
+
+def plain_sequence(streams: Any) -> Any:
+    """Return how the class `Rng` expands a seed without salt."""
+    return getattr(streams, "_plain", streams._sequence)
 
 
 class _Salting(MetaPathFinder):

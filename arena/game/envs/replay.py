@@ -1,7 +1,7 @@
 """Tables: a match played along any path of moves; what was played before is looked up.
 
-The steps of a path are built once and keep their digests, so a replayed round costs two look-ups in
-the memo: the thief's report and the judgement. No model is loaded for it.
+The result of a path is kept, so a replayed round costs one look-up here. What another table played
+costs two in the memo: the thief's report and the judgement. No model is loaded for it.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Replay:
         self._memo, self._setting = memo, setting
         self._protect = match.protect()
         self._steps: dict[MovePath, tuple[RoundStep, JudgeStep]] = {}
+        self._results: dict[MovePath, RoundResult | Failure] = {}
 
     def protection(self) -> ProtectionReport | Failure:
         """Return the report of the owner's protection."""
@@ -68,6 +69,11 @@ class Replay:
 
     def play(self, path: MovePath) -> RoundResult | Failure:
         """Return what the last round of a path brought; the rounds before it have results."""
+        if path not in self._results:
+            self._results[path] = self._play(path)
+        return self._results[path]
+
+    def _play(self, path: MovePath) -> RoundResult | Failure:
         played, judged = self._steps_of(path)
         try:
             report = RoundReport.model_validate(self._look_up(played, "report").data)

@@ -46,7 +46,7 @@ from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import Wanted
 from arena.world.rng import Rng
-from arena.world.task import Task, TaskSpec, load_task
+from arena.world.task import Task, TaskSpec, load_task, plain_model
 from arena.world.training.variants import VARIANTS
 
 FEWEST = 3  # innocents: one may choose tests, and a bound needs two
@@ -148,7 +148,7 @@ class Hearing:
 
     def _victim(self) -> tuple[Model, Task]:
         """Return the victim, and its task: the data, and innocents of its architecture."""
-        data = self._task("softmax", {})
+        data = self._task(plain_model(self.trial.data), {})
         victim = load_exhibit(self.trial.victim, data)
         check_victim(victim, data)
         check_knows(victim, data, self.trial.victim.option)

@@ -78,10 +78,15 @@ def check_victim(victim: Model, task: Task) -> None:
     """Refuse a victim that is not a model for the data, or that tests cannot be grown on.
 
     Raises:
-        ModelError: it takes other inputs, tells another number of classes apart, or has no
-            gradients.
+        ModelError: it tells no classes apart, or another number of them, takes other inputs, or
+            has no gradients.
     """
     card, data = victim.card, task.card
+    if card.kind != "classifier":
+        raise ModelError(
+            f"expected a classifier to judge by its answers, found a {card.kind} model; mark it by "
+            "`arena protect`, and ask its key by `arena verify`"
+        )
     if (card.input_shape, card.n_classes) != (data.input_shape, data.n_classes):
         raise ModelError(
             f"expected a victim for {task.spec.data} (inputs {data.input_shape}, {data.n_classes} "

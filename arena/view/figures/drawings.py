@@ -22,6 +22,15 @@ from arena.view.results.report import Cells, Report, mean
 _SPOKES = 3  # fewer make no radar chart
 
 
+def _ending(row: RoundRow) -> str:
+    """Return in words how a match ended."""
+    if row.winner is not None:
+        return "the claim is won" if row.winner == "claimant" else "the claim is lost"
+    if row.caught is None:
+        return row.status.lower()
+    return "caught" if row.caught else "not caught"
+
+
 def match_figure(rows: Sequence[RoundRow]) -> Figure:
     """Return the curves of one match, from its rounds; bars where only one of them has a score."""
     played = [row for row in rows if row.scored] or list(rows)
@@ -35,6 +44,8 @@ def match_figure(rows: Sequence[RoundRow]) -> Figure:
             if figure.curve
         },
         victim_utility=mean(row.victim_utility for row in played),
+        ending=_ending(played[-1]),
+        stolen=played[-1].winner == "claimant" or played[-1].caught is False,
     )
     return match_bars(match) if len(played) == 1 else plots.match_curves(match)
 

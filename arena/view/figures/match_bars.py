@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from arena.view.figures.plots import THRESHOLD, MatchCurves, short
+from arena.view.figures.plots import THRESHOLD, MatchCurves, head_match
 
 _LINES = colormaps["tab10"]
 
@@ -32,7 +32,7 @@ def match_bars(match: MatchCurves) -> Figure:
     axes.axvline(THRESHOLD, color="crimson", lw=1.2, ls="--", label="threshold of the statistic")
     axes.set_yticks(places, list(match.series))
     axes.set(xlim=(0, 1), ylim=(len(values) - 0.5, -0.5), xlabel="share or utility, 0 to 1")
-    axes.set_title(f"{match.title}: {short(match.moves[0])}", fontsize=11)
+    head_match(axes, match)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="lower center", ncols=2, frameon=False, fontsize=8)
     return figure

@@ -182,6 +182,7 @@ class MatchCurves:
         title: the match's name. rounds: their numbers. moves: what the thief played.
         series: name -> values in [0, 1].
         victim_utility: utility of the victim in [0, 1].
+        ending: in words. stolen: whether that is the thief's victory.
     """
 
     title: str
@@ -189,6 +190,15 @@ class MatchCurves:
     moves: Sequence[str]
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
     victim_utility: float = math.nan
+    ending: str = ""
+    stolen: bool = False
+
+
+def head_match(axes: Axes, match: MatchCurves) -> None:
+    """Write above a match what it was, and how it ended."""
+    axes.set_title(match.title, fontsize=11, loc="left")
+    colour = "crimson" if match.stolen else "darkgreen"
+    axes.set_title(match.ending, fontsize=10, loc="right", color=colour, fontweight="bold")
 
 
 def match_curves(match: MatchCurves) -> Figure:
@@ -218,7 +228,7 @@ def match_curves(match: MatchCurves) -> Figure:
             label.set(ha="right", rotation_mode="anchor")
     axes.set_xlim(match.rounds[0] - 0.5, match.rounds[-1] + 0.5)
     axes.set(ylim=(0, 1.02), ylabel="share or utility, 0 to 1", xlabel="round and move")
-    axes.set_title(match.title, fontsize=11)
+    head_match(axes, match)
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=8)
     return figure

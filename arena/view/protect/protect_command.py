@@ -26,7 +26,7 @@ from arena.view.protect.words import report_lines
 from arena.world.compute import Compute
 from arena.world.files.cache_folder import cache_folder
 from arena.world.models import Model
-from arena.world.task import Task, TaskSpec, load_task
+from arena.world.task import Task, TaskSpec, load_task, plain_model
 from arena.world.training import Recipe
 
 _SECRET_BITS = 128
@@ -110,7 +110,7 @@ def read_own(wish: Wish) -> tuple[Model, Task]:
     compute = Compute.choose(wish.device)
     spec = TaskSpec(
         data=wish.data,
-        model="softmax",  # any will do to read the data: what it says of them is the same
+        model=plain_model(wish.data),
         seed=wish.data_seed,
         device="cuda" if compute.device == "cuda" else "cpu",
         precision=compute.precision,

@@ -8,15 +8,17 @@ from arena.world.models.nets import (  # noqa: F401 - they register
     captioner,
     dcgan,
     gpt,
-    hugging_face,
-    onnx_graph,
     resnet,
     row_rnn,
     small_nets,
-    timm_models,
-    torchvision_models,
     tree,
     vgg,
+)
+from arena.world.models.nets.foreign import (  # noqa: F401 - they register
+    hugging_face,
+    onnx_graph,
+    timm_models,
+    torchvision_models,
 )
 from arena.world.models.registry import ArchitectureInfo, architecture, architectures
 

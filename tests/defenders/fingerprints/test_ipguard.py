@@ -187,9 +187,9 @@ def test_targets_are_another_class(
         protected.key.tensors["answers"],
         LAB.logits(protected.model, owner_task.probe.images),
     )
-    lowest = set(answers.argmin(1).tolist())
+    lowest, targets = set(answers.argmin(1).tolist()), set(labels.tolist())
     assert len(labels) > 10
-    assert (set(labels.tolist()) <= lowest) is (target == "least-likely")
+    assert targets <= lowest if target == "least-likely" else len(targets) >= 5
 
 
 def test_the_model_is_released_as_it_is(mark: Marking, owner_task: OwnerTask) -> None:

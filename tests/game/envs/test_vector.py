@@ -1,12 +1,20 @@
-"""Environments in processes that were forked after the first one computed."""
+"""Vectors of environments, in this process and in processes that were forked after it computed."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from typing import Any
 
+import gymnasium
+import numpy as np
 import pytest
+
+import arena.game.envs  # noqa: F401 - registers the environments
+from arena.game.match.play import MatchSpec
+from arena.game.match.steps.step_cache import MemoryMemo
+from arena.game.sides.player import PlayerSpec
 
 SCRIPT = """
 import gymnasium, numpy
@@ -42,3 +50,39 @@ def test_a_vector_of_environments_steps_after_one_has_stepped() -> None:
         check=False,
     )
     assert ran.stdout.endswith("rewards 2\n"), ran.stderr
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "sync",
+        pytest.param(
+            "async",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks by itself"),
+        ),
+    ],
+)
+def test_gymnasium_makes_vectors_that_pay_what_one_environment_pays(
+    mode: str, match: MatchSpec, memo: MemoryMemo
+) -> None:
+    moves = [PlayerSpec(name="stay"), PlayerSpec(name="wipe")]
+    given: dict[str, Any] = {
+        "match": match,
+        "moves": moves,
+        "n_strengths": 2,
+        "n_rounds": 1,
+        "memo": memo,
+    }
+    one = gymnasium.make("arena/Thief-v0", **given)
+    actions = np.array([[0, 0], [1, 0], [1, 1]])
+    alone = []
+    for action in actions:
+        one.reset(seed=0)
+        alone.append(float(one.step(action)[1]))
+    vector = gymnasium.make_vec("arena/Thief-v0", 3, vectorization_mode=mode, **given)
+    rows, _ = vector.reset(seed=0)
+    assert vector.observation_space.contains(rows)
+    _, rewards, terminated, truncated, info = vector.step(actions)
+    assert rewards.tolist() == alone
+    assert (terminated.all(), truncated.any(), set(info["status"])) == (True, False, {"OK"})
+    vector.close()

@@ -102,6 +102,7 @@ def test_nothing_of_the_machine_is_in_view(
 
 
 @pytest.mark.end_to_end
+@pytest.mark.unsalted("nothing of the environment goes into a sandbox")
 def test_an_owner_works_elsewhere_and_every_suspect_has_a_fresh_process(
     strangers: PlayersFile, victim: Model
 ) -> None:

@@ -18,6 +18,7 @@ from arena.runs.judge.model_files import (
     given_innocents,
     load_exhibit,
 )
+from arena.world.kinds.language import SMALL_WRITER
 from arena.world.models import build, save_model
 from arena.world.models.loaders import card_in_words
 from arena.world.rng import Rng
@@ -148,6 +149,9 @@ def test_a_victim_must_be_of_the_data_and_have_gradients(digits: Task) -> None:
         check_victim(build(digits.card, Rng(0)), other)
     with pytest.raises(ModelError, match="expected a victim with gradients"):
         check_victim(build(digits.card_for("tree"), Rng(0)), digits)
+    text = load_task(TaskSpec.model_validate(SMALL_WRITER))
+    with pytest.raises(ModelError, match=r"expected a classifier .* found a language model"):
+        check_victim(build(text.card, Rng(0)), text)
     check_victim(build(digits.card, Rng(0)), digits)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -114,3 +116,19 @@ def test_a_single_judged_round_is_drawn_as_bars() -> None:
     assert (said["utility"], said["gain"]) == ("0.800", "-")
     lines = {line.get_label(): set(np.asarray(line.get_xdata())) for line in axes.get_lines()}
     assert lines == {"victim's utility": {0.75}, "threshold of the statistic": {0.5}}
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+@pytest.mark.parametrize(
+    ("figures", "ending"),
+    [
+        ({"winner": "claimant"}, "the claim is won"),
+        ({"winner": "owner"}, "the claim is lost"),
+        ({"caught": True}, "caught"),
+        ({"caught": False}, "not caught"),
+    ],
+)
+def test_a_match_says_how_it_ended(rounds: int, figures: dict[str, Any], ending: str) -> None:
+    played = [row("a", "t", round=i, **figures) for i in range(rounds)]
+    axes = match_figure(played).axes[0]
+    assert axes.get_title(loc="right") == ending

@@ -113,7 +113,7 @@ def test_curves_have_every_series_and_the_threshold(n_rounds: int) -> None:
     assert lines["utility"].tolist() == [0.9] * n_rounds
     assert set(lines["threshold of the statistic"].tolist()) == {0.5}
     assert len(axes.get_xticks()) == n_rounds
-    assert axes.get_title() == "a-vs-b-0"
+    assert axes.get_title(loc="left") == "a-vs-b-0"
 
 
 def test_curves_of_a_match_without_a_score_can_be_drawn() -> None:

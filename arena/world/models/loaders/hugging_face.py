@@ -19,7 +19,7 @@ from arena.world.models.loaders.folders import folder_tensors, normalisation
 from arena.world.models.loaders.registry import LoadedModel, ModelFile, loader
 from arena.world.models.loaders.words import constants_in_words, with_constants
 from arena.world.models.model import restore
-from arena.world.models.nets.hugging_face import network_of, plain_config, transformers
+from arena.world.models.nets.foreign.hugging_face import network_of, plain_config, transformers
 
 _PREFIX = "body.network."  # of the names of a network of transformers in a `Model`
 

@@ -22,7 +22,7 @@ from arena.world.models.loaders.answers import of_callable
 from arena.world.models.loaders.own_input import own_card, own_input
 from arena.world.models.loaders.registry import LoadedModel, ModelFile, loader
 from arena.world.models.model import restore
-from arena.world.models.nets.onnx_graph import graph_of, network_of
+from arena.world.models.nets.foreign.onnx_graph import graph_of, network_of
 from arena.world.models.state_dicts import BODY
 from arena.world.models.tensors import MAX_BYTES
 

@@ -8,7 +8,7 @@ import torch
 from arena.errors import ModelError
 from arena.world.compute import Compute
 from arena.world.models import Model, ModelCard, build
-from arena.world.models.nets.torchvision_models import torchvision_names
+from arena.world.models.nets.foreign.torchvision_models import torchvision_names
 from arena.world.rng import Rng
 from defenders.deepjudge.growth.generate import default_layer
 from defenders.deepjudge.growth.neuron_function import path_to

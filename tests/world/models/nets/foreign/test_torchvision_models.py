@@ -7,7 +7,7 @@ import torch
 
 from arena.errors import ModelError
 from arena.world.models import ModelCard, build, pack, unpack
-from arena.world.models.nets.torchvision_models import torchvision_names
+from arena.world.models.nets.foreign.torchvision_models import torchvision_names
 from arena.world.models.registry import make_body
 from arena.world.rng import Rng
 
