@@ -29,8 +29,10 @@ OWNERS: dict[str, dict[str, Json]] = {
     "zhang": {},
     "ewe": {},
     "frontier-stitching": {},
+    "blackmarks": {},
     "margin": {"n_triggers": 30},
     "akh": {},
+    "ipguard": {"lr": 0.01, "n_steps": 200},
     "cem": {},
 }
 MOVES = ("ft-al", "wrk", "neural-cleanse", "removalnet", "retrain")
