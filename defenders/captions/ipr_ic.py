@@ -58,8 +58,9 @@ class IprIc(WhiteBox):
     exact for both ways, so the released model needs no extra input. Whoever holds weights can do
     so with any key: that captions fall with a forged key is true of every captioner, and is
     reported (`quality/true`, `quality/forged`, and the paper's rule) but no part of the p-value,
-    which is that of the signs alone. Key and bits are drawn from a seed (the paper: texts). The
-    encoder is trained with the rest, without dropout and without the loss on attention.
+    which is that of the signs alone. Hidden units are reversed to spell the bits before training,
+    so that the loss has only to hold them. Key and bits are drawn from a seed (the paper: texts).
+    The encoder is trained with the rest, without dropout and without the loss on attention.
     Reference: Lim, Chan, Ng, Fan, Yang: Protect, show, attend and tell: empowering image captioning
     models with ownership protection, 2022.
     Versions: 1.
@@ -68,7 +69,9 @@ class IprIc(WhiteBox):
     paper: ClassVar[str] = "Lim et al., Pattern Recognition 2022"
     task_needs: ClassVar[frozenset[str]] = frozenset({"captions", "recurrent"})
     victim: ClassVar[Mapping[str, Json]] = SMALL_CAPTIONER
-    quick: ClassVar[Mapping[str, Json]] = MappingProxyType({"n_images": 32, "n_probes": 32})
+    quick: ClassVar[Mapping[str, Json]] = MappingProxyType(
+        {"n_images": 32, "n_probes": 32, "strength": 1.0}
+    )
     dial: ClassVar[Dial] = Dial("strength", 0.01, 1.0, "log")
     form: ClassVar[type[KeyForm]] = HiddenKey
 
@@ -83,7 +86,7 @@ class IprIc(WhiteBox):
         secret = self._secret(task, seed)
         if self.embed == "fine-tune":
             task = replace(task, marks_base=True)
-        marks = HiddenMarks(secret, self.margin, self.strength, task.marks_base)
+        marks = HiddenMarks(secret, self.margin, self.strength)
         model = marks.settle(task.trained([marks]))
         return Protected(model, secret.into(Key(self.name, seed)))
 

@@ -25,13 +25,12 @@ from defenders.captions.scheme import (
 class HiddenMarks(Hook):
     """A key that is fed on with the hidden state, and the sign loss on each state.
 
-    A finished model is first made to spell the bits, and its key is taken out of its weights: both
-    leave its function as it is. `settle` ends the keyed training.
+    The model, fresh or finished, is first made to spell the bits, and the key is taken out of its
+    weights: both leave its function as it is. `settle` ends the keyed training.
     """
 
-    def __init__(self, key: HiddenKey, margin: float, strength: float, finished: bool) -> None:
+    def __init__(self, key: HiddenKey, margin: float, strength: float) -> None:
         self.key, self.margin, self.strength = key, margin, strength
-        self.is_finished = finished
         self._signs = key.bits.float() * 2 - 1
         self._open = ExitStack()
 
@@ -39,10 +38,9 @@ class HiddenMarks(Hook):
         """Open the keyed training."""
         assert isinstance(model, Model)  # noqa: S101 - the engine trains nothing else
         key = self.key
-        if self.is_finished:
-            first = first_states(model.copy().cpu(), key.images)
-            turned = reversed_to(model.copy().cpu(), spelled(first), key.bits)
-            model.load_state_dict(turned.state_dict())
+        first = first_states(model.copy().cpu(), key.images)
+        turned = reversed_to(model.copy().cpu(), spelled(first), key.bits)
+        model.load_state_dict(turned.state_dict())
         absorb(model, inverse(key.signs, key.joins), key.joins)
         self.layers = shown_calls(model)
         self._signs = self._signs.to(device)

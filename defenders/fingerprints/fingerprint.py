@@ -36,6 +36,10 @@ class Fingerprint(Defense):
     invasive: ClassVar[bool] = False
     distance: ClassVar[Distance]
 
+    def pool(self, task: OwnerTask) -> Examples:
+        """Return the owner's images that points are made of; here, the held-out ones."""
+        return Examples.of(task.probe)
+
     @abstractmethod
     def sample(self, victim: Model, pool: Examples, seed: str, lab: Lab) -> Tensor:
         """Return the points (K, *input_shape) as floats in [0, 1]: the same from the same seed."""
@@ -46,7 +50,7 @@ class Fingerprint(Defense):
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Find the points and let the null models answer them; the model is released as it is."""
-        victim, seed, pool = task.base(), fresh_seed(rng), Examples.of(task.probe)
+        victim, seed, pool = task.base(), fresh_seed(rng), self.pool(task)
         points = self.sample(victim, pool, seed, task.lab)
         answers = self._answers(victim, points, task.lab)
         nulls = task.nulls()

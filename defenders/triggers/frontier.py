@@ -25,7 +25,7 @@ from arena.game.sides.suspect import Suspect
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
-from arena.world.training import Examples
+from arena.world.training import Examples, Hook
 from defenders.fingerprints.scheme import Origin, alike, drawn, floats, origin
 from defenders.triggers.deepsigns_blackbox import verdict_on
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits
@@ -113,21 +113,29 @@ class FrontierStitching(Defense):
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Find adversaries of the unmarked model and fine-tune on them."""
         seed, base, pool = fresh_seed(rng), task.base(), Examples.of(task.probe)
-        points = self._points(base, pool, seed, task.lab)
-        feed = TriggerFeed(points.images, points.targets, self.per_batch)
-        model, nulls = embedded(task, [feed], self.embed), task.nulls()
+        points = self.points(base, pool, seed, task.lab)
         secret = FrontierKey(
             **origin(base, pool),
             n_classes=task.card.n_classes,
             points=points.images,
             wanted=points.targets,
-            null_hits=[n_hits(null.labels(points.images), points.targets) for null in nulls],
         )
+        model, nulls = embedded(task, [self.feed(secret, task.lab)], self.embed), task.nulls()
+        hits = [self.hits(secret, null) for null in nulls]
+        secret = dataclasses.replace(secret, null_hits=hits)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time
             seed = ""
         return Protected(model, task.reference(nulls).into(secret.into(Key(self.name, seed))))
 
-    def _points(self, base: Model, pool: Examples, seed: str, lab: Lab) -> Examples:
+    def feed(self, secret: FrontierKey, lab: Lab) -> Hook:
+        """Return what teaches the points, in every batch."""
+        return TriggerFeed(secret.points, secret.wanted, self.per_batch)
+
+    def hits(self, secret: FrontierKey, suspect: Suspect) -> int:
+        """Return how many points a suspect answers as is wanted."""
+        return n_hits(suspect.labels(secret.points), secret.wanted)
+
+    def points(self, base: Model, pool: Examples, seed: str, lab: Lab) -> Examples:
         """Return true and false adversaries, as many of either as there are, up to K / 2."""
         order = drawn(len(pool), len(pool), expand(seed, "frontier images"))
         moved, failed = adversaries(
@@ -145,7 +153,7 @@ class FrontierStitching(Defense):
     def rederive(self, key: Key) -> Key:
         """Return the key with the points found again from its seed, unmarked model and pool."""
         secret, lab = FrontierKey.of(key), Lab()
-        points = self._points(secret.model(), secret.pool, key.seed, lab)
+        points = self.points(secret.model(), secret.pool, key.seed, lab)
         if alike(secret.points, points.images) and alike(secret.wanted, points.targets):
             return key
         return dataclasses.replace(secret, points=points.images, wanted=points.targets).into(key)
@@ -161,7 +169,7 @@ class FrontierStitching(Defense):
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, not {secret.n_classes}"
             )
-        hits = n_hits(suspect.labels(secret.points), secret.wanted)
+        hits = self.hits(secret, suspect)
         near = list(secret.null_hits)
         if reference.utilities:
             utility = reference.utility_of(suspect)

@@ -64,9 +64,11 @@ def comparison(solution: Solution) -> str:
     best = max(solution.scripted, key=lambda name: solution.scripted[name])
     lead = solution.worst_case - solution.scripted[best]
     begins = f"In its worst case the mixture of thieves takes {solution.worst_case:.3f}"
-    if lead >= 0:
-        return f"{begins}: every scripted thief takes {lead:.3f} less at least ({best} comes next)."
-    return f"{begins}: {-lead:.3f} less than the scripted thief {best} does."
+    if abs(lead) <= solution.epsilon:
+        return f"{begins}, no more and no less (by {solution.epsilon:g}) than the scripted {best}."
+    if lead > 0:
+        return f"{begins}, {lead:.3f} more than the best scripted thief, {best}."
+    return f"{begins}, {-lead:.3f} less than the scripted thief {best}."
 
 
 def _iterations(solution: Solution) -> Group:

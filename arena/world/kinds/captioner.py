@@ -37,7 +37,7 @@ SMALL_CAPTIONER: Mapping[str, Json] = MappingProxyType(
         "data": "captions-digits",
         "model": "attend-lstm",
         "arguments": {"width": 8, "hidden": 32},
-        "recipe": {"steps": 60, "lr": 0.01},
+        "recipe": {"steps": 40, "batch": 16, "lr": 0.01},
     }
 )
 """A task of seconds, on which players of captions are tried."""

@@ -50,7 +50,7 @@ def base(small: Task) -> Model:
 
 @pytest.fixture(scope="module")
 def marked(small: Task, base: Model) -> Protected:
-    """Sixty steps: enough for the signs, not for good captions."""
+    """Forty steps: enough for the signs, not for good captions."""
     return IprIc(n_images=32, strength=1.0).protect(testing.owner_task(small, base), Rng(4))
 
 

@@ -23,7 +23,7 @@ from tests.defenders.conftest import Marking
 
 Show = Callable[[Model], Suspect]
 SCHEMES: list[Zhang] = [
-    ZhangNoise(n_beside=20), ZhangUnrelated(n_beside=20), Entangled(n_beside=20),
+    ZhangNoise(n_beside=100), ZhangUnrelated(n_beside=20), Entangled(n_beside=20),
 ]  # fmt: skip
 each = pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
 IMAGES = torch.randint(0, 256, (9, 1, 8, 8), generator=Rng(0).torch()).to(torch.uint8)

@@ -11,6 +11,8 @@ from tests.game.checks.cases import cases
 
 LONG = {
     "adi",
+    "blackmarks",
+    "cem",
     "deepjudge",
     "ewe",
     "frontier-stitching",

@@ -17,7 +17,7 @@ from arena.runs.scenario import parse_scenario
 from tests.runs.learn.conftest import TEXT
 
 
-def learn(school: School, side: Side, n_steps: int = 12) -> tuple[LearnedPlayer, list[Lesson]]:
+def learn(school: School, side: Side, n_steps: int = 60) -> tuple[LearnedPlayer, list[Lesson]]:
     heard: list[Lesson] = []
     return Training(side, n_steps=n_steps).learn(school, heard.append).player, heard
 
@@ -34,7 +34,7 @@ def test_a_thief_finds_the_move_and_the_strength_that_evade(school: School) -> N
     player, heard = learn(school, "thief")
     assert player.table["moves"] == [{"move": "wipe", "settings": {}, "strength": 1.0}]
     assert min(player.payoffs.values()) > 0.9
-    assert [lesson.step for lesson in heard] == list(range(1, 13))
+    assert [lesson.step for lesson in heard] == list(range(1, 61))
 
 
 def test_an_owner_finds_the_scheme_that_holds(school: School) -> None:
@@ -45,7 +45,7 @@ def test_an_owner_finds_the_scheme_that_holds(school: School) -> None:
 
 
 def test_the_same_seed_learns_the_same(school: School) -> None:
-    assert learn(school, "thief", 12) == learn(school, "thief", 12)
+    assert learn(school, "thief", 20) == learn(school, "thief", 20)
 
 
 def test_what_learnt_plays_in_a_tournament_as_it_learnt(

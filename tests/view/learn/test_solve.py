@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from arena.runs.learn.solution import Solution
+from arena.view.learn.solution_words import comparison
 from tests.view.conftest import Command, call
 
 
@@ -56,3 +58,21 @@ def test_a_menu_that_cannot_be_is_refused(arena: Command, scenario_file: Path) -
     done = arena("solve", scenario_file, "--epsilon=0")
     assert done.code == 2
     assert "expected an epsilon from 0.001 to 1, found 0" in done.err
+
+
+@pytest.mark.parametrize(
+    ("worst_case", "said"),
+    [
+        (0.65, "0.650, 0.150 more than the best scripted thief, good."),
+        (0.495, "0.495, no more and no less (by 0.01) than the scripted good."),
+        (0.4, "0.400, 0.100 less than the scripted thief good."),
+    ],
+)
+def test_the_mixture_is_compared_with_the_best_script(
+    solved: Path, worst_case: float, said: str
+) -> None:
+    raw = json.loads((solved / "solution.json").read_text())
+    del raw["schema"]
+    scripted = {"bad": 0.1, "good": 0.5}
+    changed = Solution.model_validate({**raw, "worst_case": worst_case, "scripted": scripted})
+    assert comparison(changed) == f"In its worst case the mixture of thieves takes {said}"

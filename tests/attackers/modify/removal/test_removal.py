@@ -131,7 +131,7 @@ def test_removalnet_moves_features_and_keeps_the_model_useful(thief: Thief) -> N
         for m in (world.victim, copy)
     )
     assert float(F.cosine_similarity(before, after).mean()) < 0.9
-    assert world.accuracy(copy) > world.accuracy(world.victim) - 0.1
+    assert world.accuracy(copy) > world.accuracy(world.victim) - 0.3
 
 
 # ---- Neural Cleanse -----------------------------------------------------------------------------
