@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def print_learned(player: LearnedPlayer, out: Path, *, as_json: bool) -> None:
     end = "]" if player.side == "thief" else ""
     console.print("In a scenario it plays as")
     console.print(f'  {key}"learned:{out.resolve()}"{end}')
-    console.print(f"  tensorboard --logdir {out / 'tensorboard'}")
+    console.print(f"  tensorboard --logdir {shlex.quote(str(out / 'tensorboard'))}")
 
 
 def chosen(player: LearnedPlayer) -> str:
