@@ -14,9 +14,10 @@ from arena.view.commands.course_cli import course, grade
 from arena.view.commands.failures import ending
 from arena.view.commands.find_scenario import DEFAULT
 from arena.view.commands.judge_cli import judge, serve
-from arena.view.commands.show_cli import AsJson, list_known, show
+from arena.view.commands.show_cli import list_known, show
 from arena.view.learn.solve_cli import solve
 from arena.view.learn.train_cli import train
+from arena.view.options import AsJson, Changes, Jobs, OtherDevice, OtherSeed, ScenarioName, Trust
 from arena.view.page.page_cli import page
 from arena.view.plain_output import tolerate
 from arena.view.protect.keys_cli import keys
@@ -50,31 +51,16 @@ def root(
 
 @app.command()
 def run(
-    scenario: Annotated[
-        str, typer.Argument(help="The name of a scenario that ships, or a TOML file.")
-    ] = DEFAULT,
+    scenario: ScenarioName = DEFAULT,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where results go; by default runs/NAME.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; by default one for each core.")
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|cpu|cuda", help="Where models run; by default as the scenario says."
-        ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Replaces the scenario's seed.")] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario; may be repeated."),
-    ] = None,
+    jobs: Jobs = None,
+    device: OtherDevice = None,
+    seed: OtherSeed = None,
+    changes: Changes = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
-    trust: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Run this players' file without a sandbox."),
-    ] = None,
+    trust: Trust = None,
     secret: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The referee's secret; made if it is not there."),
@@ -107,13 +93,9 @@ def reproduce(
     ] = "digits",
     quick: Annotated[bool, typer.Option("--quick", help="Fewer tests, images and epochs.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the report goes.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; by default one for each core.")
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Replaces the scenarios' seed.")] = None,
+    jobs: Jobs = None,
+    device: OtherDevice = None,
+    seed: OtherSeed = None,
     victims: Annotated[
         int | None,
         typer.Option(min=1, help="How many models are protected and stolen, to judge methods by."),

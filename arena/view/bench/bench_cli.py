@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from arena.view.protect.options import Architecture, AsJson, Device, PassphraseFile
+from arena.view.options import Architecture, AsJson, Device, Jobs, PassphraseFile
 
 
 def bench(
@@ -40,9 +40,7 @@ def bench(
     trust: Annotated[
         bool, typer.Option("--trust", help="Run the scheme's file without a sandbox.")
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; by default one for each core.")
-    ] = None,
+    jobs: Jobs = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:

@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from arena.view.commands.find_scenario import DEFAULT
-from arena.view.protect.options import AsJson
+from arena.view.options import AsJson, Changes, OtherDevice, OtherSeed, ScenarioName, Trust
 
 
 def train(
     side: Annotated[str, typer.Argument(metavar="thief|owner", help="Who learns.")],
-    scenario: Annotated[
-        str, typer.Argument(help="The name of a scenario that ships, or a TOML file.")
-    ] = DEFAULT,
+    scenario: ScenarioName = DEFAULT,
     algorithm: Annotated[
         str, typer.Option(metavar="search|ppo|dqn", help="How it learns.")
     ] = "search",
@@ -38,18 +36,10 @@ def train(
     shaping: Annotated[
         float, typer.Option(help="Weight of a thief's own utility in its reward (ppo, dqn).")
     ] = 0.0,
-    device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Replaces the scenario's seed.")] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario; may be repeated."),
-    ] = None,
-    trust: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Run this players' file without a sandbox."),
-    ] = None,
+    device: OtherDevice = None,
+    seed: OtherSeed = None,
+    changes: Changes = None,
+    trust: Trust = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a thief or an owner learn from a scenario; the result plays as `learned:DIR`."""

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from arena.view.protect.options import AsJson, KeyFolder, PassphraseFile
+from arena.view.options import AsJson, KeyFolder, PassphraseFile
 
 keys = typer.Typer(
     help="Keys and commitments: since when is a key yours, and what does it show?",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from arena.view.protect.options import Architecture, AsJson, Device, PassphraseFile
+from arena.view.options import Architecture, AsJson, Device, PassphraseFile
 
 _HOW = "How it is done"
 

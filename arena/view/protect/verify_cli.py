@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from arena.view.protect.options import Architecture, AsJson, Device, KeyFolder, PassphraseFile
+from arena.view.options import Architecture, AsJson, Device, KeyFolder, PassphraseFile
 
 
 def verify(

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from arena.view.protect.options import Architecture, AsJson, PassphraseFile
+from arena.view.options import Architecture, AsJson, PassphraseFile
 
 regress = typer.Typer(
     help="A baseline of protection, and whether it is weaker now.", no_args_is_help=True

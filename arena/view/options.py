@@ -1,0 +1,53 @@
+"""Options that several commands share. Nothing heavy is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+Architecture: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--architecture",
+        "--model-architecture",
+        "--suspect-architecture",
+        metavar="NAME",
+        help="Of a state dict: NAME or 'NAME, key = value'.",
+    ),
+]
+PassphraseFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE|-", help="Holds the passphrase that closes the key; - asks for it."),
+]
+Device: TypeAlias = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")]
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of tables.")
+]
+ScenarioName: TypeAlias = Annotated[
+    str, typer.Argument(help="The name of a scenario that ships, or a TOML file.")
+]
+Jobs: TypeAlias = Annotated[
+    int | None, typer.Option(min=1, help="Worker processes; by default one for each core.")
+]
+OtherDevice: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|cpu|cuda", help="Where models run; by default as the scenario says."
+    ),
+]
+OtherSeed: TypeAlias = Annotated[
+    int | None, typer.Option(min=0, help="Replaces the seed of what is played.")
+]
+Changes: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario; may be repeated."),
+]
+Trust: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Run this players' file without a sandbox."),
+]
+KeyFolder: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="KEY", help="The folder of a key, as `arena protect` writes it.")
+]
