@@ -118,7 +118,7 @@ def test_a_forged_key_passes_the_published_verification_without_an_error(
         return
     verdict = examined(thief(GRANTS), attack)
     assert verdict.statistic == 0
-    assert verdict.p_value < 1e-15
+    assert verdict.p_value < 1e-9
     assert verdict.is_copy
 
 

@@ -24,11 +24,11 @@ def known(model: Model, n: int = 40) -> Examples:
     return Examples(images, torch.nn.functional.one_hot(Lab().labels(model, images), 10).float())
 
 
-def test_the_default_asks_about_4800_images_and_all_are_new(thief: Thief) -> None:
+def test_the_default_asks_about_4800_images_and_nearly_all_are_new(thief: Thief) -> None:
     world = thief(LABELS.model_copy(update={"budget": Budget(images_queried=4800)}))
     world.play(replace(JacobianAugmentation(), epochs=1))
-    spent = {meter: world.spent(meter) for meter in ("images_queried", "images_unique", "rounds")}
-    assert spent == {"images_queried": 4800, "images_unique": 4800, "rounds": 6}
+    assert (world.spent("images_queried"), world.spent("rounds")) == (4800, 6)
+    assert world.spent("images_unique") > 4600  # two steps may clip to the same image
 
 
 @pytest.mark.parametrize(("rounds", "n_queries"), [(1, 10), (2, 20), (4, 80)])

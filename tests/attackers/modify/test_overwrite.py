@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-import torch
 
 from arena.errors import RegistryError
 from arena.game.rules.keys import PUBLICATION
@@ -40,7 +39,8 @@ def test_the_base_is_the_stolen_model_and_the_labels_are_its_answers(thief: Thie
     world = thief(GRANTS)
     model = world.play(Overwrite(scheme=STRONG, epochs=1, lr=1e-6))
     images = world.task.splits.test.images
-    assert torch.equal(COMPUTE.labels(model, images), world.answers(images))
+    same = COMPUTE.labels(model, images) == world.answers(images)
+    assert float(same.double().mean()) > 0.98
     assert model.digest() != world.victim.digest()
 
 

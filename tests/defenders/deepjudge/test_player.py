@@ -23,7 +23,7 @@ from arena.world.kinds.interface import Output
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
-from attackers.modify.finetune import FineTuneAll, FineTuneLast, RetrainAll
+from attackers.modify.finetune import FineTuneAll, FineTuneLast
 from attackers.modify.prune import Prune
 from defenders.deepjudge.player import DeepJudge, _shared
 from defenders.deepjudge.scheme.key import Contents
@@ -306,7 +306,7 @@ def test_the_verdict_follows_the_wanted_combination(
     mark: Marking, stolen: Thieves, suspect: Show, needed: Literal["any", "majority"]
 ) -> None:
     scheme = dataclasses.replace(SCHEME, needed=needed)
-    verdict = scheme.verify(mark(SCHEME).key, suspect(stolen(RetrainAll())), Rng(0))
+    verdict = scheme.verify(mark(SCHEME).key, suspect(stolen(FineTuneLast())), Rng(0))
     ps = sorted(line["p_value"] for line in table(verdict.figures).values())
     expected = 6 * ps[0] if needed == "any" else 6 / 4 * ps[3]
     assert verdict.p_value == pytest.approx(min(1.0, expected))

@@ -105,7 +105,7 @@ def test_a_fingerprint_is_taken_once_and_changes_nothing(order: Order) -> None:
     """Without innocents to compare with it proves nothing, and that is said."""
     taken = replace(
         order,
-        scheme=PlayerSpec(name="ipguard", settings={"n_points": 8, "lr": 0.01, "n_steps": 60}),
+        scheme=PlayerSpec(name="ipguard", settings={"n_points": 8, "lr": 0.03, "n_steps": 200}),
     )
     with pytest.raises(NotTaken, match="the fingerprint did not take") as error:
         search(taken, [], lambda *_: None, lambda *_: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -94,9 +95,21 @@ class DecisionTree(nn.Module):
         self.right.copy_(torch.arange(room))
         self.left[used], self.right[used] = torch.tensor(lefts), torch.tensor(rights)
         self.feature[used] = torch.tensor([node.feature for node in nodes])
-        self.threshold[used] = torch.tensor([float(node.threshold) for node in nodes])
+        self.threshold[used] = _rounded_down([float(node.threshold) for node in nodes])
         logits = torch.tensor(np.array([node.logits for node in nodes]))
         self.logits[used] = logits.to(self.logits)
+
+
+def _rounded_down(thresholds: Sequence[float]) -> Tensor:
+    """Return the largest float32 below each threshold: inputs of that type fall on the same side.
+
+    >>> bool(_rounded_down([0.1]).double() <= 0.1)
+    True
+    """
+    exact = torch.tensor(thresholds, dtype=torch.float64)
+    near = exact.float()
+    below = torch.nextafter(near, torch.full_like(near, -math.inf))
+    return torch.where(near.double() > exact, below, near)
 
 
 def _fit(body: nn.Module, inputs: Tensor, targets: Tensor, rng: Rng) -> None:

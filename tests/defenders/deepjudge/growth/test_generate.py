@@ -249,9 +249,12 @@ def test_no_generator_that_makes_no_tests_is_chosen_over_one_that_does(
 ) -> None:
     """Without a test there is no gap: the empty set must not beat a small or negative one."""
     copies = [Suspect.bare(victim, COMPUTE)]
-    none, some = ExampleRecipe(eps=1e-6), ExampleRecipe(eps=0.1)
-    surest = seeds.select(torch.arange(30))
-    assert 0 < len(blackbox_tests(SEED, victim, surest, some, LAB)) < tuning._ENOUGH * 30
+    none, surest = ExampleRecipe(eps=1e-6), seeds.select(torch.arange(30))
+    some = next(  # few tests, and fewer than are enough
+        recipe
+        for recipe in (ExampleRecipe(eps=eps) for eps in (0.12, 0.1, 0.08, 0.06, 0.05, 0.04))
+        if 0 < len(blackbox_tests(SEED, victim, surest, recipe, LAB)) < tuning._ENOUGH * 30
+    )
     zoo = Zoo(copies, copies)
     found = gaps([none, some], SEED, victim, surest, zoo, LAB)
     assert widest([none, some], found) == some
