@@ -252,7 +252,7 @@ def test_no_generator_that_makes_no_tests_is_chosen_over_one_that_does(
     none, surest = ExampleRecipe(eps=1e-6), seeds.select(torch.arange(30))
     some = next(  # few tests, and fewer than are enough
         recipe
-        for recipe in (ExampleRecipe(eps=eps) for eps in (0.12, 0.1, 0.08, 0.06, 0.05, 0.04))
+        for recipe in (ExampleRecipe(eps=i / 200) for i in range(30, 2, -1))
         if 0 < len(blackbox_tests(SEED, victim, surest, recipe, LAB)) < tuning._ENOUGH * 30
     )
     zoo = Zoo(copies, copies)
