@@ -28,7 +28,7 @@ def test_the_default_asks_about_4800_images_and_nearly_all_are_new(thief: Thief)
     world = thief(LABELS.model_copy(update={"budget": Budget(images_queried=4800)}))
     world.play(replace(JacobianAugmentation(), epochs=1))
     assert (world.spent("images_queried"), world.spent("rounds")) == (4800, 6)
-    assert world.spent("images_unique") > 4600  # two steps may clip to the same image
+    assert world.spent("images_unique") > 4750  # two steps may clip to the same image
 
 
 @pytest.mark.parametrize(("rounds", "n_queries"), [(1, 10), (2, 20), (4, 80)])

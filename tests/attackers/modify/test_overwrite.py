@@ -40,7 +40,7 @@ def test_the_base_is_the_stolen_model_and_the_labels_are_its_answers(thief: Thie
     model = world.play(Overwrite(scheme=STRONG, epochs=1, lr=1e-6))
     images = world.task.splits.test.images
     same = COMPUTE.labels(model, images) == world.answers(images)
-    assert float(same.double().mean()) > 0.98
+    assert float(same.double().mean()) > 0.98  # statistics of normalisation move all the same
     assert model.digest() != world.victim.digest()
 
 

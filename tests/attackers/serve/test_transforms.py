@@ -66,7 +66,7 @@ def test_jpeg_loses_what_pillow_loses(quality: int, size: int) -> None:
         gaps.append((mine[0] * 255 - theirs).abs())
     gap = torch.stack(gaps)
     # Coders round differently: where a coefficient lies between two steps, a block is another one.
-    assert float(gap[:, :8, :8].amax((1, 2)).median()) <= 3
+    assert float(gap[:, :8, :8].amax((1, 2)).median()) <= 2
     assert float(gap.mean()) < 3
 
 
