@@ -27,7 +27,7 @@ from arena.game.rules.faults import fault_in_words
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.jail.bubblewrap import command
 from arena.game.sandbox.messages import receive, send, spoken
-from arena.game.sandbox.networks import Networks
+from arena.game.sandbox.networks.cards import Networks
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json, Raw
 

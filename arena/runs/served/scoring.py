@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from arena.errors import ArenaError, ModelError
-from arena.game.sandbox.networks import Networks
+from arena.game.sandbox.networks.cards import Networks
 from arena.runs.served.query_ledger import Upload
 from arena.runs.served.refusal import Refusal
 from arena.runs.served.victims import Victims

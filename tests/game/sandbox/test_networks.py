@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arena.errors import InvalidDeliverable
-from arena.game.sandbox.networks import Networks
+from arena.game.sandbox.networks.cards import Networks
 from arena.world.json_values import Raw
 
 GRAPH: Raw = {"architecture": "onnx:g", "arguments": {"graph": "abc"}}

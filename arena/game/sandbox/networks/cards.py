@@ -12,6 +12,14 @@ from collections.abc import Iterator, Mapping
 from arena.errors import InvalidDeliverable
 from arena.world.json_values import Raw, canonical
 
+FAMILY = "stranger"
+"""The prefix of architectures whose code is a stranger's; see `own_network`."""
+
+
+def is_own(architecture: str) -> bool:
+    """Tell whether an architecture is of a stranger's own code."""
+    return architecture.startswith(f"{FAMILY}:")
+
 
 class Networks:
     """The networks of libraries, with their arguments, that one process was shown."""
