@@ -151,6 +151,7 @@ def test_independent_models_are_spared_at_both_levels(
             assert read(scheme, key, model).p_value > 1e-4  # at .01 one in a hundred is unlucky
 
 
+@pytest.mark.end_to_end
 def test_a_learnt_extractor_takes_the_unmarked_twin_for_the_victim(
     mark: Marking, owner_task: OwnerTask
 ) -> None:
