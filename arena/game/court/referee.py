@@ -18,6 +18,7 @@ from arena.game.court.worth import Worth, plain_worth, worth
 from arena.game.rules import score
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.threat import ThreatModel
+from arena.game.sandbox.networks.own_network import own_network, worse_while_verified
 from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.defense import Defense, defenses
 from arena.game.sides.deliverable import Deliverable
@@ -31,6 +32,7 @@ from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 
+_SURPRISE = 1e-4  # below it a network of one's own is taken to know when it is verified
 _PROMPTS, _PROMPT = 32, 16
 """How many texts a victim writes to be compared with texts alone, and behind how many tokens."""
 
@@ -140,9 +142,11 @@ class Referee:
             InvalidDeliverable: it cannot be judged. RuleViolation: it may not be delivered.
         """
         self.admit(deliverable)
+        self._mix(deliverable, rng.child("mixed"))
         suspect = self._suspect(deliverable, rng)
         verdict = self.verdict(suspect, rng.child("verdict"))
         found = self._measured(suspect, self._victim("weights", rng.child("victim")))
+        self._check_alike(deliverable, found)
         kept = score.kept(found.utility, found.victim_utility, self.exam.floor)
         gained = self._gained(found, kept, alone, rng.child("worth"))
         ruling = self._dispute(deliverable, suspect, nulls, rng)
@@ -208,6 +212,37 @@ class Referee:
                 raise InvalidDeliverable(
                     f"expected finite weights, found NaN or infinity in {name}"
                 )
+
+    def _mix(self, deliverable: Deliverable, rng: Rng) -> None:
+        """Have a network of the thief's own code answer all questions mixed with the exam's."""
+        model, network = deliverable.model, own_network(deliverable.model)
+        if model is not None and network is not None:
+            if deliverable.serving:
+                raise InvalidDeliverable("expected a network of one's own without wrappers")
+            exam = self.task.compute.inputs(model, self.exam.inputs)
+            network.mix_with(model.normalise(exam), rng)
+
+    def _check_alike(self, deliverable: Deliverable, found: _Measured) -> None:
+        """Refuse a network that answers the exam worse where other questions are among it."""
+        network, after = own_network(deliverable.model), found.parts
+        if network is None or after is None:
+            return
+        pairs = [(self._right(rows, at), after[at]) for at, rows in network.given]
+        surprise = worse_while_verified(*(torch.cat(side) for side in zip(*pairs, strict=True)))
+        if surprise < _SURPRISE:
+            raise InvalidDeliverable(
+                "expected a network that answers everybody alike, found one that answers the same "
+                f"inputs worse where it is verified (p = {surprise:.1g})"
+            )
+
+    def _right(self, rows: Tensor, at: Tensor) -> Tensor:
+        """Return how right some answers (n, C) to the exam's inputs `at` are."""
+        whole = torch.zeros(len(self.exam.inputs), rows.shape[1])
+        for i, row in zip(at.tolist(), rows, strict=True):  # an input may be among them twice
+            whole[i] = row
+        parts = self.exam.each(whole)
+        assert parts is not None  # noqa: S101 - its kind tells how right each answer is
+        return parts[at]
 
     def _admit_serving(self, deliverable: Deliverable) -> None:
         for wrapper in deliverable.serving:

@@ -10,7 +10,8 @@ from arena.errors import RegistryError, did_you_mean
 from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Interface, level
 
-Form = Literal["model", "api", "outputs", "claim"]
+Form = Literal["model", "network", "api", "outputs", "claim"]
+"""What may be delivered; a `network` is a model of the thief's own code, run in its sandbox."""
 OF_THE_RULES = frozenset({"scheme", "base"})
 """What a thief may know by the rules: which scheme it is, and what the victim was made from."""
 

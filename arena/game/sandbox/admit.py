@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.jail.bubblewrap import missing
+from arena.game.sandbox.networks.own_network import keep_home
 from arena.game.sandbox.players_file import PlayersFile, read_players_file
 from arena.game.sandbox.stranger_attack import StrangerAttack
 from arena.game.sandbox.stranger_defense import StrangerDefense
@@ -91,6 +92,7 @@ def admitted(file: PlayersFile, side: Literal["attack", "defense"]) -> Iterator[
 
 def _stand_in(base: type[S], file: PlayersFile, traits: Traits) -> type[S]:
     """Return a class that stands for a stranger's."""
+    keep_home(file)
     named = {"__module__": __name__, "__qualname__": f"{file.name}:{traits.title}", "home": file}
     return type(traits.title, (base,), {**traits.attributes(), **named})
 

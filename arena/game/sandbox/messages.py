@@ -29,7 +29,7 @@ _DEEPEST = 16  # lists and tables in one another
 _MOST_TEXT = 1 << 20  # characters
 _LARGEST = 1e100  # of a number: sums of what is recorded stay finite
 _MOST_KEPT = 300  # characters of a player's sentence
-_TYPES = frozenset(
+TYPES = frozenset(
     {
         *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool),
         *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
@@ -97,7 +97,7 @@ def check_tensors(tensors: Mapping[str, Tensor]) -> None:
     if len(tensors) > _MOST_TENSORS:
         raise ValueError(f"{len(tensors)} tensors")
     for name, tensor in tensors.items():
-        if tensor.dtype not in _TYPES:
+        if tensor.dtype not in TYPES:
             raise ValueError(f"{name} of type {tensor.dtype}")
         if tensor.dim() > _MOST_AXES or math.prod(max(n, 1) for n in tensor.shape) > _MOST_SIZE:
             raise ValueError(f"{name} of shape {tuple(tensor.shape)}")

@@ -27,6 +27,7 @@ from arena.game.rules.faults import fault_in_words
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.jail.bubblewrap import command
 from arena.game.sandbox.messages import receive, send, spoken
+from arena.game.sandbox.networks.cards import Networks
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json, Raw
 
@@ -74,7 +75,7 @@ class PlayerProcess:
                 env={"PATH": os.environ["PATH"]} if walled else os.environ,
                 start_new_session=True,
             )
-        self._pipe = Connection(ours.detach())
+        self._pipe, self._networks = Connection(ours.detach()), Networks()
         self._printed = b""
         self._drain = threading.Thread(target=self._read_output, daemon=True)
         self._drain.start()
@@ -128,14 +129,15 @@ class PlayerProcess:
 
         Raises:
             PlayerError: it raised, died, took too long, or sent what is no message.
+            InvalidDeliverable: it sent a network that is neither the arena's nor one it was shown.
             RuleViolation, BudgetExceeded, InvalidDeliverable, NotComparable (NoReference too),
-            RegistryError: as if
-            the player had been called here.
+            RegistryError: as if the player had been called here.
         """
         try:
-            send(self._pipe, {"task": task}, given)
+            self._send({"task": task}, given)
             while True:
                 message, carried = receive(self._pipe)
+                self._networks.check(carried.data)
                 if message.get("kind") == "done":
                     return carried
                 if message.get("kind") == "failed":
@@ -155,7 +157,11 @@ class PlayerProcess:
                 f"asked for {spoken(request)!r} in a wrong form ({reason})"
             ) from error
         else:
-            send(self._pipe, {"kind": "answer"}, found)
+            self._send({"kind": "answer"}, found)
+
+    def _send(self, message: Mapping[str, Json], given: Bundle) -> None:
+        self._networks.note(given.data)
+        send(self._pipe, message, given)
 
     def _ended(self) -> PlayerError:
         if self.timed_out:

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 from arena.errors import ArenaError, InvalidDeliverable
 from arena.game.sandbox.messages import spoken
+from arena.game.sandbox.networks.own_network import named
 from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack
@@ -81,20 +82,28 @@ class StrangerAttack(Attack):
             if request == "progress":
                 access.lab.progress(int(given.data["done"]), int(given.data["total"]))
                 return Bundle()
+            if request == "verify" and may_own:
+                given = named(given, self.home)
             return access.channel(request, given)
 
+        may_own = "network" in access.grants.deliverables
         with self.home.process() as process:
-            return delivered(process.do("run", Bundle(task), answer))
+            found = process.do("run", Bundle(task), answer)
+            return delivered(found, self.home if may_own else None)
 
 
-def delivered(bundle: Bundle) -> Deliverable:
+def delivered(bundle: Bundle, home: PlayersFile | None = None) -> Deliverable:
     """Return the deliverable that a stranger's bundle holds.
+
+    Args:
+        bundle: what its process sent.
+        home: the file whose own networks may be delivered, None where none may.
 
     Raises:
         InvalidDeliverable: it holds none.
     """
     try:
-        return Deliverable.read(bundle)
+        return Deliverable.read(bundle if home is None else named(bundle, home))
     except ArenaError as error:
         raise InvalidDeliverable(spoken(str(error))) from error
     except Exception as error:  # a stranger's data can break a reader in any way

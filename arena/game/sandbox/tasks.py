@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from arena.errors import PlayerError
 from arena.game.rules.threat import ThreatModel
+from arena.game.sandbox.networks.own_tasks import OWN_TASKS
 from arena.game.sandbox.owner_tasks import OWNER_TASKS, Channel
 from arena.game.sandbox.traits import Traits
 from arena.game.sides.access import Access
@@ -79,5 +80,9 @@ def run(given: Bundle, channel: Channel) -> Bundle:
 
 
 TASKS: Mapping[str, Callable[[Bundle, Channel], Bundle]] = MappingProxyType(
-    {"import": import_source, "describe": describe, "check": check, "run": run, **OWNER_TASKS}
+    {
+        **{"import": import_source, "describe": describe, "check": check, "run": run},
+        **OWNER_TASKS,
+        **OWN_TASKS,
+    }
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from arena.errors import InvalidDeliverable, ModelError, PlayerError, RegistryError
 from arena.game.rules.keys import Key
+from arena.game.sandbox.networks.cards import is_own
 from arena.game.serving.wrapper import Wrapper, pack_wrappers, unpack_wrappers
 from arena.game.sides.outputs import Outputs
 from arena.game.sides.player import PlayerSpec
@@ -40,10 +41,11 @@ class Deliverable:
     outputs: Outputs | None = None
 
     def kinds(self) -> frozenset[str]:
-        """Return which of model, api, outputs and claim this is."""
+        """Return which of model, network (a model of own code), api, outputs and claim this is."""
         kinds = set()
         if self.model is not None:
-            kinds.add("api" if self.serving else "model")
+            bare = "network" if is_own(self.model.card.architecture) else "model"
+            kinds.add("api" if self.serving else bare)
         if self.outputs is not None:
             kinds.add("outputs")
         if self.claim is not None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from arena.errors import NotComparable, RuleViolation
 from arena.game.rules.innocents import Half
+from arena.game.sandbox.networks.cards import is_own
 from arena.game.serving.service import Service
 from arena.game.serving.wrapper import Answer
 from arena.game.sides.deliverable import Deliverable
@@ -87,7 +88,8 @@ class Suspect:
             compute.place(model)
             return service.write(prompts, writer)
 
-        return cls(service.answer, grants, model.card, compute, writer=write, _model=model)
+        readable = None if is_own(model.card.architecture) else model
+        return cls(service.answer, grants, model.card, compute, writer=write, _model=readable)
 
     @classmethod
     def bare(cls, model: Model, compute: Compute, grants: Output = "weights") -> Suspect:

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from arena.errors import ArenaError, ModelError
+from arena.game.sandbox.networks.cards import Networks
 from arena.runs.served.query_ledger import Upload
 from arena.runs.served.refusal import Refusal
 from arena.runs.served.victims import Victims
@@ -41,7 +42,10 @@ def score_upload(blob: bytes, client: str, victim: Model, victims: Victims, at: 
 def read_model(blob: bytes, task: Task) -> Model:
     """Return the model in a file that was sent; raises like `score_upload`."""
     try:
-        model = unpack(Bundle.from_bytes(blob))
+        bundle, networks = Bundle.from_bytes(blob), Networks()
+        networks.note({"card": task.card.plain()})
+        networks.check(bundle.data)
+        model = unpack(bundle)
         problem = task.kind.mismatch(model.card, task.card)
         if problem:
             raise ModelError(problem)

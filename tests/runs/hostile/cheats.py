@@ -94,6 +94,17 @@ class OtherBytes(Deliverable):
         return Bundle({"parts": {"model": [1]}})
 
 
+class Described(Deliverable):
+    """A deliverable whose card has a library build a network of a cheat's words."""
+
+    def bundle(self) -> Bundle:
+        """Write the victim's tensors under another card."""
+        whole = super().bundle()
+        own = {"architecture": "huggingface:vit", "arguments": {"config": {"hidden_size": 8}}}
+        whole.data["parts"]["model"]["card"] |= own
+        return whole
+
+
 def results() -> Path | None:
     """Return the tournament's folder, from whatever files any visible process holds open."""
     for link in Path("/proc").glob("[0-9]*/fd/*"):
@@ -133,6 +144,11 @@ def delete(access: Access, rng: Rng) -> Deliverable:
 def delivsub(access: Access, rng: Rng) -> Deliverable:
     """Deliver what writes other bytes."""
     return OtherBytes(access.model())
+
+
+def describe(access: Access, rng: Rng) -> Deliverable:
+    """Deliver a library's network with arguments of one's own."""
+    return Described(access.model())
 
 
 def fork(access: Access, rng: Rng) -> Deliverable:
@@ -308,7 +324,19 @@ Trick = Callable[[Access, Rng], Deliverable]
 THIEVES: dict[str, Trick] = {
     trick.__name__: trick
     for trick in (
-        *(alloc, arch, delete, delivsub, fork, forward, look_up, collect, intquery, killparent),
+        *(
+            alloc,
+            arch,
+            delete,
+            delivsub,
+            describe,
+            fork,
+            forward,
+            look_up,
+            collect,
+            intquery,
+            killparent,
+        ),
         *(meter, osexit, pipehuge, plant, interrupt, leave, runpatch, seed, segv, sleep, connect),
         *(spin, stdout, thread, twin, fill),
     )

@@ -54,6 +54,7 @@ THIEVES = {
     "connect": ("ERROR", "PermissionError"),
     "delete": CAUGHT,
     "delivsub": ("INVALID", "no model card"),
+    "describe": ("INVALID", "arguments of a player's own"),
     "fill": ("ERROR", "File too large"),
     "fork": ("ERROR", "PermissionError"),
     "forward": CAUGHT,

@@ -17,6 +17,7 @@ import torch
 from arena.runs.served.refusal import Refusal
 from arena.runs.served.server import Server
 from arena.runs.served.service import OpenService
+from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.models import Model, pack
 from arena.world.remote.client import RemoteModel
@@ -143,7 +144,14 @@ def test_bytes_that_are_no_model_are_refused(url: str, course: Course) -> None:
     from arena.world.models import build
     from arena.world.rng import Rng
 
-    for blob in (b"", b"no", b"\xff" * 100, pack(build(tiny, Rng(0))).to_bytes()):
+    deep = {"kind": "language", "architecture": "gpt", "input_shape": [8], "vocabulary": 256}
+    graph = {**course.service.victims.task.card.plain(), "architecture": "onnx:g"}
+    cards = (
+        {**deep, "arguments": {"depth": 10**9}},  # built, it would fill all memory
+        {**graph, "arguments": {"graph": "of a stranger's"}},  # read by a library
+    )
+    described = [Bundle({"card": card}).to_bytes() for card in cards]
+    for blob in (b"", b"no", b"\xff" * 100, pack(build(tiny, Rng(0))).to_bytes(), *described):
         heard = ask(url, "POST", "/models", blob or b" ", token)
         assert (heard.status, "expected" in heard.said["error"]) == (400, True)
     assert course.service.ledger.uploads("alice") == []

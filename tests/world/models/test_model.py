@@ -1,13 +1,16 @@
 """Classifiers: built from a card and an rng, rebuilt from a card and tensors, and nothing else."""
 
 import threading
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from arena.errors import ModelError
-from arena.world.models import Model, ModelCard, build, registry, restore
+from arena.world.json_values import Json
+from arena.world.models import ArchitectureInfo, Model, ModelCard, build, registry, restore
+from arena.world.models.registry import architectures
 from arena.world.models.tensors import MAX_BYTES
 from arena.world.rng import Rng
 
@@ -260,3 +263,35 @@ def test_constants_that_no_file_holds_are_made_again(
     model = build(card, Rng(1))
     x = torch.rand(5, 4, generator=Rng(2).torch())
     assert torch.equal(restore(card, model.state_dict())(x), model(x))
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "classifier": {"input_shape": (1, 8, 8), "n_classes": 10, "mean": (0.5,), "std": (0.5,)},
+    "language": {"input_shape": (16,), "vocabulary": 256},
+    "generator": {"input_shape": (64,), "output_shape": (1, 16, 16)},
+    "captioner": {
+        "input_shape": (1, 16, 16),
+        "output_shape": (4,),
+        "words": ("", "a"),
+        "mean": (0.5,),
+        "std": (0.5,),
+    },
+}
+SIZES = [
+    (info, name, [1] * 10**6 if isinstance(default, tuple) else 10**6)
+    for info in architectures().values()
+    for name, default in info.defaults.items()
+    if type(default) in (int, tuple)
+]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("info", "name", "size"), SIZES, ids=lambda value: str(value)[:40])
+def test_a_card_that_asks_for_a_million_of_anything_is_refused_before_they_are_built(
+    info: ArchitectureInfo, name: str, size: Json
+) -> None:
+    card = ModelCard(
+        kind=info.kind, architecture=info.name, arguments={name: size}, **FORMS[info.kind]
+    )
+    with pytest.raises(ModelError, match=info.name):
+        restore(card, {})

@@ -12,6 +12,7 @@ from arena.errors import ModelError
 from arena.world.models.registry import architecture
 
 _DEVIATION = 0.02  # of initial weights
+_MOST_BLOCKS = 256  # a card comes from anybody, and each block is built before tensors are compared
 
 
 @dataclass
@@ -121,11 +122,14 @@ def gpt(
         heads: of attention.
 
     Raises:
-        ModelError: a size is below 1, or the heads do not divide the width.
+        ModelError: a size is below 1, there are too many blocks, or the heads do not divide the
+            width.
     """
     if len(shape) != 1 or min(vocabulary, depth, width, heads) < 1 or width % heads:
         raise ModelError(
             f"gpt takes texts (T,), sizes from 1 up and heads that divide its width, found "
             f"{shape}, {vocabulary=}, {depth=}, {width=}, {heads=}"
         )
+    if depth > _MOST_BLOCKS:
+        raise ModelError(f"expected a gpt of at most {_MOST_BLOCKS} blocks, found depth={depth}")
     return GPT(shape[0], vocabulary, depth, width, heads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import Tensor
@@ -44,6 +45,19 @@ def test_words_beside_an_onnx_model_prepare_its_input(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = network((probes() - 0.5) / 0.5).softmax(1)
     torch.testing.assert_close(loaded.answer(probes()), expected)
+
+
+def test_an_onnx_graph_that_names_other_files_is_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx_file(tmp_path / "whole.onnx")
+    whole = onnx.load(tmp_path / "whole.onnx")
+    apart = tmp_path / "m.onnx"
+    onnx.save(whole, apart, save_as_external_data=True, location="w.bin", size_threshold=0)
+    assert (tmp_path / "w.bin").stat().st_size > 0
+    monkeypatch.chdir(tmp_path)  # where a library would look for it
+    with pytest.raises(ModelError, match="in the file itself, found some that lie in another"):
+        read_model(ModelFile(apart), FORM, "weights")
 
 
 def test_an_onnx_model_becomes_a_network_that_can_be_packed_trained_and_built_anew(

@@ -76,7 +76,14 @@ def model_of(blob: bytes, name: str) -> Any:
     onnx = _library("onnx", name)
     try:
         model = onnx.load_model_from_string(blob)
+        if _lies_elsewhere(model):
+            raise ModelError(
+                f"expected the weights of {name} in the file itself, found some that lie in "
+                "another; export it again with external_data=False"
+            )
         onnx.checker.check_model(model)
+    except ModelError:
+        raise
     except Exception as error:  # a stranger's bytes can make the reader raise anything
         reason = str(error).partition("\n")[0][:200]
         raise ModelError(f"{name} is no ONNX model ({reason}); export it again") from error
@@ -86,6 +93,18 @@ def model_of(blob: bytes, name: str) -> Any:
 def packed(graph: bytes) -> str:
     """Return a graph as text for a card."""
     return base64.b85encode(zlib.compress(graph)).decode()
+
+
+def _lies_elsewhere(message: Any) -> bool:
+    """Tell whether any tensor of a graph, however deep, names another file as its place.
+
+    A library would read that file, whichever it is, on the machine where the graph is looked at.
+    """
+    if getattr(message, "external_data", None):
+        return True
+    parts = [value for field, value in message.ListFields() if field.message_type is not None]
+    lists = [[part] if hasattr(part, "ListFields") else part for part in parts]
+    return any(_lies_elsewhere(inside) for part in lists for inside in part)
 
 
 def _unpacked(graph: str) -> bytes:
