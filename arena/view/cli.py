@@ -17,7 +17,16 @@ from arena.view.commands.judge_cli import judge, serve
 from arena.view.commands.show_cli import list_known, show
 from arena.view.learn.solve_cli import solve
 from arena.view.learn.train_cli import train
-from arena.view.options import AsJson, Changes, Jobs, OtherDevice, OtherSeed, ScenarioName, Trust
+from arena.view.options import (
+    AsJson,
+    Changes,
+    ExecutorName,
+    Jobs,
+    OtherDevice,
+    OtherSeed,
+    ScenarioName,
+    Trust,
+)
 from arena.view.page.page_cli import page
 from arena.view.plain_output import tolerate
 from arena.view.protect.keys_cli import keys
@@ -56,6 +65,7 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="Where results go; by default runs/NAME.")
     ] = None,
     jobs: Jobs = None,
+    executor: ExecutorName = "local",
     device: OtherDevice = None,
     seed: OtherSeed = None,
     changes: Changes = None,
@@ -81,6 +91,7 @@ def run(
         as_json=as_json,
         trusted=tuple(trust or ()),
         secret=secret,
+        executor=executor,
     )
     raise typer.Exit(carry_out(order, dry_run=dry_run))
 
@@ -94,6 +105,7 @@ def reproduce(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer tests, images and epochs.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the report goes.")] = None,
     jobs: Jobs = None,
+    executor: ExecutorName = "local",
     device: OtherDevice = None,
     seed: OtherSeed = None,
     victims: Annotated[
@@ -109,7 +121,7 @@ def reproduce(
     from arena.view.commands.run_options import Order
     from arena.view.reproduce.command import reproduce as play_course
 
-    order = Order(course, out, jobs, device, seed, tuple(changes or ()))
+    order = Order(course, out, jobs, device, seed, tuple(changes or ()), executor=executor)
     raise typer.Exit(play_course(order, data, quick=quick, victims=victims))
 
 

@@ -134,7 +134,7 @@ def test_a_match_that_left_the_scenario_is_not_shown(finished: Played, tmp_path:
 @pytest.mark.parametrize(
     ("how", "status", "message"),
     [
-        ("error", "ERROR", "ZeroDivisionError: a player's own fault (players.py, line 32)"),
+        ("error", "ERROR", "ZeroDivisionError: a player's own fault (players.py, line 33)"),
         ("forfeit", "FORFEIT", "asked for too much"),
         ("invalid", "INVALID", "nothing to judge"),
         ("memory", "MEMORY", "out of memory (a player's own fault)"),

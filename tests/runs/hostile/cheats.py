@@ -303,6 +303,15 @@ def thread(access: Access, rng: Rng) -> Deliverable:
     return Deliverable(access.model())
 
 
+def swarm(access: Access, rng: Rng) -> Deliverable:
+    """Take every thread that the machine has."""
+    threading.stack_size(32768)
+    for _ in range(4000):
+        threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+    time.sleep(5)
+    raise RuntimeError("BREACH: 4000 threads")
+
+
 def twin(access: Access, rng: Rng) -> Deliverable:
     """Train on the owner's data: they ship with scikit-learn."""
     task = load_task(TaskSpec(data="digits", model="softmax"))
@@ -324,21 +333,9 @@ Trick = Callable[[Access, Rng], Deliverable]
 THIEVES: dict[str, Trick] = {
     trick.__name__: trick
     for trick in (
-        *(
-            alloc,
-            arch,
-            delete,
-            delivsub,
-            describe,
-            fork,
-            forward,
-            look_up,
-            collect,
-            intquery,
-            killparent,
-        ),
-        *(meter, osexit, pipehuge, plant, interrupt, leave, runpatch, seed, segv, sleep, connect),
-        *(spin, stdout, thread, twin, fill),
+        *(alloc, arch, delete, delivsub, describe, fork, forward, look_up, collect, intquery),
+        *(killparent, meter, osexit, pipehuge, plant, interrupt, leave, runpatch, seed, segv),
+        *(sleep, connect, spin, stdout, swarm, thread, twin, fill),
     )
 }
 

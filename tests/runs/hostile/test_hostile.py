@@ -73,6 +73,7 @@ THIEVES = {
     "sleep": ("TIMEOUT", "100 s"),
     "spin": ("TIMEOUT", "100 s"),
     "stdout": CAUGHT,
+    "swarm": ("ERROR", "thread"),
     "thread": CAUGHT,
     "twin": ("ERROR", "digits"),
 }
