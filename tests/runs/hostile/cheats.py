@@ -75,7 +75,7 @@ class Sly(nn.Module):
 @architecture("sly")
 def sly(shape: tuple[int, ...], n_classes: int) -> nn.Module:
     """A network that looks at who is asking."""
-    return Sly(make_body("softmax", {}, shape, n_classes))
+    return Sly(make_body("mlp", {}, shape, n_classes))
 
 
 class TwoFaced(Model):
@@ -177,7 +177,8 @@ def look_up(access: Access, rng: Rng) -> Deliverable:
 
 def collect(access: Access, rng: Rng) -> Deliverable:
     """Look for stores and keys among all objects."""
-    ours = [type(o) for o in gc.get_objects() if type(o).__module__.startswith("arena.")]
+    kinds = {type(thing) for thing in gc.get_objects()}
+    ours = [kind for kind in kinds if str(kind.__module__).startswith("arena.")]
     found = {kind.__name__ for kind in ours} & {"Store", "RoundStep", "Key", "Task"}
     if found:
         raise RuntimeError(f"BREACH: found {found}")
