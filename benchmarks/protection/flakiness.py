@@ -1,6 +1,6 @@
 """How often `arena regress check` is wrong: on a model that did not change, and on a weaker mark.
 
-    python -m benchmarks.protection.flakiness [--first 0] [--keys 10] [--checks 20] [--weaker 5] [--jobs 2]
+    python -m benchmarks.protection.flakiness [--first 0] [--keys 10] [--checks 20] [--weaker 5]
 
 On the digits and a small MLP, with the mark of Uchida et al. For each of so many keys a model is
 marked as `arena protect` does, and a baseline recorded with the thieves that `arena regress record`
