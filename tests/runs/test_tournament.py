@@ -93,6 +93,7 @@ def _task() -> TaskSpec:
     return task_of(scenario(), Compute())
 
 
+@pytest.mark.end_to_end
 def test_two_workers_give_the_bits_of_one_process(finished: Played, tmp_path: Path) -> None:
     parallel = play(tmp_path, jobs=2)
     assert parallel.ledger.lasting() == finished.ledger.lasting()
