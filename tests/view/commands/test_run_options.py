@@ -58,7 +58,7 @@ def test_who_makes_the_steps_is_this_machine_unless_a_cluster_is_asked_for(
     scenario_file: Path,
 ) -> None:
     assert prepare(Order(str(scenario_file))).ray is None
-    with pytest.raises(ExecutorError, match="expected an executor of local, ray .* found 'rey'"):
+    with pytest.raises(ExecutorError, match=r"an executor of local, ray .* found 'rey'"):
         prepare(Order(str(scenario_file), executor="rey"))
 
 
