@@ -184,6 +184,8 @@ def main() -> None:
             capture_output=True,
             text=True,
         )
+        if ran.returncode not in (0, 1):  # of pytest: all passed, some failed
+            sys.exit(f"expected tests that run, found\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
         closing = [line for line in ran.stdout.splitlines() if "FAILED" in line] or ["all passed"]
         print(f"seed {seed}: " + "; ".join(line[:150] for line in closing), flush=True)
     if not _read(path):

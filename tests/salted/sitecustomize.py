@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -39,8 +39,23 @@ def plain_sequence(streams: Any) -> Any:
     return getattr(streams, "_plain", streams._sequence)
 
 
+class _Salter(Loader):
+    """Loads the module of randomness as another loader does, who may load others too; salts it."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        created: ModuleType | None = self._loader.create_module(spec)
+        return created
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        salt(module.Rng, os.environ[VARIABLE])
+
+
 class _Salting(MetaPathFinder):
-    """Finds the module of randomness once, and salts it when it has been executed."""
+    """Finds the module of randomness once."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -49,14 +64,8 @@ class _Salting(MetaPathFinder):
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
-        loader: Any = spec.loader if spec else None
-        execute = loader.exec_module
-
-        def exec_module(module: ModuleType) -> None:
-            execute(module)
-            salt(module.Rng, os.environ[VARIABLE])
-
-        loader.exec_module = exec_module
+        if spec is not None:
+            spec.loader = _Salter(spec.loader)
         return spec
 
 
