@@ -97,6 +97,10 @@ class EndpointError(ArenaError):
     """A model behind a URL cannot be asked, or does not answer as a model does."""
 
 
+class ExecutorError(ArenaError):
+    """Whoever is to make the steps is not known, cannot be reached, or is gone."""
+
+
 class StoreError(ArenaError):
     """The artefact store or the ledger cannot be read or written."""
 

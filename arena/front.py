@@ -20,6 +20,7 @@ from arena.game.match.play import MatchSpec, RoundRecord, play_here
 from arena.game.match.rows import RoundRow
 from arena.game.match.steps.step_cache import Memo, MemoryMemo, Setting
 from arena.game.rules.figures import row_of, values
+from arena.runs.executors.ray_options import LOCAL
 from arena.runs.judge.judge import Hearing
 from arena.runs.judge.request import Findings
 from arena.runs.scenario import check_scenario, read_scenario
@@ -200,31 +201,36 @@ def play(
 def tournament(
     scenario: str | Path = "quickstart",
     out: str | Path | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     changes: Changes | None = None,
+    executor: str = LOCAL,
 ) -> Results:
     """Play a tournament, or continue the one that a folder holds.
 
     Args:
         scenario: the name of one that ships, or a TOML file.
         out: the folder of its results; None plays in one that is gone afterwards.
-        jobs: worker processes; with more than one, guard your script by `__name__ == "__main__"`.
+        jobs: steps at a time; with more than one, guard your script by `__name__ == "__main__"`.
+            None is one on this machine, and as many as a cluster holds.
         changes: what differs from the file, by dotted key: seed, repeats, device, task ...
+        executor: who makes the steps: `local`, or a Ray cluster as `ray` or `ray://HOST:PORT`.
 
     Raises:
-        ScenarioError: it cannot be played, with a sentence for each reason.
+        ScenarioError: it cannot be played, with a sentence for each reason. ExecutorError: there is
+            no such cluster.
     """
+    order = Order(str(scenario), jobs=jobs or (1 if executor == LOCAL else None), executor=executor)
     if out is None:
         with tempfile.TemporaryDirectory() as folder:
-            return Results(_played(scenario, Path(folder), jobs, changes), None)
+            return Results(_played(order, Path(folder), changes), None)
     Path(out).mkdir(parents=True, exist_ok=True)
-    return Results(_played(scenario, Path(out), jobs, changes), Path(out))
+    return Results(_played(order, Path(out), changes), Path(out))
 
 
-def _played(scenario: str | Path, out: Path, jobs: int, changes: Changes | None) -> Report:
-    path = find_scenario(str(scenario))
+def _played(order: Order, out: Path, changes: Changes | None) -> Report:
+    path = find_scenario(order.scenario)
     read = read_scenario(path, changes)
-    game = game_of(read, path, Order(str(scenario), out, jobs), out)
+    game = game_of(read, path, order, out)
     store, ledger = open_folder(out)
     with closing(ledger), game.executor(store, lambda *_: None) as executor:
         task = task_of(read, game.compute, game.secret)

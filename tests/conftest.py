@@ -17,6 +17,7 @@ from arena.game.sides.defense import defenses
 from arena.world.compute import Compute
 from arena.world.kinds.language import SMALL_WRITER
 from arena.world.models import Model, ModelCard, build
+from arena.world.models.registry import kept as architectures_kept
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Recipe, Trainer
@@ -54,9 +55,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _players() -> Iterator[None]:
-    """Forget after each file of tests the players that it registered."""
-    with attacks.kept(), defenses.kept(), wrappers.kept():
+def _registered() -> Iterator[None]:
+    """Forget after each file of tests the players and architectures that it registered."""
+    with attacks.kept(), defenses.kept(), wrappers.kept(), architectures_kept():
         yield
 
 

@@ -28,7 +28,13 @@ def run(folder: Path, *arguments: str, path: tuple[Path, ...] = (ROOT,)) -> tupl
     return ended.returncode, (ended.stdout + ended.stderr).strip()
 
 
-@pytest.mark.parametrize("text", ["", "raise RuntimeError('not yours')"], ids=["empty", "loud"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty", marks=pytest.mark.end_to_end),
+        pytest.param("raise RuntimeError('not yours')", id="loud"),
+    ],
+)
 def test_a_folder_of_the_same_name_hides_nothing(tmp_path: Path, text: str) -> None:
     """`python -c` looks into the working folder first, as `-m`, pytest and notebooks do."""
     for name in ("attackers", "defenders", "scenarios"):

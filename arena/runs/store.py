@@ -85,20 +85,35 @@ class Store:
         known = self._memory.get((digest, part))
         if known is not None:
             return known
-        sums = self._sums(digest)
-        if sums is None or part not in sums:
-            return None
-        try:
-            blob = self.path(digest, part).read_bytes()
-        except OSError:
-            blob = b""
-        if hashlib.sha256(blob).hexdigest() != sums[part]:
-            self.path(digest, "done").unlink(missing_ok=True)  # the step will be made again
+        sums = self._sums(digest) or {}
+        blob = self._checked(digest, part, sums[part]) if part in sums else None
+        if blob is None:
             return None
         bundle = Bundle.from_bytes(blob)
         if len(blob) <= _SMALL:
             self._remember((digest, part), bundle)
         return bundle
+
+    def _checked(self, digest: str, part: str, checksum: str) -> bytes | None:
+        """Return the bytes of a part; None, and the step as good as missing, where they changed."""
+        try:
+            blob = self.path(digest, part).read_bytes()
+        except OSError:
+            blob = b""
+        if hashlib.sha256(blob).hexdigest() == checksum:
+            return blob
+        self.path(digest, "done").unlink(missing_ok=True)  # the step will be made again
+        return None
+
+    def blobs(self, digest: str) -> dict[str, bytes] | None:
+        """Return the bytes of all parts of a step; None where one of them is not what was saved."""
+        found = {}
+        for part, checksum in (self._sums(digest) or {}).items():
+            blob = self._checked(digest, part, checksum)
+            if blob is None:
+                return None
+            found[part] = blob
+        return found or None
 
     def _remember(self, name: tuple[str, str], bundle: Bundle) -> None:
         self._memory[name] = bundle

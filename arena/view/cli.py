@@ -19,7 +19,16 @@ from arena.view.commands.judge_cli import judge, serve
 from arena.view.commands.show_cli import list_known, show
 from arena.view.learn.solve_cli import solve
 from arena.view.learn.train_cli import train
-from arena.view.options import AsJson, Changes, Jobs, OtherDevice, OtherSeed, ScenarioName, Trust
+from arena.view.options import (
+    AsJson,
+    Changes,
+    ExecutorName,
+    Jobs,
+    OtherDevice,
+    OtherSeed,
+    ScenarioName,
+    Trust,
+)
 from arena.view.page.page_cli import page
 from arena.view.plain_output import tolerate
 from arena.view.protect.keys_cli import keys
@@ -58,6 +67,7 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="Where results go; by default runs/NAME.")
     ] = None,
     jobs: Jobs = None,
+    executor: ExecutorName = "local",
     device: OtherDevice = None,
     seed: OtherSeed = None,
     changes: Changes = None,
@@ -83,6 +93,7 @@ def run(
         as_json=as_json,
         trusted=tuple(trust or ()),
         secret=secret,
+        executor=executor,
     )
     raise typer.Exit(carry_out(order, dry_run=dry_run))
 
@@ -96,6 +107,7 @@ def reproduce(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer tests, images and epochs.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the report goes.")] = None,
     jobs: Jobs = None,
+    executor: ExecutorName = "local",
     device: OtherDevice = None,
     seed: OtherSeed = None,
     victims: Annotated[
@@ -111,7 +123,7 @@ def reproduce(
     from arena.view.commands.run_options import Order
     from arena.view.reproduce.command import reproduce as play_course
 
-    order = Order(course, out, jobs, device, seed, tuple(changes or ()))
+    order = Order(course, out, jobs, device, seed, tuple(changes or ()), executor=executor)
     raise typer.Exit(play_course(order, data, quick=quick, victims=victims))
 
 

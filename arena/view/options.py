@@ -29,7 +29,15 @@ ScenarioName: TypeAlias = Annotated[
     str, typer.Argument(help="The name of a scenario that ships, or a TOML file.")
 ]
 Jobs: TypeAlias = Annotated[
-    int | None, typer.Option(min=1, help="Worker processes; by default one for each core.")
+    int | None, typer.Option(min=1, help="Steps at a time; by default one for each core.")
+]
+ExecutorName: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        metavar="local|ray[://HOST:PORT]",
+        help="Who makes the steps: this machine, or a Ray cluster (docs/scale.md).",
+    ),
 ]
 OtherDevice: TypeAlias = Annotated[
     str | None,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 import pytest
 
 from arena.game.match.steps.step_cache import MemoryMemo, Setting
+from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sides.player import PlayerSpec
 from arena.runs.executors import Executor, InProcess, Workers
 from arena.runs.ledger import Ledger
 from arena.runs.protect.order import Order, Protection
 from arena.runs.protect.protect import protect
 from arena.runs.scenario import Scenario, parse_scenario, players_of
+from arena.runs.store import Store
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.world.compute import Compute
 from arena.world.models import Model
@@ -82,22 +86,32 @@ def scenario(text: str = SMALL) -> Scenario:
     return parse_scenario(text, HERE, trusted=TRUSTED)
 
 
-def play(out: Path, text: str = SMALL, jobs: int = 1, limit_s: float | None = None) -> Played:
-    """Play a scenario in a folder."""
+Making = Callable[[Store, Setting, tuple[PlayersFile, ...]], AbstractContextManager[Executor]]
+
+
+def play_with(out: Path, making: Making, text: str = SMALL) -> Played:
+    """Play a scenario in a folder with an executor of one's own."""
     events: list[Event] = []
     parsed = scenario(text)
     store, ledger = open_folder(out)
     tournament = Tournament(parsed, task_of(parsed, Compute()), store, ledger, events.append)
-    players = players_of(parsed, HERE, TRUSTED)
     setting = Setting(cell=parsed.limits.cell() if parsed.isolate else None)
-    if jobs == 1 and limit_s is None:
-        executor: Executor = InProcess(store, setting)
+    with closing(ledger), making(store, setting, players_of(parsed, HERE, TRUSTED)) as executor:
         tournament.run(executor)
-    else:
-        with Workers(jobs, store.root, setting, limit_s=limit_s, players=players) as workers:
-            tournament.run(workers)
-    ledger.close()
     return Played(out, events)
+
+
+def play(out: Path, text: str = SMALL, jobs: int = 1, limit_s: float | None = None) -> Played:
+    """Play a scenario in a folder."""
+
+    def making(
+        store: Store, setting: Setting, players: tuple[PlayersFile, ...]
+    ) -> AbstractContextManager[Executor]:
+        if jobs == 1 and limit_s is None:
+            return nullcontext(InProcess(store, setting))
+        return Workers(jobs, store.root, setting, limit_s=limit_s, players=players)
+
+    return play_with(out, making, text)
 
 
 @pytest.fixture(scope="session")

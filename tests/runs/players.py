@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from arena.errors import InvalidDeliverable, RuleViolation
 from arena.game.rules.threat import ThreatModel
@@ -46,4 +47,14 @@ class Fails(Attack):
             sys.exit(0)
         if self.how == "sleeps":
             time.sleep(600)
+        if self.how.startswith("machine "):
+            _end_machine_once(Path(self.how.removeprefix("machine ")))
         return Deliverable(access.model())
+
+
+def _end_machine_once(marker: Path) -> None:
+    """End this process and what started it, a machine of a cluster; the second time, do nothing."""
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        os._exit(1)

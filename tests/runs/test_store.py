@@ -92,3 +92,19 @@ def test_a_list_is_bound_to_its_step_and_its_sums() -> None:
     assert unsealed(STEP, blob) == {"model": "ff"}
     assert unsealed(OTHER, blob) is None
     assert unsealed(STEP, blob.replace(b"ff", b"fe")) is None
+
+
+def test_all_parts_of_a_step_are_read_as_they_were_written(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    parts = {"report": Bundle({"n": 1}), "key": Bundle({"n": 2})}
+    store.save("ab", parts)
+    assert store.blobs("ab") == {part: bundle.to_bytes() for part, bundle in parts.items()}
+    assert store.blobs("cd") is None
+
+
+def test_a_step_with_a_damaged_part_is_not_given_out(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save("ab", {"report": Bundle({"n": 1}), "key": Bundle({"n": 2})})
+    store.path("ab", "key").write_bytes(b"other")
+    assert store.blobs("ab") is None
+    assert not store.has("ab")

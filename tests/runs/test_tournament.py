@@ -93,6 +93,7 @@ def _task() -> TaskSpec:
     return task_of(scenario(), Compute())
 
 
+@pytest.mark.end_to_end
 def test_two_workers_give_the_bits_of_one_process(finished: Played, tmp_path: Path) -> None:
     parallel = play(tmp_path, jobs=2)
     assert parallel.ledger.lasting() == finished.ledger.lasting()
@@ -133,7 +134,7 @@ def test_a_match_that_left_the_scenario_is_not_shown(finished: Played, tmp_path:
 @pytest.mark.parametrize(
     ("how", "status", "message"),
     [
-        ("error", "ERROR", "ZeroDivisionError: a player's own fault (players.py, line 32)"),
+        ("error", "ERROR", "ZeroDivisionError: a player's own fault (players.py, line 33)"),
         ("forfeit", "FORFEIT", "asked for too much"),
         ("invalid", "INVALID", "nothing to judge"),
         ("memory", "MEMORY", "out of memory (a player's own fault)"),

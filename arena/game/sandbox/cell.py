@@ -14,6 +14,8 @@ class Cell:
         memory_mb: address space in MiB; importing torch alone takes about 3,300.
         wall_s: seconds until it is killed. cpu_s: seconds of processor time.
         file_mb: size in MiB of a file, and of its private /tmp as a whole. files: open files.
+        threads: of a sandbox; the kernel limits them, except those of what root started, and the
+            referee counts them.
         gpu: whether the GPUs are in view.
     """
 
@@ -22,6 +24,7 @@ class Cell:
     cpu_s: int = 7200
     file_mb: int = 256
     files: int = 256
+    threads: int = 512
     gpu: bool = False
 
 
@@ -39,6 +42,7 @@ def confine(cell: Cell) -> None:
         resource.RLIMIT_CPU: cell.cpu_s,
         resource.RLIMIT_FSIZE: cell.file_mb << 20,
         resource.RLIMIT_NOFILE: cell.files,
+        resource.RLIMIT_NPROC: cell.threads,
         resource.RLIMIT_CORE: 0,
     }
     for kind, value in limits.items():

@@ -24,6 +24,7 @@ _READING_S = 300.0  # how long a file may take to be imported and to describe it
 _MOST_BYTES = 1 << 20
 _MOST_PLAYERS = 200
 _MOST_PRINTED = 16  # processes whose output is kept
+_MOST_READERS = 4  # processes that wait for further questions; each holds torch
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,9 @@ class PlayersFile:
         known = _readers.get(self.version)
         if known is None or known.is_over:
             if known is not None:
-                known.close()
+                _readers.pop(self.version).close()
+            while len(_readers) >= _MOST_READERS:
+                _readers.pop(next(iter(_readers))).close()
             wall_s = min(_READING_S, self.cell.wall_s)
             known = self.process(dataclasses.replace(self.cell, wall_s=wall_s))
             _readers[self.version] = known

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -26,6 +27,7 @@ from arena.errors import (
 from arena.game.rules.faults import fault_in_words
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.jail.bubblewrap import command
+from arena.game.sandbox.jail.threads import n_threads
 from arena.game.sandbox.messages import receive, send, spoken
 from arena.game.sandbox.networks.cards import Networks
 from arena.world.bundle import Bundle
@@ -42,6 +44,7 @@ _SAID = {
     )
 }
 _KEPT = 16 << 10  # bytes of what a process printed
+_EVERY_S = 0.25  # between two looks at a process
 _INSIDE = "arena.game.sandbox.inside"
 
 
@@ -54,7 +57,8 @@ class PlayerProcess:
     """A process with a player in it. Nothing but bundles crosses, and it holds no other file.
 
     It runs in a sandbox, or, for players that are trusted, without one (`walled=False`). When its
-    time is over it is killed, whatever it is doing; so are all that it started. The sandbox's own
+    time is over, or it has too many threads, it is killed, whatever it is doing; so are all that it
+    started. The sandbox's own
     process shows its environment to what runs in it, and so gets none that could hold a secret.
     """
 
@@ -62,6 +66,7 @@ class PlayerProcess:
         self, cell: Cell, *, walled: bool = True, heard: Callable[[str], None] = lambda _: None
     ) -> None:
         self.cell, self.timed_out, self._heard = cell, False, heard
+        self._walled, self._crowded = walled, False
         ours, theirs = socket.socketpair()
         line = [sys.executable, "-u", "-m", _INSIDE, str(theirs.fileno()), str(int(walled))]
         with theirs:
@@ -79,9 +84,8 @@ class PlayerProcess:
         self._printed = b""
         self._drain = threading.Thread(target=self._read_output, daemon=True)
         self._drain.start()
-        self._clock = threading.Timer(cell.wall_s, self._time_is_over)
-        self._clock.daemon = True
-        self._clock.start()
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def __enter__(self) -> PlayerProcess:
         return self
@@ -96,7 +100,7 @@ class PlayerProcess:
 
     def close(self) -> None:
         """End the process and all that it started."""
-        self._clock.cancel()
+        self._closed.set()
         self._process.kill()
         self._process.wait()
         self._pipe.close()
@@ -120,9 +124,16 @@ class PlayerProcess:
             while chunk := os.read(stream.fileno(), _KEPT):
                 self._printed = (self._printed + chunk)[-_KEPT:]
 
-    def _time_is_over(self) -> None:
-        self.timed_out = True
-        self._process.kill()
+    def _watch(self) -> None:
+        """End the process when its time is over, or when it has too many threads."""
+        ends = time.monotonic() + self.cell.wall_s
+        while not self._closed.wait(min(_EVERY_S, max(0.0, ends - time.monotonic()))):
+            self.timed_out = time.monotonic() >= ends
+            if self._walled and not self.timed_out:
+                self._crowded = n_threads(self._process.pid) > self.cell.threads
+            if self.timed_out or self._crowded:
+                self._process.kill()
+                return
 
     def do(self, task: str, given: Bundle, answer: Answer = refuse_requests) -> Bundle:
         """Have the player do something, answering what it asks meanwhile.
@@ -166,6 +177,8 @@ class PlayerProcess:
     def _ended(self) -> PlayerError:
         if self.timed_out:
             return PlayerTimeout(f"took longer than {self.cell.wall_s:g} s and was ended")
+        if self._crowded:
+            return PlayerError(f"had more than {self.cell.threads} threads and was ended")
         try:
             code = self._process.wait(1.0)
         except subprocess.TimeoutExpired:

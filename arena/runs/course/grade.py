@@ -18,8 +18,10 @@ from arena.game.match.steps.step_cache import Setting
 from arena.game.sandbox.admit import admitted
 from arena.game.sandbox.jail.bubblewrap import missing
 from arena.game.sandbox.players_file import PlayersFile, read_players_file
-from arena.game.sides.attack import attacks
+from arena.game.sides.access import Access
+from arena.game.sides.attack import Attack, attacks
 from arena.game.sides.defense import defenses
+from arena.game.sides.deliverable import Deliverable
 from arena.runs.course.assignment import FILE, HIDDEN, Assignment, Exercise
 from arena.runs.course.points import Earned, Part, Rule, earned, figures_of
 from arena.runs.course.submissions import Submission
@@ -32,8 +34,19 @@ from arena.world.code_version import core_version
 from arena.world.compute import Compute
 from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import digest
+from arena.world.rng import Rng
 
 _MOST_PRINTED = 8000  # characters that are kept of what a submission printed
+_ANY_THIEF = "any-thief"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AnyThief(Attack):
+    """Stands for a thief that is yet to be handed in: it needs nothing, whatever is granted."""
+
+    def run(self, access: Access, rng: Rng) -> Deliverable:
+        """Refuse: it is looked at, never played."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -105,12 +118,13 @@ def check_playable(assignment: Assignment, *, trusted: bool = False) -> None:
             f"what others wrote is run in a sandbox only; {missing()}; or, if you would run it "
             "with all your rights: --trust"
         )
-    for task in assignment.tasks:
-        known = attacks.classes() if task.side == "thief" else defenses.classes()
-        control = next(name for name, player in known.items() if player.control)
-        for part in assignment.parts():
+    control = next(name for name, scheme in defenses.classes().items() if scheme.control)
+    played = [(task, part) for task in assignment.tasks for part in assignment.parts()]
+    for task, part in played:
+        with attacks.lent({_ANY_THIEF: _AnyThief}):
+            player = _ANY_THIEF if task.side == "thief" else control
             try:
-                check_scenario(assignment.scenario(task, part, control), assignment.folder)
+                check_scenario(assignment.scenario(task, part, player), assignment.folder)
             except ScenarioError as error:
                 said = [f"task {task.name!r}, {part.name} part: {one}" for one in error.problems]
                 raise ScenarioError(said) from error

@@ -17,12 +17,14 @@ from arena.world.models import Model, save_model
 from arena.world.models.formats import (
     CHECKPOINT,
     HUGGING_FACE,
+    ONNX,
     SAFETENSORS,
     TIMM,
     read_header,
     recognise,
 )
 from arena.world.models.loaders.folders import write_folder
+from arena.world.models.nets.foreign.onnx_weights import check_writable, with_weights
 
 KEY, REPORT, COMMITMENT = "key", "report.json", "commitment.json"
 _BODY = "body."
@@ -39,6 +41,16 @@ def check_free(out: Path) -> None:
         raise KeyFileError(f"expected a new folder, found a key in {out}; choose another --out")
 
 
+def check_format(source: Path) -> None:
+    """Refuse a model that could not be written in the format it came in.
+
+    Raises:
+        ModelError: it could not.
+    """
+    if recognise(source) == ONNX:
+        check_writable(source.read_bytes(), source.name)
+
+
 def write_protection(made: Protection, source: Path, out: Path, passphrase: str = "") -> Path:
     """Write everything into a folder and return the path of the protected model.
 
@@ -52,7 +64,7 @@ def write_protection(made: Protection, source: Path, out: Path, passphrase: str 
         KeyFileError: the folder holds a key already. StoreError: it cannot be written.
     """
     check_free(out)
-    path = out / _name(source)
+    path = out / source.resolve().name
     try:
         write_key(owned(made), out / KEY, passphrase)
         write_like(source, made.protected.model, path)
@@ -98,12 +110,10 @@ def commitment_of(report: Report) -> dict[str, object]:
 
 
 def write_like(source: Path, model: Model, path: Path) -> None:
-    """Write a model in the format it came in: as a state dict, as a folder, or with its card.
-
-    What came in as a graph becomes a file with a card.
+    """Write a model in the format it came in: a state dict, a folder, a graph, or with its card.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written. ModelError: the graph of ONNX cannot take the weights.
     """
     found = recognise(source)
     if found == CHECKPOINT:
@@ -114,13 +124,10 @@ def write_like(source: Path, model: Model, path: Path) -> None:
     elif found in (HUGGING_FACE, TIMM):
         state = _state(model).items()
         write_folder(source, {name.removeprefix(_NETWORK): value for name, value in state}, path)
+    elif found == ONNX:
+        write_whole(path, with_weights(source.read_bytes(), _state(model), source.name))
     else:
         save_model(model, path)
-
-
-def _name(source: Path) -> str:
-    kept = recognise(source) in (CHECKPOINT, SAFETENSORS, HUGGING_FACE, TIMM)
-    return source.resolve().name if kept else f"{source.stem}.safetensors"
 
 
 def _state(model: Model) -> dict[str, torch.Tensor]:

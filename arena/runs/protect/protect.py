@@ -59,6 +59,7 @@ def _protect(order: Order, scheme: Defense, memo: Memo, setting: Setting, hear: 
         hear(Milestone(f"{title} (attempt {n_done + 1} of {n_total})", needed, n_stages))
 
     protected, attempts = search(order, nulls, tell, setting.progress)
+    _take_back_counters(protected.model, order.model)
     others = list(trained("reporting", order.innocents, needed + 1))
     hear(Milestone("measure", n_stages - 1, n_stages))
     marked = _verdict(order, scheme, protected, protected.model)
@@ -108,6 +109,17 @@ def check_useful(order: Order) -> None:
     if problem:
         raise ModelError(f"the model is not one for {task.spec.data}: {problem}")
     check_knows(order.model, task)
+
+
+def _take_back_counters(marked: Model, own: Model) -> None:
+    """Count no batches of the fine-tuning: a graph of ONNX has no place for such a number.
+
+    They are the whole numbers of a state; nothing that the model computes depends on them.
+    """
+    before = own.state_dict()
+    for name, value in marked.state_dict().items():
+        if not value.is_floating_point() and name in before:
+            value.copy_(before[name])
 
 
 def _verdict(order: Order, scheme: Defense, protected: Protected, model: Model) -> Verdict:

@@ -22,6 +22,8 @@ from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Trainer
 
+_PRIVATE = 0o700  # of the folder with the victims
+
 
 @dataclass(frozen=True)
 class Victims:
@@ -64,6 +66,8 @@ class Victims:
         Trainer(self.task.compute).train(
             model, examples, self.task.spec.recipe, rng.child("training")
         )
+        path.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        path.parent.chmod(_PRIVATE)  # whoever may read a victim need not steal it
         save_model(model, path)
         return model
 

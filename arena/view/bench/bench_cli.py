@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from arena.view.options import Architecture, AsJson, Device, Jobs, PassphraseFile
+from arena.view.options import Architecture, AsJson, Device, ExecutorName, Jobs, PassphraseFile
 
 
 def bench(
@@ -41,6 +41,7 @@ def bench(
         bool, typer.Option("--trust", help="Run the scheme's file without a sandbox.")
     ] = False,
     jobs: Jobs = None,
+    executor: ExecutorName = "local",
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -57,6 +58,7 @@ def bench(
         passphrase_file=passphrase_file,
         trusted=trust,
         jobs=jobs,
+        executor=executor,
         device=device,
         as_json=as_json,
     )

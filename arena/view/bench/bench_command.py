@@ -9,13 +9,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from arena.errors import BaselineError
+from arena.errors import BaselineError, ExecutorError
 from arena.game.match.steps.step_cache import Setting
 from arena.runs.bench.bench import Bench, Played
 from arena.runs.bench.plan import Plan
 from arena.runs.bench.result import write_result
 from arena.runs.bench.subject import Subject, subject_by_name, subject_in_file, subject_of_model
 from arena.runs.bench.suite import read_suite
+from arena.runs.executors.ray_options import LOCAL
 from arena.runs.keys.folder import read_key
 from arena.runs.ledger import Ledger
 from arena.runs.preflight import preflight
@@ -51,6 +52,7 @@ class BenchOrder:
     passphrase_file: Path | None = None
     trusted: bool = False
     jobs: int | None = None
+    executor: str = LOCAL
     device: str = "auto"
     as_json: bool = False
 
@@ -121,6 +123,7 @@ class Place:
         order = Order(
             scenario.name,
             jobs=1 if self.subject.stand_in else self.order.jobs,
+            executor=self.order.executor,
             device=self.order.device,
             trusted=self._trusted(),
         )
@@ -144,6 +147,11 @@ def carry_out(order: BenchOrder) -> int:
     subject = order.subject()
     data = order.data_of(subject)
     suite.task_on(data)
+    if subject.stand_in and order.executor != LOCAL:
+        raise ExecutorError(
+            f"expected to bench a protected model in this process, where its key stays, found "
+            f"--executor {order.executor}; leave it out"
+        )
     out = order.out or Path("runs") / "bench" / f"{suite.name}-{data}"
     made_folder(out)
     with subject.known(), resumable(out):

@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 
 import arena
+from arena.game.sandbox.jail.bubblewrap import PROGRAM, missing
 from arena.runs.doctor import Health, examine
 from arena.view.results.tables import plain_table, titled
 from arena.world.files.cache_folder import cache_folder
@@ -68,7 +69,7 @@ def _extras() -> str:
 
 
 def _sandbox() -> str:
-    return shutil.which("bwrap") or "no bubblewrap; on Debian, apt-get install bubblewrap"
+    return missing() or f"{shutil.which(PROGRAM)}, and it works here"
 
 
 def _versions() -> str:

@@ -14,6 +14,7 @@ from arena.errors import ScenarioError
 from arena.game.match.steps.step_cache import Setting
 from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import Executor, Heard, InProcess, Workers
+from arena.runs.executors.ray_options import LOCAL, RayOptions, read_executor
 from arena.runs.preflight import preflight
 from arena.runs.scenario import Scenario, players_of, read_scenario
 from arena.runs.secret import read_secret
@@ -34,7 +35,7 @@ class Order:
         scenario: a name or a path. out: the folder of results. jobs: worker processes.
         device: auto, cpu or cuda. seed: replaces the scenario's. changes: texts `key=value`.
         as_json: print one JSON document. trusted: files with players that need no sandbox.
-        secret: the file with the referee's secret.
+        secret: the file with the referee's secret. executor: who makes the steps.
     """
 
     scenario: str
@@ -46,6 +47,7 @@ class Order:
     as_json: bool = False
     trusted: tuple[Path, ...] = ()
     secret: Path | None = None
+    executor: str = LOCAL
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class ReadyRun:
     players: tuple[PlayersFile, ...]  # files with a person's own players
     n_jobs: int
     secret: str = field(default="", repr=False)
+    ray: RayOptions | None = None  # None: this machine makes the steps
 
     def setting(self) -> Setting:
         """Return where its steps run."""
@@ -66,8 +69,15 @@ class ReadyRun:
 
     @contextmanager
     def executor(self, store: Store, heard: Heard) -> Iterator[Executor]:
-        """Give who makes its steps: this process where one job is enough, else workers."""
+        """Give who makes its steps: a cluster, this process where one job is enough, or workers."""
         limit_s = self.scenario.limits.step_s
+        if self.ray is not None:
+            from arena.runs.executors.on_ray import OnRay  # only some have Ray
+
+            asked = (self.ray, store, self.setting(), heard, limit_s, self.players)
+            with OnRay(*asked) as cluster:
+                yield cluster
+            return
         if self.n_jobs == 1 and limit_s is None:  # only a worker can be stopped when time is up
             yield InProcess(store, self.setting(), heard)
             return
@@ -117,7 +127,7 @@ def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> ReadyRun
     """Return a scenario, read from a path, as a tournament whose results go to a folder.
 
     Raises:
-        ArenaError: there is no such device.
+        ArenaError: there is no such device, or no such executor.
     """
     compute = Compute.choose(order.device or scenario.device)
     return ReadyRun(
@@ -127,6 +137,7 @@ def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> ReadyRun
         players=players_of(scenario, path.parent, order.trusted),
         n_jobs=order.jobs or _n_jobs(compute),
         secret=read_secret(order.secret),
+        ray=read_executor(order.executor, compute.device, order.jobs),
     )
 
 

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from arena.view.commands.find_scenario import DEFAULT
-from arena.view.options import AsJson, Changes, Jobs, OtherDevice, OtherSeed, ScenarioName, Trust
+from arena.view.options import (
+    AsJson,
+    Changes,
+    ExecutorName,
+    Jobs,
+    OtherDevice,
+    OtherSeed,
+    ScenarioName,
+    Trust,
+)
 
 
 def solve(
@@ -25,6 +34,7 @@ def solve(
         int, typer.Option(min=1, help="At how many strengths players are added; 1 adds none.")
     ] = 3,
     jobs: Jobs = None,
+    executor: ExecutorName = "local",
     device: OtherDevice = None,
     seed: OtherSeed = None,
     changes: Changes = None,
@@ -36,6 +46,14 @@ def solve(
     from arena.view.learn.solve_command import SolveOrder, carry_out
 
     game = Order(
-        scenario, out, jobs, device, seed, tuple(changes or ()), as_json, tuple(trust or ())
+        scenario=scenario,
+        out=out,
+        jobs=jobs,
+        device=device,
+        seed=seed,
+        changes=tuple(changes or ()),
+        as_json=as_json,
+        trusted=tuple(trust or ()),
+        executor=executor,
     )
     raise typer.Exit(carry_out(SolveOrder(game, iterations, epsilon, strengths)))

@@ -13,7 +13,14 @@ from arena.game.match.steps.step_cache import Setting
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.model_files import ModelFile, load_exhibit
-from arena.runs.protect.files import COMMITMENT, KEY, REPORT, check_free, write_protection
+from arena.runs.protect.files import (
+    COMMITMENT,
+    KEY,
+    REPORT,
+    check_format,
+    check_free,
+    write_protection,
+)
 from arena.runs.protect.order import Limits, Order, Protection
 from arena.runs.protect.protect import protect as carry_out
 from arena.runs.store import Store
@@ -87,6 +94,7 @@ def order_of(wish: Wish) -> Order:
     defenses.make(spec)
     ModelFile(wish.model).check()
     model, task = read_own(wish)
+    check_format(wish.model)
     seed = secrets.randbits(_SECRET_BITS) if wish.seed is None else wish.seed
     return Order(
         model=model,

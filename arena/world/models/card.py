@@ -18,6 +18,10 @@ _MAX_SHOWN = 60  # letters of an argument in a title
 _OF_SOME_KINDS = ("n_classes", "output_shape", "mean", "std", "vocabulary", "words")
 
 
+def _shortened(text: str) -> str:
+    return textwrap.shorten(text, _MAX_SHOWN, placeholder=" ...", break_on_hyphens=False).strip()
+
+
 class ModelCard(Frozen):
     """Architecture, its arguments, and the form of what goes into a model and comes out of it.
 
@@ -60,8 +64,7 @@ class ModelCard(Frozen):
     def title(self) -> str:
         """The architecture and its arguments, long ones cut: `lenet5(norm='batch')`."""
         listed = ", ".join(
-            f"{key}={textwrap.shorten(repr(value), _MAX_SHOWN, placeholder=' ...')}"
-            for key, value in self.arguments.items()
+            f"{key}={_shortened(repr(value))}" for key, value in self.arguments.items()
         )
         return f"{self.architecture}({listed})" if listed else self.architecture
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -84,6 +85,19 @@ def family(
         return find
 
     return register
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Forget afterwards the architectures and families that are registered meanwhile."""
+    tables: tuple[dict[str, Any], ...] = (_BUILDERS, _FITS, _KINDS, _FAMILIES)
+    before = [dict(table) for table in tables]
+    try:
+        yield
+    finally:
+        for table, known in zip(tables, before, strict=True):
+            table.clear()
+            table.update(known)
 
 
 def families() -> Mapping[str, Callable[[str], Builder]]:

@@ -177,6 +177,7 @@ def test_points_are_behind_the_boundary_and_carry_the_victims_own_labels(mark: M
     assert torch.equal(SCHEME.trigger_images(protected.key), points)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("target", ["least-likely", "random"])
 def test_targets_are_another_class(
     mark: Marking, owner_task: OwnerTask, target: Literal["least-likely", "random"]
@@ -293,6 +294,7 @@ def test_the_points_follow_from_the_committed_seed(mark: Marking) -> None:
         assert SCHEME.rederive(forged).commitment() != forged.commitment()
 
 
+@pytest.mark.end_to_end
 def test_without_a_protocol_the_seed_is_thrown_away(owner_task: OwnerTask) -> None:
     assert (
         replace(SCHEME, protocol="none", n_points=20, n_steps=80)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor
 
 from arena import testing
@@ -151,6 +152,7 @@ def test_independent_models_are_spared_at_both_levels(
             assert read(scheme, key, model).p_value > 1e-4  # at .01 one in a hundred is unlucky
 
 
+@pytest.mark.end_to_end
 def test_a_learnt_extractor_takes_the_unmarked_twin_for_the_victim(
     mark: Marking, owner_task: OwnerTask
 ) -> None:
@@ -184,7 +186,8 @@ def test_rewritings_hide_a_mark_from_a_verifier_that_reads_by_index(
 def test_some_rewritings_leave_a_mark_where_it_is(mark: Marking, name: str, move: str) -> None:
     key, model = rewritten(name, move, mark)
     reading = literal(name).read(key, Suspect.bare(model, COMPUTE))
-    assert 1 - reading.n_matches / len(reading.wanted) <= OWN_ERROR[name] + 0.1
+    coins = stats.binom.sf(reading.n_matches - 1, len(reading.wanted), reading.chance)
+    assert coins < 1e-4  # its own error, and that of reading the rewritten layers, are beside it
 
 
 @pytest.mark.parametrize("move", OTHER_SHAPE)

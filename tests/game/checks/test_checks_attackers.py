@@ -9,7 +9,7 @@ from arena.game.checks import ATTACK_CHECKS, Check, attack_trial
 from arena.game.sides.attack import attacks
 from tests.game.checks.cases import cases
 
-LONG = {
+LONGER = {
     "art-functional",
     "forge-passport-2",
     "forge-passport-3",
@@ -20,6 +20,8 @@ LONG = {
 attack_of = functools.cache(lambda name: attack_trial(attacks.find(name)))
 
 
-@pytest.mark.parametrize(("name", "check"), cases(attacks.classes(), ATTACK_CHECKS, LONG))
+@pytest.mark.parametrize(
+    ("name", "check"), cases(attacks.classes(), ATTACK_CHECKS, long=(), longer=LONGER)
+)
 def test_attack(name: str, check: Check[Any]) -> None:
     assert check.problems(attack_of(name)) == [], check.sentence

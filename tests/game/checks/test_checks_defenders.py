@@ -10,6 +10,23 @@ from arena.game.sides.defense import defenses
 from tests.game.checks.cases import cases
 
 LONG = {
+    "akh",
+    "dawn",
+    "deepipr-v1",
+    "deepipr-v2",
+    "deepipr-v3",
+    "greedy",
+    "ipr-gan",
+    "ipr-ic",
+    "lottery",
+    "margin",
+    "pan",
+    "prada",
+    "recurrent-ipr",
+    "riga",
+    "zhang",
+}
+LONGER = {
     "adi",
     "blackmarks",
     "cem",
@@ -24,6 +41,6 @@ LONG = {
 defense_of = functools.cache(lambda name: defense_trial(defenses.find(name)))
 
 
-@pytest.mark.parametrize(("name", "check"), cases(defenses.classes(), DEFENSE_CHECKS, LONG))
+@pytest.mark.parametrize(("name", "check"), cases(defenses.classes(), DEFENSE_CHECKS, LONG, LONGER))
 def test_defense(name: str, check: Check[Any]) -> None:
     assert check.problems(defense_of(name)) == [], check.sentence

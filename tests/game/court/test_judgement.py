@@ -42,7 +42,7 @@ def owner(task: Task) -> Protected:
 
 @pytest.fixture(scope="module")
 def strangers(task: Task) -> list[Model]:
-    return [build(task.card, Rng(50 + i)) for i in range(6)]
+    return [build(task.card, Rng(50 + i)) for i in range(24)]
 
 
 def referee(task: Task, owner: Protected, scheme: Uchida | None = None) -> Referee:

@@ -14,7 +14,12 @@ from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel
 from arena.game.sandbox.admit import admit
 from arena.game.sandbox.cell import Cell
-from arena.game.sandbox.players_file import PlayersFile, read_players_file
+from arena.game.sandbox.players_file import (
+    _MOST_READERS,
+    PlayersFile,
+    _readers,
+    read_players_file,
+)
 from arena.game.sandbox.stranger_attack import StrangerAttack
 from arena.game.sides.access import Access
 from arena.game.sides.attack import attacks
@@ -148,6 +153,31 @@ def test_a_file_that_cannot_be_read_is_refused_in_a_sentence(
     path.write_text(source)
     with pytest.raises(RegistryError, match=f"bad_players.py cannot be read: .*{sentence}"):
         read_players_file(path, Cell(wall_s=120 if "True" not in source else 6))
+
+
+SWARM = """
+import threading, time
+threading.stack_size(32768)
+for _ in range(3000):
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+time.sleep(60)
+"""
+
+
+def test_a_file_that_takes_too_many_threads_is_ended(tmp_path: Path) -> None:
+    path = tmp_path / "swarm_players.py"
+    path.write_text(SWARM)
+    with pytest.raises(RegistryError, match=r"more than 512 threads|can't start new thread"):
+        read_players_file(path, Cell(wall_s=50))
+
+
+def test_of_many_files_few_processes_wait_for_questions(tmp_path: Path) -> None:
+    for number in range(_MOST_READERS + 2):
+        path = tmp_path / f"many_players_{number}.py"
+        path.write_text(MINE.replace("trusted-or-not", f"many-{number}"))
+        read_players_file(path, Cell(wall_s=120))
+        assert len(_readers) <= _MOST_READERS
+    assert read_players_file(tmp_path / "many_players_0.py", Cell()).traits[0].name == "many-0"
 
 
 MINE = '''

@@ -99,6 +99,11 @@ def test_forty_files_of_one_class_name_are_graded_each_alone(folder: Path, tmp_p
     assert again == []
 
 
+@pytest.mark.parametrize("name", shipped())
+def test_whatever_a_shipped_assignment_grants_it_can_be_graded(name: str) -> None:
+    check_playable(read_assignment(SHIPPED / name), trusted=True)
+
+
 MUTANTS = {
     "remove-adi": (
         ('access.lab.build(access.card, rng.child("model"))', "stolen.copy()"),

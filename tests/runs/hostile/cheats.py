@@ -75,7 +75,7 @@ class Sly(nn.Module):
 @architecture("sly")
 def sly(shape: tuple[int, ...], n_classes: int) -> nn.Module:
     """A network that looks at who is asking."""
-    return Sly(make_body("softmax", {}, shape, n_classes))
+    return Sly(make_body("mlp", {}, shape, n_classes))
 
 
 class TwoFaced(Model):
@@ -177,7 +177,8 @@ def look_up(access: Access, rng: Rng) -> Deliverable:
 
 def collect(access: Access, rng: Rng) -> Deliverable:
     """Look for stores and keys among all objects."""
-    ours = [type(o) for o in gc.get_objects() if type(o).__module__.startswith("arena.")]
+    kinds = {type(thing) for thing in gc.get_objects()}
+    ours = [kind for kind in kinds if str(kind.__module__).startswith("arena.")]
     found = {kind.__name__ for kind in ours} & {"Store", "RoundStep", "Key", "Task"}
     if found:
         raise RuntimeError(f"BREACH: found {found}")
@@ -303,6 +304,15 @@ def thread(access: Access, rng: Rng) -> Deliverable:
     return Deliverable(access.model())
 
 
+def swarm(access: Access, rng: Rng) -> Deliverable:
+    """Take every thread that the machine has."""
+    threading.stack_size(32768)
+    for _ in range(4000):
+        threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+    time.sleep(5)
+    raise RuntimeError("BREACH: 4000 threads")
+
+
 def twin(access: Access, rng: Rng) -> Deliverable:
     """Train on the owner's data: they ship with scikit-learn."""
     task = load_task(TaskSpec(data="digits", model="softmax"))
@@ -324,21 +334,9 @@ Trick = Callable[[Access, Rng], Deliverable]
 THIEVES: dict[str, Trick] = {
     trick.__name__: trick
     for trick in (
-        *(
-            alloc,
-            arch,
-            delete,
-            delivsub,
-            describe,
-            fork,
-            forward,
-            look_up,
-            collect,
-            intquery,
-            killparent,
-        ),
-        *(meter, osexit, pipehuge, plant, interrupt, leave, runpatch, seed, segv, sleep, connect),
-        *(spin, stdout, thread, twin, fill),
+        *(alloc, arch, delete, delivsub, describe, fork, forward, look_up, collect, intquery),
+        *(killparent, meter, osexit, pipehuge, plant, interrupt, leave, runpatch, seed, segv),
+        *(sleep, connect, spin, stdout, swarm, thread, twin, fill),
     )
 }
 

@@ -53,7 +53,7 @@ THIEVES = {
     "collect": CAUGHT,
     "connect": ("ERROR", "PermissionError"),
     "delete": CAUGHT,
-    "delivsub": ("INVALID", "no model card"),
+    "delivsub": ("INVALID", "data that are none"),
     "describe": ("INVALID", "arguments of a player's own"),
     "fill": ("ERROR", "File too large"),
     "fork": ("ERROR", "PermissionError"),
@@ -73,6 +73,7 @@ THIEVES = {
     "sleep": ("TIMEOUT", "100 s"),
     "spin": ("TIMEOUT", "100 s"),
     "stdout": CAUGHT,
+    "swarm": ("ERROR", "thread"),
     "thread": CAUGHT,
     "twin": ("ERROR", "digits"),
 }
@@ -81,7 +82,7 @@ OWNERS = {
     "callers": ("OK", ""),
     "exit": ("ERROR", "ended its process (code 0)"),
     "mutate": ("OK", ""),
-    "nan": ("ERROR", "not a message"),
+    "nan": ("ERROR", "not JSON compliant"),
     "no-verdict": ("ERROR", "expected a Verdict, found NoneType"),
     "numpy": ("OK", ""),
     "path": ("OK", ""),
@@ -145,6 +146,7 @@ def check(honest: Path, out: Path, thieves: list[str], owners: list[str], jobs: 
         assert (row.status, words in row.message) == (status, True), (match, row.message)
         assert "BREACH" not in row.message
         assert not (row.thief in thieves and row.payoff), match
+        assert row.caught or THIEVES.get(row.thief) != CAUGHT, match
     assert not left_behind()
 
 

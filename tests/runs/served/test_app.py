@@ -93,6 +93,12 @@ def test_what_is_no_batch_is_refused_and_costs_nothing(url: str, course: Course)
     assert course.service.ledger.asked("alice") == 0
 
 
+def test_nobody_else_on_the_machine_can_read_a_victim(course: Course) -> None:
+    folder = course.service.victims.folder / "victims"
+    assert len(list(folder.glob("*.safetensors"))) == 2
+    assert folder.stat().st_mode & 0o077 == 0
+
+
 def test_who_has_no_token_is_told_so(url: str, course: Course) -> None:
     for headers in ({}, {"Authorization": "Bearer nobody"}, {"Authorization": "Basic YQ=="}):
         heard = ask(url, "POST", "/query", course.body(), {"Content-Type": JSON, **headers})

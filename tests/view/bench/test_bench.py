@@ -31,6 +31,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.end_to_end
 def test_a_result_holds_what_the_suite_says(board: Path) -> None:
     result = read_result(board / "uchida.json")
     assert (result.status, result.run.suite, result.run.data) == ("OK", "tiny-1", "digits")

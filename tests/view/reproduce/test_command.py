@@ -65,6 +65,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.end_to_end
 def test_a_course_leaves_a_page_tables_figures_and_event_files(
     arena: Command, course: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_folder_that_was_left_half_written_is_made_again(tmp_path: Path) -> No
     assert (folder / "made-from").exists()
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("left", [None, b"", b"no picture", b"\x89PNG\r\n\x1a\n cut short"])
 def test_a_picture_that_was_removed_or_damaged_comes_back(
     tmp_path: Path, left: bytes | None
@@ -130,6 +131,7 @@ def test_rebuilding_makes_everything_again(tmp_path: Path) -> None:
     assert not events & set(before)
 
 
+@pytest.mark.end_to_end
 def test_the_command_rebuilds_from_the_ledger_alone(
     arena: Command, played: Path, tmp_path: Path, report: Report
 ) -> None:
@@ -142,6 +144,7 @@ def test_the_command_rebuilds_from_the_ledger_alone(
     assert found == {path.name for path in boards_folder(report, played).iterdir()}
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", ["a/b", "..", "über uns"])
 def test_names_of_players_never_leave_the_folder(tmp_path: Path, name: str) -> None:
     rounds = [row(name, thief) for thief in ("t", "../u", "v")]

@@ -44,6 +44,7 @@ def test_an_architecture_of_another_kind_is_refused(task: Task) -> None:
         build(task.card_for("mlp"), Rng(0))
 
 
+@pytest.mark.end_to_end
 def test_a_white_box_mark_plays_against_a_thief(task: Task) -> None:
     """An owner that reads weights and a thief that prunes: neither knows what the model does."""
     uchida = testing.spec("uchida", n_bits=16)

@@ -1,5 +1,7 @@
 """The registry: from a name and arguments to a network, or to a sentence that says why not."""
 
+from collections.abc import Iterator
+
 import pytest
 from torch import nn
 
@@ -12,10 +14,10 @@ SHIPPED = {"cnn8", "lenet5", "mlp", "resnet18", "resnet20", "resnet8", "softmax"
 
 
 @pytest.fixture
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def own_registry() -> Iterator[None]:
     """What a test registers is gone afterwards."""
-    monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
-    monkeypatch.setattr(registry, "_FAMILIES", dict(registry._FAMILIES))
+    with registry.kept():
+        yield
 
 
 def tiny(

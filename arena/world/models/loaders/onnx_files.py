@@ -22,7 +22,8 @@ from arena.world.models.loaders.answers import of_callable
 from arena.world.models.loaders.own_input import own_card, own_input
 from arena.world.models.loaders.registry import LoadedModel, ModelFile, loader
 from arena.world.models.model import restore
-from arena.world.models.nets.foreign.onnx_graph import graph_of, network_of
+from arena.world.models.nets.foreign.onnx_graph import network_of
+from arena.world.models.nets.foreign.onnx_weights import graph_of
 from arena.world.models.state_dicts import BODY
 from arena.world.models.tensors import MAX_BYTES
 
@@ -59,7 +60,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _network(blob: bytes, form: ModelCard, path: Path) -> LoadedModel:
-    graph = graph_of(blob, path)
+    graph = graph_of(blob, str(path))
     fields = {"architecture": f"onnx:{path.stem}", "arguments": {"graph": graph}}
     card = form.model_copy(update=fields)
     state = network_of(blob, str(path)).state_dict()

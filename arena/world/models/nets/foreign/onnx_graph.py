@@ -9,19 +9,21 @@ from __future__ import annotations
 import base64
 import math
 import zlib
+from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from arena.errors import ModelError
 from arena.world.models.registry import Builder, family
 from arena.world.models.tensors import MAX_BYTES
 
-_KEPT = 8  # numbers in a constant that stays in the graph: limits and scales, no weights
-_FLOATS = (1, 10, 11)  # TensorProto's float32, float16, float64
+FLOATS: Mapping[int, str] = MappingProxyType({1: "<f4", 10: "<f2", 11: "<f8"})
+"""TensorProto's numbers of the types of floats, and how numpy names their bytes."""
 
 
 @family("onnx")
@@ -39,21 +41,11 @@ def onnx_builder(name: str) -> Builder:
     return build
 
 
-def graph_of(blob: bytes, path: Path) -> str:
-    """Return an ONNX model's graph without its weights, as text for a card.
-
-    Raises:
-        ModelError: onnx is missing, or the bytes are no ONNX model.
-    """
-    model = _read(blob, str(path))
-    for held in model.graph.initializer:
-        n_values = math.prod(held.dims)
-        if held.data_type in _FLOATS and n_values > _KEPT:
-            width = 8 if held.data_type == 11 else 4 if held.data_type == 1 else 2
-            for old in ("float_data", "double_data", "int32_data"):
-                held.ClearField(old)
-            held.raw_data = bytes(width * n_values)
-    return base64.b85encode(zlib.compress(model.SerializeToString(deterministic=True))).decode()
+def write_values(constant: Any, values: NDArray[Any]) -> None:
+    """Put values into a constant of floats, in its own type and order."""
+    for old in ("float_data", "double_data", "int32_data"):
+        constant.ClearField(old)
+    constant.raw_data = values.astype(FLOATS[constant.data_type]).tobytes()
 
 
 def network_of(blob: bytes, name: str) -> nn.Module:
@@ -63,7 +55,7 @@ def network_of(blob: bytes, name: str) -> nn.Module:
         ModelError: a library is missing, or the graph has operations that cannot be converted.
     """
     convert = _library("onnx2torch", name).convert
-    model = _read(blob, name)
+    model = model_of(blob, name)
     try:
         network: nn.Module = convert(model)
     except Exception as error:  # an old library over a stranger's graph can raise anything
@@ -75,7 +67,12 @@ def network_of(blob: bytes, name: str) -> nn.Module:
     return network.eval()
 
 
-def _read(blob: bytes, name: str) -> Any:
+def model_of(blob: bytes, name: str) -> Any:
+    """Return an ONNX model as onnx holds it.
+
+    Raises:
+        ModelError: onnx is missing, or the bytes are no ONNX model.
+    """
     onnx = _library("onnx", name)
     try:
         model = onnx.load_model_from_string(blob)
@@ -91,6 +88,11 @@ def _read(blob: bytes, name: str) -> Any:
         reason = str(error).partition("\n")[0][:200]
         raise ModelError(f"{name} is no ONNX model ({reason}); export it again") from error
     return model
+
+
+def packed(graph: bytes) -> str:
+    """Return a graph as text for a card."""
+    return base64.b85encode(zlib.compress(graph)).decode()
 
 
 def _lies_elsewhere(message: Any) -> bool:

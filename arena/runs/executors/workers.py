@@ -1,4 +1,4 @@
-"""Executors: who makes the steps. One process, or several local worker processes, one interface."""
+"""Worker processes on this machine: each makes one step at a time."""
 
 from __future__ import annotations
 
@@ -9,107 +9,23 @@ import multiprocessing
 import os
 import signal
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Protocol
 
 from arena.errors import StoreError
-from arena.game.match.steps.step_cache import (
-    FAILURE,
-    Memo,
-    Setting,
-    Status,
-    Step,
-    StepFailed,
-    perform,
-    resolve,
-)
+from arena.game.match.steps.step_cache import Setting, Status, Step
 from arena.game.sandbox.admit import enter
 from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.players_file import PlayersFile
+from arena.runs.executors.executor import N_TRIES, Heard, Outcome, Sometimes, make
 from arena.runs.store import Store
-from arena.world.bundle import Bundle
 from arena.world.json_values import Json, canonical
 
-Heard = Callable[[str, int, int], None]
-"""(digest of a step, steps of training done, of how many)."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a step ended."""
-
-    digest: str
-    status: Status
-    message: str = ""
-
-
-class Executor(Protocol):
-    """Makes steps whose parents are made."""
-
-    @property
-    def free(self) -> int:
-        """Return how many more steps it would take now."""
-
-    def submit(self, step: Step) -> None:
-        """Begin a step."""
-
-    def finished(self) -> list[Outcome]:
-        """Wait for at least one step to end and return those that did."""
-
-
-def make(step: Step, memo: Memo, setting: Setting) -> Outcome:
-    """Make one step unless it is made; its failure is an outcome."""
-    try:
-        with memo.lock(step.digest):
-            if not memo.has(step.digest):
-
-                def inputs(parent: Step, part: str) -> Bundle:
-                    return resolve(parent, part, memo, setting)
-
-                memo.save(step.digest, perform(step, inputs, setting))
-        failure = memo.load(step.digest, FAILURE)
-    except StepFailed as error:
-        return Outcome(step.digest, error.status, str(error))
-    except MemoryError as error:
-        return Outcome(step.digest, "MEMORY", f"out of memory ({error})")
-    if failure is not None:
-        return Outcome(step.digest, failure.data["status"], failure.data["message"])
-    return Outcome(step.digest, "OK")
-
-
-class InProcess:
-    """Makes one step at a time in this process."""
-
-    def __init__(self, memo: Memo, setting: Setting, heard: Heard = lambda *_: None) -> None:
-        self._memo, self._setting, self._heard = memo, setting, heard
-        self._waiting: deque[Step] = deque()
-
-    @property
-    def free(self) -> int:
-        """Return 1 when nothing waits."""
-        return int(not self._waiting)
-
-    def submit(self, step: Step) -> None:
-        """Put a step in line."""
-        self._waiting.append(step)
-
-    def finished(self) -> list[Outcome]:
-        """Make the next step."""
-        step = self._waiting.popleft()
-
-        def progress(done: int, total: int) -> None:
-            self._heard(step.digest, done, total)
-
-        return [make(step, self._memo, replace(self._setting, progress=progress))]
-
-
 _FAREWELL_S = 5.0  # how long a worker may take to end
-_TRIES = 3  # workers that may die, one after the other, before they take up a step
 
 
 @dataclass
@@ -228,9 +144,9 @@ class Workers:
             status: Status = "MEMORY" if code == -9 else "ERROR"
             return self._replace(worker, status, f"the worker process ended with {ended}")
         self._n_stillborn += 1
-        if self._n_stillborn >= _TRIES:
+        if self._n_stillborn >= N_TRIES:
             raise StoreError(
-                f"expected worker processes that run, found {_TRIES} that ended with {ended} "
+                f"expected worker processes that run, found {N_TRIES} that ended with {ended} "
                 "before they took up a step; see what they wrote above, or try --jobs 1"
             )
         step = worker.step
@@ -285,7 +201,7 @@ def _work(
         while True:
             step: Step = pipe.recv()
             _say(pipe, {"began": True})
-            setting = Setting(cache, _Every(pipe), cell)
+            setting = Setting(cache, Sometimes(partial(_progress, pipe)), cell)
             try:
                 outcome = make(step, store, setting)
             except StoreError as error:  # nobody's failure: the run cannot go on
@@ -301,14 +217,5 @@ def _say(pipe: Connection, said: dict[str, Json]) -> None:
         os._exit(1)
 
 
-class _Every:
-    """Passes progress on a few times a second."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe, self._last = pipe, 0.0
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._last > 0.2 or done == total:
-            self._last = now
-            _say(self._pipe, {"progress": [done, total]})
+def _progress(pipe: Connection, done: int, total: int) -> None:
+    _say(pipe, {"progress": [done, total]})
