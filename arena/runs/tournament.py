@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import subprocess
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +97,8 @@ class Tournament:
         self._steps: dict[str, Step] = {}
         self._queue: list[str] = []
         self._running: set[str] = set()
+        self._ready: deque[_Playing] = deque()  # games to look at
+        self._waiting: defaultdict[str, list[_Playing]] = defaultdict(list)  # by a missing step
         self._n_damaged: Counter[str] = Counter()
         self.n_made = self._n_planned = 0
 
@@ -181,13 +183,29 @@ class Tournament:
         self.ledger.begin(self._facts(), titles)
         self._n_planned = len(self.plan())
         self._tell(Event("planned", self.scenario.name))
-        playing = [game for game in self._games() if self._advance(game, None)]
-        while playing:
+        self._ready.extend(game for game in self._games() if self._advance(game, None))
+        while self._ready or self._waiting:
+            self._go_on()
             self._fill(executor)
-            if self._running:
+            if self._running and not self._ready:
                 for outcome in executor.finished():
                     self._note(outcome)
-            playing = [game for game in playing if self._proceed(game)]
+
+    def _go_on(self) -> None:
+        """Let every game go on that may; the others are looked at again when a step has ended."""
+        while self._ready:
+            game = self._ready.popleft()
+            needed = (step.digest for step, _ in game.wanted)
+            missing = next((digest for digest in needed if digest not in self._outcomes), None)
+            if missing is not None:
+                self._waiting[missing].append(game)
+            elif self._proceed(game):
+                self._ready.append(game)
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Keep how a step ended, and look again at the games that waited for it."""
+        self._outcomes[outcome.digest] = outcome
+        self._ready.extend(self._waiting.pop(outcome.digest, ()))
 
     def _tell(self, event: Event) -> None:
         n_known = self.n_made + len(self._queue) + len(self._running)
@@ -204,7 +222,7 @@ class Tournament:
             failed = next((state for state in states if state and state.status != "OK"), None)
             if failed is not None:
                 self._queue.remove(digest)
-                self._outcomes[digest] = Outcome(digest, "SKIPPED", failed.message)
+                self._settle(Outcome(digest, "SKIPPED", failed.message))
             elif all(states):
                 self._queue.remove(digest)
                 self._running.add(digest)
@@ -213,7 +231,7 @@ class Tournament:
 
     def _note(self, outcome: Outcome) -> None:
         self._running.discard(outcome.digest)
-        self._outcomes[outcome.digest] = outcome
+        self._settle(outcome)
         self.n_made += 1
         title = self._steps[outcome.digest].title
         self._tell(Event("ended", title, outcome.digest, outcome.status))
@@ -227,18 +245,16 @@ class Tournament:
             failure = self.store.load(step.digest, FAILURE)
             status: Status = failure.data["status"] if failure else "OK"
             message = failure.data["message"] if failure else ""
-            self._outcomes[step.digest] = Outcome(step.digest, status, message)
+            self._settle(Outcome(step.digest, status, message))
             return
         for parent in step.parents():
             self._want(parent)
         self._queue.append(step.digest)
 
     def _proceed(self, playing: _Playing) -> bool:
-        """Send a game what it waits for once all of it has ended; return whether it goes on."""
-        outcomes = [self._outcomes.get(step.digest) for step, _ in playing.wanted]
-        if not all(outcomes):
-            return True
-        failed = next((found for found in outcomes if found and found.status != "OK"), None)
+        """Send a game what it waited for, all of which has ended; return whether it goes on."""
+        outcomes = [self._outcomes[step.digest] for step, _ in playing.wanted]
+        failed = next((found for found in outcomes if found.status != "OK"), None)
         if failed is not None:
             return self._advance(playing, StepFailed(failed.status, failed.message))
         bundles = [self.store.load(step.digest, part) for step, part in playing.wanted]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 from collections.abc import Iterator
 
@@ -26,15 +25,18 @@ def connected(options: RayOptions) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to nobody
+    # What is started here reports to nobody, and is as urgent as other processes of a run.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         _connect(options)
     except Exception as error:  # every version of Ray raises others
         first = str(error).strip().partition("\n")[0]
-        where = options.address or "this machine"
+        where = options.address or os.environ.get("RAY_ADDRESS", "this machine")
         raise ExecutorError(
             f"expected a Ray cluster at {where}, found none ({type(error).__name__}: {first}); try "
-            "`ray start --head` there, and the port of its client server, usually 10001"
+            "`ray start --head` there, the port of its client server, usually 10001, and its token "
+            "(RAY_AUTH_MODE=token)"
         ) from error
     try:
         yield
@@ -46,13 +48,8 @@ def _connect(options: RayOptions) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if options.address:
         ray.init(options.address, **quiet)
-        return
-    try:
-        ray.init("auto", **quiet)
-    except ConnectionError:
-        os.environ.setdefault("RAY_worker_niceness", "0")  # as other processes of a run
-        n_cpus = options.n_jobs and math.ceil(options.n_jobs * options.cpus)
-        ray.init("local", num_cpus=n_cpus, include_dashboard=False, **quiet)
+    else:  # $RAY_ADDRESS, what runs on this machine, or one that is started
+        ray.init(include_dashboard=False, **quiet)
 
 
 def alive() -> dict[str, dict[str, float]]:

@@ -12,6 +12,7 @@ import uvicorn
 
 from arena.errors import EndpointError
 from arena.runs.served.app import app_of
+from arena.runs.served.connection import ImpatientConnection
 from arena.runs.served.course_rules import read_rules
 from arena.runs.served.query_ledger import QueryLedger
 from arena.runs.served.service import CourseService, OpenService, Service
@@ -44,6 +45,7 @@ class Server:
             ) from error
         config = uvicorn.Config(
             app_of(service),
+            http=ImpatientConnection,
             log_config=None,
             log_level=logging.ERROR,
             access_log=False,

@@ -11,9 +11,12 @@ import pytest
 
 from arena.game.match.steps.step_cache import Setting
 from arena.game.sandbox.players_file import PlayersFile
+from arena.runs.executors import Outcome
 from arena.runs.executors.ray_options import RayOptions
 from arena.runs.store import Store
-from tests.runs.conftest import SMALL, Making, Played, play_with
+from arena.runs.tournament import task_of
+from arena.world.compute import Compute
+from tests.runs.conftest import SMALL, Making, Played, play_with, scenario
 
 ray: Any = pytest.importorskip("ray", reason="Ray is missing: pip install 'copyright-arena[ray]'")
 
@@ -127,6 +130,16 @@ def test_a_step_that_takes_too_long_is_stopped(
     assert [(row.status, row.message) for row in failed] == [
         ("TIMEOUT", "took longer than the limit of 20 s")
     ] * 2
+
+
+def test_a_step_with_which_machines_die_again_and_again_is_given_up(tmp_path: Path) -> None:
+    from arena.runs.executors.on_ray import OnRay, _Task
+
+    parsed = scenario()
+    step = next(iter(parsed.matches(task_of(parsed, Compute()))))[0].base()
+    executor = OnRay(RayOptions(), Store(tmp_path), Setting())
+    outcome = executor._lost(_Task(step, n_lost=2))
+    assert outcome == Outcome(step.digest, "ERROR", "3 machines died while they made it")
 
 
 def test_a_machine_that_no_step_fits_is_missed_before_anything_is_made(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import socket
@@ -190,6 +191,32 @@ def test_large_bodies_and_bodies_that_drip_are_cut_off(tiny: Model) -> None:
             head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
             line.sendall(head.encode())
             assert line.recv(100).startswith(b"HTTP/1.1 411")
+
+
+def test_a_head_that_drips_loses_its_connection_and_one_that_comes_whole_keeps_it(
+    tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena.runs.served.connection.PATIENCE_S", 0.5)
+    health = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    with live(OpenService(tiny)) as url:
+        parts = urlsplit(url)
+        where = (parts.hostname, parts.port)
+        with socket.create_connection(where, timeout=30) as line:
+            assert line.recv(100) == b""  # says nothing
+        with socket.create_connection(where, timeout=30) as line:
+            for _ in range(2):  # the second head on one connection, too
+                line.sendall(health)
+                heard = b""
+                while b'"ok"' not in heard:
+                    heard += line.recv(1000)
+            for byte in health[:-1]:
+                try:
+                    line.sendall(bytes([byte]))
+                except OSError:
+                    break
+                time.sleep(0.1)
+            with contextlib.suppress(ConnectionError):
+                assert line.recv(100) == b""
 
 
 def test_what_is_being_answered_when_it_stops_is_answered(tiny: Model) -> None:
