@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,21 +76,25 @@ class Watch:
     """
 
     watched_s: float
-    began: float = field(default_factory=time.perf_counter)
+    clock: Callable[[], float] = time.perf_counter
+    began: float = field(init=False)
     steps: list[tuple[int, float]] = field(default_factory=list)  # the first and the last
     n_total: int = 0
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
 
     def see(self, n_done: int, n_total: int) -> None:
         """Take note of a step; raises SeenEnough once the rest can be reckoned."""
         self.n_total = n_total
-        self.steps[1:] = [(n_done, time.perf_counter())]
+        self.steps[1:] = [(n_done, self.clock())]
         if len(self.steps) > 1 and self.steps[1][1] - self.steps[0][1] >= self.watched_s:
             raise SeenEnough
 
     def seconds(self) -> float:
         """Return how long the whole training takes."""
         if len(self.steps) < 2:  # it has one step, or is none of steps, as of a tree
-            return time.perf_counter() - self.began
+            return self.clock() - self.began
         (n_first, first), (n_last, last) = self.steps
         return (last - first) / (n_last - n_first) * self.n_total
 
