@@ -1,6 +1,6 @@
 """How often `arena regress check` is wrong: on a model that did not change, and on a weaker mark.
 
-    python -m benchmarks.protection.flakiness [--keys 10] [--checks 20] [--weaker 5] [--jobs 2]
+    python -m benchmarks.protection.flakiness [--first 0] [--keys 10] [--checks 20] [--weaker 5]
 
 On the digits and a small MLP, with the mark of Uchida et al. For each of so many keys a model is
 marked as `arena protect` does, and a baseline recorded with the thieves that `arena regress record`
@@ -99,6 +99,7 @@ def main() -> None:
     """Measure, and print both shares with their intervals."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--keys", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="the first key's number")
     parser.add_argument("--checks", type=int, default=20, help="of each model as it is")
     parser.add_argument("--weaker", type=int, default=5, help="of each model with half a mark")
     parser.add_argument("--jobs", type=int, default=2)
@@ -108,15 +109,22 @@ def main() -> None:
     alarms = found = 0
     with ProcessPoolExecutor(said.jobs, multiprocessing.get_context("spawn")) as pool:
         work = partial(trial, n_checks=said.checks, n_weaker=said.weaker)
-        for key, (alarm, caught) in enumerate(pool.map(work, range(said.keys))):
+        keys = range(said.first, said.first + said.keys)
+        for n, (key, (alarm, caught)) in enumerate(zip(keys, pool.map(work, keys), strict=True), 1):
             alarms, found = alarms + alarm, found + caught
             say(
                 f"key {key}: unchanged {alarm} of {said.checks} fail, halved {caught} of "
-                f"{said.weaker}; so far {alarms} of {said.checks * (key + 1)} and {found} of "
-                f"{said.weaker * (key + 1)}"
+                f"{said.weaker}; so far {alarms} of {said.checks * n} and {found} of "
+                f"{said.weaker * n}"
             )
-    n, n_weaker = said.keys * said.checks, said.keys * said.weaker
-    _judge("unchanged", alarms, n, alarms <= _MOST_ALARMS * n, f"at most {_MOST_ALARMS:.0%}")
+    n_checks, n_weaker = said.keys * said.checks, said.keys * said.weaker
+    _judge(
+        "unchanged",
+        alarms,
+        n_checks,
+        alarms <= _MOST_ALARMS * n_checks,
+        f"at most {_MOST_ALARMS:.0%}",
+    )
     _judge(
         "mark halved",
         found,

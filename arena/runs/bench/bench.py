@@ -83,8 +83,10 @@ class Bench:
         """
         started, plan = time.monotonic(), self.plan
         plan.report({})  # refused before anything is trained
-        searched = self.play(plan.search(), SEARCH)
-        chosen = choose(attempts_of(plan.searched(), searched.rounds), plan.suite)
+        search = plan.search()
+        searched = self.play(search, SEARCH)
+        tries = attempts_of(plan.searched(), searched.rounds)
+        chosen = choose(tries, plan.suite)
         strengths = {one.thief: one.strength for one in chosen}
         scenario = plan.report(strengths)
         played = self.play(scenario, "")
@@ -97,7 +99,8 @@ class Bench:
             level=min(plan.subject.defense.level, LEVEL),
             gain=plan.suite.gain,
             searched=chosen,
-            crossings=crossings(protections, self.memo, self.setting),
+            tries=tries,
+            crossings=crossings(protections, self._protections(search), self.memo, self.setting),
         )
         failed = next((ended for ended in map(self._failure, protections) if ended), None)
         run = self._record(scenario, time.monotonic() - started)
@@ -111,7 +114,7 @@ class Bench:
         return next((ended for ended in map(self._failure, step.parents()) if ended), None)
 
     def _protections(self, scenario: Scenario) -> list[ProtectStep]:
-        """Return the protection of every reported victim."""
+        """Return the protection of every victim of a scenario."""
         owners: dict[int, MatchSpec] = {}
         for match, _ in scenario.matches(self.task(scenario)):
             owners.setdefault(match.repeat, match)
@@ -159,7 +162,12 @@ def result_of(plan: Plan, run: RunRecord, found: Findings, ended: Ending) -> Res
         verify=verify_cost(found.crossings),
         flags=flags(found),
         strengths=tuple(found.searched),
-        broken={one.row.match: one.row.message for one in found.attempts if one.is_open},
+        broken={
+            f"{part}{one.row.match}": one.row.message
+            for part, attempts in (("", found.attempts), (f"{SEARCH}: ", found.tries))
+            for one in attempts
+            if one.is_open
+        },
     )
 
 

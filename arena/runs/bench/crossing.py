@@ -91,18 +91,28 @@ class CrossingStep(Step):
 
 
 def crossings(
-    protections: Sequence[ProtectStep], memo: Memo, setting: Setting
+    reported: Sequence[ProtectStep],
+    others: Sequence[ProtectStep],
+    memo: Memo,
+    setting: Setting,
 ) -> tuple[Crossing, ...]:
-    """Hold every key against its own victim and against the next one; what fails is left out."""
-    return tuple(_crossings(protections, memo, setting))
+    """Hold every key against its own victim and against the next one; what fails is left out.
+
+    Args:
+        reported: the owners whose keys are held.
+        others: more owners, so that even a single key meets another's victim.
+        memo: what the steps are kept in.
+        setting: where they run.
+    """
+    return tuple(_crossings(reported, [*reported, *others], memo, setting))
 
 
 def _crossings(
-    protections: Sequence[ProtectStep], memo: Memo, setting: Setting
+    reported: Sequence[ProtectStep], victims: Sequence[ProtectStep], memo: Memo, setting: Setting
 ) -> Iterator[Crossing]:
-    for i, owner in enumerate(protections):
-        others = [owner, protections[(i + 1) % len(protections)]]
-        for accused in others[: len(protections)]:
+    for i, owner in enumerate(reported):
+        others = [owner, victims[(i + 1) % len(victims)]]
+        for accused in others[: len(victims)]:
             try:
                 found = resolve(CrossingStep(owner, accused), "crossing", memo, setting)
             except StepFailed:

@@ -32,6 +32,7 @@ class Findings:
         calibration: verdicts on innocents of the owners that strengths are chosen on.
         false_positives: how many accuse. level: of p-values, at which the scheme accuses.
         gain: that counts. searched: what the search for strengths tried.
+        tries: the attempts that the search consists of.
         crossings: keys held against victims.
     """
 
@@ -42,6 +43,7 @@ class Findings:
     level: float
     gain: float
     searched: Sequence[Chosen] = ()
+    tries: Sequence[Attempt] = ()
     crossings: Sequence[Crossing] = ()
 
 
@@ -67,6 +69,10 @@ def _flags(found: Findings) -> Iterator[Flag]:
     if any(attempt.is_open for attempt in found.attempts):
         says = "matches broke: what they would decide is counted as stolen"
         yield Flag(name="unfinished", says=says)
+    untried = sum(attempt.is_open for attempt in found.tries)
+    if untried:
+        says = f"strengths were chosen without {untried} of {len(found.tries)} tries, which broke"
+        yield Flag(name="untried-strengths", says=says)
     losses = [attempt.row.fidelity_loss for attempt in found.attempts]
     worst = max((loss for loss in losses if loss is not None), default=0.0)
     if worst > _DEAR:

@@ -101,3 +101,9 @@ def test_whoever_extracts_more_copies_more_and_may_be_caught_for_it() -> None:
 def test_a_key_that_verifies_other_owners_victims_is_no_secret() -> None:
     held = [crossing(own=False, accused=True)] * 3 + [crossing(own=False, accused=False)]
     assert names(replace(findings(), crossings=held)) == ["recoverable-key"]
+
+
+def test_strengths_that_could_not_be_tried_are_no_secret() -> None:
+    broken = [attempt(strength=0.1, **GOOD), attempt(strength=0.9, status="TIMEOUT")]
+    found = replace(findings(), tries=broken, searched=choose(broken, SUITE))
+    assert names(found) == ["untried-strengths"]
