@@ -72,7 +72,8 @@ class OnRay:
             begun.enter_context(connected(self._options))
             self._require_machine()
             here = ray.get_runtime_context().get_node_id()
-            beside = NodeAffinitySchedulingStrategy(node_id=here, soft=True)
+            # Nowhere else: a machine that dies must not take the desk of all others with it.
+            beside = NodeAffinitySchedulingStrategy(node_id=here, soft=False)
             desk = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=beside).remote()
             begun.callback(ray.kill, desk)
             self._desk, self._job = desk, ray.put(self._told(desk, begun))

@@ -78,6 +78,11 @@ def failing(how: str) -> str:
     return FAILING.replace("settings = {}", f'settings = {{ how = "{how}" }}')
 
 
+def copy(finished: Played, out: Path) -> None:
+    """Copy a finished tournament without the files of readers that Ray's collector still closes."""
+    shutil.copytree(finished.out, out, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
+
+
 def trained(out: Path) -> dict[str, bytes]:
     """Return the files of models and keys; reports beside them say how long it took."""
     files = (out / "artefacts").glob("??/*")
@@ -100,7 +105,7 @@ def test_two_machines_give_the_bits_of_one_process(
 def test_a_machine_that_dies_costs_its_steps_alone(
     two: Machines, finished: Played, tmp_path: Path, shared: bool
 ) -> None:
-    shutil.copytree(finished.out, tmp_path / "out")
+    copy(finished, tmp_path / "out")
     text = failing(f"machine {tmp_path / 'has-died'}")
     played = play_with(tmp_path / "out", on_ray(shared=shared), text)
     assert (tmp_path / "has-died").exists()
@@ -113,7 +118,7 @@ def test_a_machine_that_dies_costs_its_steps_alone(
 def test_a_process_that_dies_costs_its_own_step_alone(
     two: Machines, finished: Played, tmp_path: Path
 ) -> None:
-    shutil.copytree(finished.out, tmp_path / "out")
+    copy(finished, tmp_path / "out")
     played = play_with(tmp_path / "out", on_ray(), failing("exits"))
     failed = [row for row in played.ledger.rounds() if row.thief == "fails"]
     assert [(row.status, row.message) for row in failed] == [
@@ -124,7 +129,7 @@ def test_a_process_that_dies_costs_its_own_step_alone(
 def test_a_step_that_takes_too_long_is_stopped(
     two: Machines, finished: Played, tmp_path: Path
 ) -> None:
-    shutil.copytree(finished.out, tmp_path / "out")
+    copy(finished, tmp_path / "out")
     played = play_with(tmp_path / "out", on_ray(limit_s=20), failing("sleeps"))
     failed = [row for row in played.ledger.rounds() if row.thief == "fails"]
     assert [(row.status, row.message) for row in failed] == [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.errors import ArenaError, ScenarioError
+from arena.errors import ArenaError, ExecutorError, ScenarioError
 from arena.runs.executors import InProcess, Workers
 from arena.runs.store import Store
 from arena.view.commands.run_options import Order, prepare
@@ -52,6 +52,14 @@ def test_workers_are_taken_for_many_jobs_and_for_time_limits(
     with game.executor(Store(tmp_path), lambda *_: None) as executor:
         assert isinstance(executor, Workers)
         assert executor.free == jobs
+
+
+def test_who_makes_the_steps_is_this_machine_unless_a_cluster_is_asked_for(
+    scenario_file: Path,
+) -> None:
+    assert prepare(Order(str(scenario_file))).ray is None
+    with pytest.raises(ExecutorError, match=r"an executor of local, ray .* found 'rey'"):
+        prepare(Order(str(scenario_file), executor="rey"))
 
 
 def test_there_is_a_job_for_each_core(scenario_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
