@@ -80,8 +80,9 @@ def _time_in_words(time: TimeNeeded, n_jobs: int) -> str:
     one = span_in_words([time.training_s, time.training_s])
     workers = f"{n_jobs} worker{'s' if n_jobs != 1 else ''}"
     return (
-        f"Time: about {span_in_words([time.least_s, time.most_s])} with {workers}, if nothing else "
-        f"runs here. A training takes {one}; least: trainings alone, most: every step as long."
+        f"Time: about {span_in_words([time.least_s, time.most_s])} with {workers}, as busy as "
+        f"this machine is now. A training takes {one}; least: trainings alone, most: every step "
+        "as long."
     )
 
 
