@@ -65,6 +65,10 @@ class NotComparable(ArenaError):  # noqa: N818 - not a fault: the verdict is "no
     """A suspect lacks what a key reads (layer, shape, class count); becomes "not verified"."""
 
 
+class ShowsLess(NotComparable, ModelError):  # noqa: N818 - what came of it, said as it is
+    """The file or the interface of a suspect shows less of it than a judgement reads."""
+
+
 class NoReference(NotComparable):
     """No independent model is like the suspect; becomes the outcome "no reference"."""
 

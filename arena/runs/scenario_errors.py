@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import difflib
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -14,6 +16,9 @@ from arena.errors import did_you_mean
 from arena.world.json_values import Json
 
 Location = tuple[str | int, ...]
+
+_SLIP = 0.75
+"""How alike a key and a known one are where the first is the second, mistyped."""
 
 
 def place(text: str, where: Location) -> str:
@@ -82,6 +87,8 @@ def sentences(error: ValidationError, text: str, root: type[BaseModel]) -> list[
     for problem in error.errors(include_url=False):
         if problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]:
             continue  # long enough as it was written: what is wrong with its entries is said
+        if problem["loc"][-1:] == ("str",) and isinstance(problem["input"], dict):
+            continue  # a table in the place of a name: what is wrong in the table is said
         sentence = place(text, problem["loc"]) + _sentence(problem, root)
         if sentence not in said:
             said.append(sentence)
@@ -96,14 +103,53 @@ def _sentence(problem: Any, root: type[BaseModel]) -> str:
     found = repr(problem["input"])
     found = found if len(found) <= 60 else found[:57] + "..."
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {name!r}{did_you_mean(str(where[-1]), _fields(root, where[:-1]))}"
+        fields = _fields(root, where[:-1])
+        return f"unknown key {name!r}{_instead(str(where[-1]), problem['input'], fields)}"
     if problem["type"] == "missing":
         return f"expected a key {name!r}, found none; add it"
+    if problem["type"] == "tuple_type":
+        return f"{name!r}: expected a list, found {found}; {_as_list(str(where[-1]), problem)}"
+    if problem["type"] == "too_short":
+        return f"{name!r}: expected a list of at least one, found {found}; add one"
     message = problem["msg"]
     message = message[0].lower() + message[1:]
     for prefix in ("value error, ", "input should be ", "expected "):
         message = message.removeprefix(prefix)
     return f"{name!r}: expected {message}, found {found}"
+
+
+def _instead(key: str, value: Json, fields: list[str]) -> str:
+    """Return what to write in place of an unknown key: a known one, or a player's settings."""
+    if difflib.get_close_matches(key, fields, n=1, cutoff=_SLIP):
+        return did_you_mean(key, fields)
+    settings = f"settings = {{ {key} = {_toml(value)} }}"
+    known = f"; known are {', '.join(fields)}; of a"
+    if "settings" in fields:
+        return f"{known} player's own settings write {settings}"
+    if "moves" in fields:
+        return f'{known} move\'s own settings write moves = [{{ move = "...", {settings} }}]'
+    return did_you_mean(key, fields)
+
+
+def _as_list(key: str, problem: Any) -> str:
+    """Return what to write in place of one thing where a list is expected."""
+    if isinstance(problem["input"], str | int | float | dict):
+        return f"write {key} = [{_toml(problem['input'])}]"
+    return f"write {key} = [...]"
+
+
+def _toml(value: Json) -> str:
+    """Return a value as TOML writes it on one line.
+
+    >>> _toml({"move": "prune", "settings": {"rate": 0.5}, "against": ["a", True]})
+    '{ move = "prune", settings = { rate = 0.5 }, against = ["a", true] }'
+    """
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key} = {_toml(part)}" for key, part in value.items())
+        return f"{{ {inner} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _is_branch(part: str | int) -> bool:

@@ -28,10 +28,10 @@ def problems_of(scenario: Scenario, text: str) -> Iterator[str]:
     yield from _task_problems(scenario, text)
     owners = [owner.title for owner in scenario.owner]
     thieves = [thief.name for thief in scenario.thief]
-    for kind, names in (("owner", owners), ("thief", thieves)):
+    for kind, several, names in (("owner", "owners", owners), ("thief", "thieves", thieves)):
         for i, name in enumerate(names):
             if name in names[:i]:
-                yield f"{place(text, (kind, i))}two {kind}s are called {name!r}; give one a name"
+                yield f"{place(text, (kind, i))}two {several} are called {name!r}; give one a name"
     titles = [f"{owner}-vs-{thief}" for owner in owners for thief in thieves]
     for title in {title for title in titles if titles.count(title) > 1}:
         yield f"two matches would be called {title!r}; rename an owner or a thief"

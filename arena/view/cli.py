@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +39,7 @@ from arena.view.regress.regress_cli import regress
 app = typer.Typer(
     name="arena",
     help="The copyright arena: thieves steal neural networks, owners prove whose they are.",
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -166,10 +168,24 @@ for name, commands in {"keys": keys, "regress": regress, "course": course}.items
     app.add_typer(commands, name=name)
 
 
+def is_completion(words: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Say whether a shell asks what completes a word, or a person asks to be completed.
+
+    >>> is_completion(["--show-completion"], {}), is_completion(["run"], {})
+    (True, False)
+    >>> is_completion([], {"_ARENA_COMPLETE": "complete_bash"})
+    True
+    """
+    asked = words[:1] in (["--show-completion"], ["--install-completion"])
+    return asked or "_ARENA_COMPLETE" in environment
+
+
 def main() -> None:
     """Run the command line; every error becomes a sentence on stderr and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         tolerate(stream)
+    if is_completion(sys.argv[1:], os.environ):
+        app(prog_name="arena")  # prints for the shell and ends the program, as typer does
     try:
         code = app(prog_name="arena", standalone_mode=False)
     except BaseException as error:

@@ -150,8 +150,7 @@ BAD = {
     ),
     "no owners": (
         'name = "x"\nowner = []\n[[thief]]\nname = "t"\nmoves = ["none"]',
-        "line 2: 'owner': expected tuple should have at least 1 item after validation, not 0, "
-        "found []",
+        "line 2: 'owner': expected a list of at least one, found []; add one",
     ),
     "two owners of one name": (
         edit('name = "plain"\nscheme = "none"', 'scheme = "uchida"').replace(
@@ -161,12 +160,36 @@ BAD = {
     ),
     "two thieves of one name": (
         edit('name = "idle"', 'name = "tune"'),
-        "line 24: two thiefs are called 'tune'; give one a name",
+        "line 24: two thieves are called 'tune'; give one a name",
     ),
     "no moves": (
         edit('moves = ["none"]', "moves = []"),
-        "line 26: 'thief.1.moves': expected tuple should have at least 1 item after validation, "
-        "not 0, found []",
+        "line 26: 'thief.1.moves': expected a list of at least one, found []; add one",
+    ),
+    "one move that is no list": (
+        edit('moves = ["none"]', 'moves = "overwrite"'),
+        "line 26: 'thief.1.moves': expected a list, found 'overwrite'; "
+        'write moves = ["overwrite"]',
+    ),
+    "one table that is no list": (
+        edit('moves = ["none"]', 'moves = { move = "prune", strength = 0.5 }'),
+        "line 26: 'thief.1.moves': expected a list, found {'move': 'prune', 'strength': 0.5}; "
+        'write moves = [{ move = "prune", strength = 0.5 }]',
+    ),
+    "a setting beside its move": (
+        edit('moves = ["none"]', 'moves = [{ move = "prune", rate = 0.6 }]'),
+        "line 26: unknown key 'thief.1.moves.0.rate'; known are move, settings, strength; "
+        "of a player's own settings write settings = { rate = 0.6 }",
+    ),
+    "a setting beside its moves": (
+        edit('moves = ["none"]', 'moves = ["prune"]\nrate = 0.6'),
+        "line 27: unknown key 'thief.1.rate'; known are against, moves, name, threat; "
+        'of a move\'s own settings write moves = [{ move = "...", settings = { rate = 0.6 } }]',
+    ),
+    "a setting beside its scheme": (
+        edit('scheme = "uchida"', 'scheme = "uchida"\nn_bits = 32'),
+        "line 14: unknown key 'owner.0.n_bits'; known are name, protocol, scheme, settings, "
+        "verification; of a player's own settings write settings = { n_bits = 32 }",
     ),
     "unknown move": (
         edit('"ft-ll"', '"ft-lll"'),

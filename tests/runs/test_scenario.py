@@ -43,6 +43,11 @@ def test_a_fault_in_the_only_thief_is_one_sentence() -> None:
     assert len(problems(text)) == 1
 
 
+def test_a_setting_beside_its_move_is_one_sentence() -> None:
+    text, sentence = BAD["a setting beside its move"]
+    assert problems(text) == (sentence,)
+
+
 def test_there_are_enough_bad_files() -> None:
     assert len(BAD) >= 25
 

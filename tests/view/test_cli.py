@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,26 @@ def test_help_lists_every_command(arena: Command, arguments: tuple[str, ...]) ->
     assert done.code == 0
     for command in ("run", "show", "list", "check", "tensorboard", "judge", "serve"):
         assert command in done.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("arena ju", ["judge"]), ("arena judge --vic", ["--victim", "--victim-architecture"])],
+)
+def test_a_shell_is_told_what_completes_a_word(typed: str, offered: list[str]) -> None:
+    asks = {
+        "_ARENA_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "arena"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **asks},
+    )
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, offered, "")
 
 
 def test_the_options_of_run_are_explained(arena: Command) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from arena.errors import BudgetExceeded
@@ -14,10 +14,14 @@ T = TypeVar("T", contravariant=True)
 
 @dataclass(frozen=True)
 class Problem:
-    """What a check found: its name and one sentence that says expected, found, try."""
+    """What a check found: its name and one sentence that says expected, found, try.
+
+    Of `is_style` is what players that ship keep to, and a person's own may go without.
+    """
 
     check: str
     message: str
+    is_style: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.check}: {self.message}"
@@ -25,9 +29,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Check(Generic[T]):
-    """One rule that every player keeps; `find` yields a sentence for each breach of it."""
+    """One rule that every player keeps; `find` yields a sentence for each breach of it.
+
+    Of `is_style` is a rule for players that ship, without which a player plays as well.
+    """
 
     find: Callable[[T], Iterator[str]]
+    is_style: bool = False
 
     @property
     def name(self) -> str:
@@ -42,7 +50,7 @@ class Check(Generic[T]):
     def problems(self, trial: T) -> list[Problem]:
         """Return what is wrong; an exception that a player's own method raises is a problem too."""
         try:
-            return [Problem(self.name, message) for message in self.find(trial)]
+            return [Problem(self.name, message, self.is_style) for message in self.find(trial)]
         except Exception as error:  # whatever a player raises speaks against the player
             return [Problem(self.name, f"expected an answer, the player raised {said(error)}")]
 

@@ -120,8 +120,8 @@ def _validated(cls: type[P], settings: dict[str, Any]) -> P:
 
 PLAYER_CHECKS: tuple[Check[Subject], ...] = (
     Check(is_a_frozen_dataclass),
-    Check(documents_itself),
-    Check(names_its_paper),
+    Check(documents_itself, is_style=True),
+    Check(names_its_paper, is_style=True),
     Check(repr_makes_it_again),
     Check(settings_travel_as_json),
     Check(turns_its_dial),

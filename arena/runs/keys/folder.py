@@ -120,10 +120,15 @@ def read_key(folder: Path, passphrase: str = "") -> OwnedKey:
     """Return the key in a folder.
 
     Raises:
-        KeyFileError: there is none, the passphrase is another, or it is not the key that was
-            committed to.
+        KeyFileError: there is none, the passphrase is missing or another, or it is not the key
+            that was committed to.
     """
     about = read_about(folder)
+    if is_sealed(folder) and not passphrase:
+        raise KeyFileError(
+            f"the key in {folder} is closed, and no passphrase was given; "
+            "try --passphrase-file FILE, or --passphrase-file - for a prompt"
+        )
     try:
         if is_sealed(folder):
             blob = unseal((folder / SEALED).read_bytes(), passphrase)

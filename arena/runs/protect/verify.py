@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from arena.errors import ArenaError, ModelError
+from arena.errors import ArenaError, ModelError, ShowsLess
 from arena.game.court.verdict import Verdict
 from arena.game.sides.suspect import Suspect
 from arena.runs.keys.folder import About, OwnedKey
@@ -44,7 +44,7 @@ def read_suspect(path: Path, architecture: str, about: About) -> LoadedModel:
     Weights alone are those of the protected model's architecture, unless another is named.
 
     Raises:
-        ModelError: it cannot be read, or grants less than the key reads.
+        ModelError: it cannot be read. ShowsLess: it grants less than the key reads.
     """
     if not path.exists():
         raise ModelError(f"expected the file of a suspect, found none at {path}; check the path")
@@ -65,10 +65,10 @@ def answering_suspect(source: Endpoint | Ask, about: About, want: Output) -> Loa
         want: of a URL, `labels` or `probabilities`.
 
     Raises:
-        ModelError: the key reads weights, or the function answers in another form.
+        ShowsLess: the key reads weights. ModelError: the function answers in another form.
     """
     if about.defense.reads == "weights":
-        raise ModelError(
+        raise ShowsLess(
             f"expected weights, as {about.scheme.name!r} reads them, found a suspect that only "
             "answers; give the file of its model"
         )

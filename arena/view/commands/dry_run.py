@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
 from arena.game.match.play import MatchSpec
+from arena.game.match.steps.alone_step import AloneStep
 from arena.game.match.steps.innocents_step import InnocentsStep
 from arena.game.match.steps.judge_step import JudgeStep
 from arena.game.match.steps.protect_step import ProtectStep
@@ -16,25 +18,32 @@ from arena.game.match.steps.round_step import RoundStep
 from arena.game.match.steps.step_cache import Step
 from arena.game.match.steps.train_step import TrainStep
 from arena.runs.store import Store
+from arena.runs.time_needed import TimeNeeded, seconds_of_training, span_in_words, time_needed
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.commands.run_options import ReadyRun
 from arena.view.progress.boards import NullBoard
 from arena.view.results.report import LEDGER
 from arena.view.results.tables import plain_table, titled
+from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import Json
+from arena.world.task import TaskSpec
 
 _KINDS = {
     ProtectStep: "protect a victim",
     RoundStep: "play a round",
     JudgeStep: "judge a round",
     InnocentsStep: "verify innocents",
+    AloneStep: "measure what a thief has alone",
 }
 _STATES = ("made", "to make", "impossible")
 _POOLS = {"calibration": "train an innocent for thresholds", "reporting": "train an innocent"}
 
 
 def show_plan(game: ReadyRun, *, as_json: bool) -> None:
-    """Print what `arena run` would do; nothing is trained and no folder is made."""
+    """Print what `arena run` would do and how long it takes; nothing is made, and no folder.
+
+    A training is begun and given up, to know how long one takes here.
+    """
     with tempfile.TemporaryDirectory() as empty:
         begun = (game.out / LEDGER).is_file()
         store, ledger = open_folder(game.out if begun else Path(empty))
@@ -47,14 +56,34 @@ def show_plan(game: ReadyRun, *, as_json: bool) -> None:
         (match, [action.move.name for action in script])
         for match, script in game.scenario.matches(task)
     ]
+    time = _time([step for step, state in steps if state == "to make"], task, game)
     if as_json:
         plan = [
             {"title": step.title, "kind": kind_of(step), "digest": step.digest, "state": state}
             for step, state in steps
         ]
-        Console().print_json(data={"matches": [_match(*one) for one in matches], "steps": plan})
+        played = [_match(*one) for one in matches]
+        Console().print_json(data={"matches": played, "steps": plan, "time": asdict(time)})
         return
-    _print(game, matches, steps)
+    _print(game, matches, steps, time)
+
+
+def _time(to_make: list[Step], task: TaskSpec, game: ReadyRun) -> TimeNeeded:
+    """Return what the steps that are to be made will take; nothing where there are none."""
+    training_s = seconds_of_training(task, cache_folder()) if to_make else 0.0
+    return time_needed(to_make, training_s, game.n_jobs)
+
+
+def _time_in_words(time: TimeNeeded, n_jobs: int) -> str:
+    if not time.most_s:
+        return "Time: nothing is left to be made."
+    one = span_in_words([time.training_s, time.training_s])
+    workers = f"{n_jobs} worker{'s' if n_jobs != 1 else ''}"
+    return (
+        f"Time: about {span_in_words([time.least_s, time.most_s])} with {workers}, as busy as "
+        f"this machine is now. A training takes {one}; least: trainings alone, most: every step "
+        "as long."
+    )
 
 
 def _match(match: MatchSpec, moves: list[str]) -> dict[str, Json]:
@@ -68,7 +97,10 @@ def _match(match: MatchSpec, moves: list[str]) -> dict[str, Json]:
 
 
 def _print(
-    game: ReadyRun, matches: list[tuple[MatchSpec, list[str]]], steps: list[tuple[Step, str]]
+    game: ReadyRun,
+    matches: list[tuple[MatchSpec, list[str]]],
+    steps: list[tuple[Step, str]],
+    time: TimeNeeded,
 ) -> None:
     console = Console(highlight=False)
     rows = [(match.title, ", ".join(moves)) for match, moves in matches]
@@ -80,7 +112,8 @@ def _print(
     kinds = dict.fromkeys(kind for kind, _ in counts)
     lines = [(kind, *(str(counts[kind, state]) for state in _STATES)) for kind in kinds]
     console.print(titled("Steps", plain_table(("step", *_STATES), lines)))
-    line = f"Results would go to {game.out}; nothing was trained."
+    console.print(_time_in_words(time, game.n_jobs), markup=False, soft_wrap=True)
+    line = f"Results would go to {game.out}; nothing was made."
     console.print(line, markup=False, soft_wrap=True)
 
 

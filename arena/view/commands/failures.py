@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from arena.errors import ArenaError, NotTaken, ScenarioError, did_you_mean
+from arena.errors import ArenaError, NotComparable, NotTaken, ScenarioError, did_you_mean
 from arena.view.exit_codes import ExitCode
 
 TRACE = "crash.txt"
@@ -40,7 +40,7 @@ def ending(error: BaseException, folder: Path | None = None) -> Ended:
         return error
     if isinstance(error, ScenarioError):
         return Ended(ExitCode.REFUSED, *error.problems)
-    if isinstance(error, NotTaken):
+    if isinstance(error, NotTaken | NotComparable):
         return Ended(ExitCode.NO_ANSWER, *str(error).splitlines())
     if isinstance(error, ArenaError):
         return Ended(ExitCode.REFUSED, str(error))

@@ -12,15 +12,20 @@ from tests.view.conftest import Command
 
 PLAYERS = '''
 from dataclasses import dataclass
-from arena.game.sides.attack import Attack
-from arena.game.sides.defense import Defense
+from arena.game.sides.attack import Attack, attack
+from arena.game.sides.defense import Defense, defense
 
+@attack("thief-of-mine")
 @dataclass(frozen=True, kw_only=True)
 class Thief(Attack):
     """Does nothing."""
 
+@defense("owner-of-mine")
 class Owner(Defense):
     """Protects nothing."""
+
+class Nameless(Attack):
+    """Does nothing."""
 '''
 
 
@@ -74,6 +79,36 @@ def test_every_problem_has_its_line(
         "b: c",
         "Thief does not conform: 2 problems.",
     ]
+
+
+def test_what_is_only_style_breaks_no_rule(
+    arena: Command, players: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = Problem("documents-itself", "expected the headings", is_style=True)
+    monkeypatch.setattr(command, "check_attack", lambda _: [style])
+    done = arena("check", f"{players}:Thief")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "Thief conforms: it keeps every rule for attacks.",
+        "Style of the players that ship, which breaks no rule:",
+        "  documents-itself: expected the headings",
+    ]
+
+
+def test_a_player_without_a_decorator_is_told_so(
+    arena: Command, players: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "check_attack", lambda _: [])
+    done = arena("check", f"{players}:Nameless")
+    assert done.code == 1
+    assert done.out.startswith('has-a-name: expected @attack("a-name") above the class, found none')
+
+
+def test_a_name_that_is_taken_is_refused(arena: Command, tmp_path: Path) -> None:
+    (tmp_path / "takes_a_name.py").write_text(PLAYERS.replace("thief-of-mine", "prune"))
+    done = arena("check", f"{tmp_path / 'takes_a_name.py'}:Thief")
+    assert done.code == 2
+    assert "expected a new name for attacker Thief, 'prune' is taken" in done.err
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from arena.errors import ArenaError, ModelError, ScenarioError
+from arena.errors import ArenaError, ModelError, ScenarioError, ShowsLess
 from arena.view.commands import run
 from arena.view.commands.failures import TRACE, Ended, ending, resumable
 from tests.view.conftest import Command
@@ -18,6 +18,7 @@ from tests.view.conftest import Command
     [
         (ArenaError("no"), 2, ("no",)),
         (ModelError("no such model"), 2, ("no such model",)),
+        (ShowsLess("it only answers"), 3, ("it only answers",)),
         (ScenarioError(["one", "two"]), 2, ("one", "two")),
         (typer.BadParameter("not a number."), 2, None),
         (KeyboardInterrupt(), 130, ("stopped",)),

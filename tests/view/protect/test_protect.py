@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from sklearn.datasets import load_digits
+from sklearn.tree import DecisionTreeClassifier
 
 from arena.view.exit_codes import ExitCode
 from arena.world.models import Model, load_model, save_model
@@ -67,6 +69,20 @@ def test_a_suspect_that_the_key_cannot_read_is_not_comparable(
     assert "nothing was compared" in done.out
 
 
+def test_a_suspect_that_shows_less_than_the_key_reads_is_not_comparable(
+    accuse: Command, tmp_path: Path
+) -> None:
+    skops = pytest.importorskip("skops.io")
+    digits = load_digits()
+    skops.dump(DecisionTreeClassifier().fit(digits.data, digits.target), tmp_path / "a.skops")
+    for suspect, sentence in (
+        (tmp_path / "a.skops", "expected a suspect whose weights can be read"),
+        ("http://localhost/model", "expected weights, as 'uchida' reads them"),
+    ):
+        done = accuse(suspect)
+        assert (done.code, sentence in done.err) == (ExitCode.NO_ANSWER, True), done.err
+
+
 def test_a_state_dict_comes_back_as_one(arena: Command, own: Path, tmp_path: Path) -> None:
     model = load_model(own / "mine.safetensors")
     state = {k.removeprefix("body."): v for k, v in model.state_dict().items()}
@@ -114,6 +130,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     mine, out = own / "mine.safetensors", f"--out={tmp_path / 'out'}"
     digits, key = "--data=digits", own / "protected" / "key"
     said = f"--passphrase-file={own / 'secret.txt'}"
+    (own / "wrong.txt").write_text("three blind mice\n")
     cases = [
         (("protect", mine, digits, f"--out={own / 'protected'}"), "expected a new folder"),
         (("protect", mine, digits, out, "--scheme=uchidda"), "did you mean 'uchida'?"),
@@ -121,10 +138,10 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
         (("protect", own / "none.pt", digits, out), "expected the file of a model"),
         (("protect", mine, digits, out, "--set=n_bitts=8"), "did you mean 'n_bits'?"),
         (("protect", mine, digits, out, f"--passphrase-file={own / 'no'}"), "a passphrase in"),
-        (("verify", key, mine), "another passphrase"),
+        (("verify", key, mine), "is closed, and no passphrase was given; try --passphrase-file"),
+        (("verify", key, mine, f"--passphrase-file={own / 'wrong.txt'}"), "another passphrase"),
         (("verify", own, mine), "expected the folder of a key"),
         (("verify", key, own / "none", said), "a suspect"),
-        (("verify", key, "http://localhost/model", said), "expected weights, as 'uchida' reads"),
         (("verify", key, "http://localhost/model", said, "--access=logits"), "labels or prob"),
         (("verify", key, "http://localhost/model", said, "--header=token"), "'NAME: VALUE'"),
         (("verify", key, "ftp://localhost/model", said), "expected a URL like http"),

@@ -17,7 +17,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from arena.errors import ModelError, RegistryError
+from arena.errors import ModelError, RegistryError, ShowsLess
 from arena.world.kinds.interface import Output, level
 from arena.world.models.card import ModelCard
 from arena.world.models.formats import UNKNOWN, recognise
@@ -171,12 +171,14 @@ def read_model(file: ModelFile, form: ModelCard, want: Output | None = None) -> 
         want: the level that is needed; by default what its format grants.
 
     Raises:
-        ModelError: it cannot be read, or grants less, or answers in another form.
+        ModelError: it cannot be read, or answers in another form, or grants less; of a suspect
+            that grants less it is ShowsLess.
     """
     found = loader_of(file.path)
     wanted = want or found.grants
     if level(wanted) > level(found.most) and found.most != "nothing":
-        raise ModelError(
+        refusal = ShowsLess if file.role == "suspect" else ModelError
+        raise refusal(
             f"expected a {file.role} whose {wanted} can be read, found {found.format} in "
             f"{file.path}, which grants {found.most}; give the network's own weights"
         )
