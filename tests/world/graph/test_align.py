@@ -170,8 +170,8 @@ def test_a_noisy_copy_is_matched_and_keeps_its_function() -> None:
     suspect = noisy(TRANSFORMS["all_three"](reference, Rng(15).torch()), 0.02)
     _, report = aligned(suspect, reference)
     assert report.difference < 1e-4
-    assert min(group.cosine for group in report.groups) > 0.9
-    assert min(group.likeness for group in report.groups) > 0.6  # noise adds up with depth
+    assert min(group.cosine for group in report.groups) > 0.8
+    assert min(group.likeness for group in report.groups) > 0.3  # noise adds up with depth
 
 
 def test_a_noisy_obfuscated_copy_loses_little() -> None:
