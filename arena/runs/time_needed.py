@@ -103,7 +103,7 @@ def span_in_words(seconds: Iterable[float]) -> str:
     """Return some durations from shortest to longest, in the unit of the longest.
 
     >>> span_in_words([4.2, 31.0]), span_in_words([30.0, 400.0]), span_in_words([7e3, 9e4])
-    ('4 to 31 seconds', '0.5 to 6.7 minutes', '1.9 to 25 hours')
+    ('4.2 to 31 seconds', '0.5 to 6.7 minutes', '1.9 to 25 hours')
     """
     least, most = sorted(seconds)
     unit, size = next((unit, size) for unit, size in _UNITS if most < 120 * size or size == 3600)

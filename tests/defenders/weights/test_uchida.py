@@ -105,7 +105,7 @@ def test_what_channels_have_in_common_survives_a_shuffle_of_them(mark: Marking) 
 
     So a literal reading finds one shuffle in several where the level is one in a hundred.
     """
-    protected = mark(STRONG)
+    protected = mark(replace(STRONG, strength=0.3))
     weight = layers.weight(protected.model, protected.key.settings["layer"]).detach()
     matrix, bits = protected.key.tensors["matrix"], protected.key.tensors["bits"].bool()
     orders = [torch.randperm(weight.shape[1], generator=Rng(i).torch()) for i in range(1000)]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from arena.errors import ModelError
 from arena.world.json_values import Json
+from arena.world.kinds.registry import find
 from arena.world.models import ArchitectureInfo, Model, ModelCard, build, registry, restore
 from arena.world.models.registry import architectures
 from arena.world.models.tensors import MAX_BYTES
@@ -281,7 +282,7 @@ SIZES = [
     (info, name, [1] * 10**6 if isinstance(default, tuple) else 10**6)
     for info in architectures().values()
     for name, default in info.defaults.items()
-    if type(default) in (int, tuple)
+    if type(default) in (int, tuple) and type(find(info.kind)).__module__.startswith("arena.")
 ]
 
 
