@@ -77,11 +77,12 @@ def test_input_gradients_are_those_of_finite_differences(trained: Model) -> None
     image = torch.rand(1, 1, 8, 8, generator=Rng(4).torch())
     compute = Compute()
     (gradient,) = compute.input_gradients(trained, image, lambda logits, _: logits[:, 3])
-    step = torch.zeros_like(image)
-    step[0, 0, 4, 4] = 1e-3
-    ahead = compute.logits(trained, image + step, double=True)[0, 3]
-    behind = compute.logits(trained, image - step, double=True)[0, 3]
-    assert float(gradient[0, 4, 4]) == pytest.approx(float(ahead - behind) / 2e-3, abs=5e-2)
+    steps = 1e-4 * torch.eye(64).view(64, 1, 8, 8)
+    ahead = compute.logits(trained, image + steps, double=True)[:, 3]
+    behind = compute.logits(trained, image - steps, double=True)[:, 3]
+    away = (gradient.flatten() - (ahead - behind) / 2e-4).abs()
+    assert float((away < 5e-2).double().mean()) > 0.5  # of the rest, a step crosses a kink
+    assert float(away.median()) < 2e-2
 
 
 def test_a_fixed_model_takes_gradients_in_its_input_alone(trained: Model) -> None:

@@ -95,7 +95,7 @@ def logged(n_calls: int = 3, labels: bool = False) -> QueryLog:
 
 @pytest.mark.parametrize("labels", [False, True])
 def test_the_log_gives_exactly_what_was_altered(labels: bool) -> None:
-    key = Dawn(rate=0.2, budget=20).evidence(KEY, logged(labels=labels))
+    key = Dawn(rate=0.2, budget=20).evidence(KEY, logged(8, labels))  # Bin(320, .2) is above 20
     asked, given = key.evidence["images"], key.evidence["labels"]
     assert len(asked) == 20
     assert bool((bare(asked.float() / 255).argmax(1) != given).all())

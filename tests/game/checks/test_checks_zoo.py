@@ -271,6 +271,7 @@ def test_broken_attack(name: str) -> None:
     assert_said(check_attack(player), ATTACKS[name])
 
 
+@pytest.mark.unsalted("a coin that a defence flips falls as it falls")
 @pytest.mark.parametrize("name", DEFENSES)
 def test_broken_defense(name: str) -> None:
     player = load_player(f"{ZOO / 'broken_defenses.py'}:{name}")
