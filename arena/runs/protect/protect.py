@@ -59,7 +59,7 @@ def _protect(order: Order, scheme: Defense, memo: Memo, setting: Setting, hear: 
         hear(Milestone(f"{title} (attempt {n_done + 1} of {n_total})", needed, n_stages))
 
     protected, attempts = search(order, nulls, tell, setting.progress)
-    _take_back_counters(protected.model, order.model)
+    take_back_counters(protected.model, order.model)
     others = list(trained("reporting", order.innocents, needed + 1))
     hear(Milestone("measure", n_stages - 1, n_stages))
     marked = _verdict(order, scheme, protected, protected.model)
@@ -111,14 +111,14 @@ def check_useful(order: Order) -> None:
     check_knows(order.model, task)
 
 
-def _take_back_counters(marked: Model, own: Model) -> None:
-    """Count no batches of the fine-tuning: a graph of ONNX has no place for such a number.
+def take_back_counters(marked: Model, own: Model) -> None:
+    """Let a marked model count as many batches as before: a graph of ONNX has no place for them.
 
-    They are the whole numbers of a state; nothing that the model computes depends on them.
+    Nothing that the model answers depends on them; other whole numbers are left as they are.
     """
     before = own.state_dict()
     for name, value in marked.state_dict().items():
-        if not value.is_floating_point() and name in before:
+        if name.endswith(".num_batches_tracked") and name in before:
             value.copy_(before[name])
 
 

@@ -16,9 +16,10 @@ from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.judge import Milestone
 from arena.runs.protect.innocents import halves
 from arena.runs.protect.order import Limits, Order, Protection
-from arena.runs.protect.protect import check_useful, protect
+from arena.runs.protect.protect import check_useful, protect, take_back_counters
 from arena.runs.protect.search import position, search
 from arena.world import layers
+from arena.world.models import Model, ModelCard
 
 
 def held(order: Order, stages: list[Milestone]) -> Protection:
@@ -146,3 +147,24 @@ def test_a_paired_interval_covers_as_often_as_it_says() -> None:
         _, low, high = paired_difference(int((row == 0).sum()), int((row == 1).sum()), 200)
         held += low <= 0.03 <= high
     assert held >= 0.93 * 2000
+
+
+def test_batches_are_counted_as_before_and_other_whole_numbers_are_kept() -> None:
+    card = ModelCard(architecture="softmax", n_classes=2, input_shape=(3,), mean=(0.0,), std=(1.0,))
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = torch.nn.BatchNorm1d(3)
+            self.register_buffer("leaf", torch.tensor([1]))
+
+    own, marked = Model(card, Net()), Model(card, Net())
+    with torch.no_grad():
+        for name, value in marked.state_dict().items():
+            if name.endswith(("tracked", "leaf", "running_mean")):
+                value.fill_(7)
+    take_back_counters(marked, own)
+    state = marked.state_dict()
+    assert int(state["body.norm.num_batches_tracked"]) == 0
+    assert int(state["body.leaf"]) == 7
+    assert state["body.norm.running_mean"].tolist() == [7.0] * 3
