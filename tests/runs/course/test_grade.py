@@ -62,7 +62,7 @@ def test_an_assignment_that_cannot_be_played_is_refused_before_anything_is_grade
 
 
 CHEATS = {
-    "writes": "open(__file__, 'a')",
+    "writes": "open(__import__('arena').__file__, 'a')",
     "forks": "__import__('os').fork()",
     "leaves": "raise SystemExit(0)",
     "hangs": "__import__('time').sleep(1e6)",
