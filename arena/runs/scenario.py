@@ -34,8 +34,9 @@ from arena.world.task import TaskSpec, TaskTable
 class Limits(Frozen):
     """What a step, and what a player's process, may take: `[limits]`.
 
-    Workers enforce a step's time; the processes of players enforce all of it, and have limits of
-    their own where nothing is said here.
+    Workers enforce a step's time, and so many times that where an owner verifies so many innocents;
+    the processes of players enforce all of it, and have limits of their own where nothing is said
+    here.
     """
 
     step_s: float | None = Field(None, gt=0)

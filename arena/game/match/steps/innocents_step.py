@@ -34,6 +34,11 @@ class InnocentsStep(Step):
         """Return what a person reads while it runs."""
         return f"{self.protect.defense.name} on {len(self.innocents)} innocents"
 
+    @property
+    def turns(self) -> int:
+        """Return how many innocents there are: each has the time of a suspect."""
+        return max(1, len(self.innocents))
+
     def parents(self) -> tuple[Step, ...]:
         """Return the protection and the innocents."""
         return (self.protect, *self.innocents)
