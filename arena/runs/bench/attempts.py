@@ -45,6 +45,11 @@ class Attempt:
         """Return whether it went to court."""
         return self.row.winner is not None
 
+    @property
+    def is_void(self) -> bool:
+        """Return whether there was nothing to steal, so that it counts for nobody."""
+        return self.is_judged and self.row.payoff is None
+
     def taken(self, suite: Suite) -> float:
         """Return what the thief took in [0, 1] at a price that counts.
 

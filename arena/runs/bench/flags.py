@@ -73,6 +73,10 @@ def _flags(found: Findings) -> Iterator[Flag]:
     if untried:
         says = f"strengths were chosen without {untried} of {len(found.tries)} tries, which broke"
         yield Flag(name="untried-strengths", says=says)
+    void = sum(attempt.is_void for attempt in found.attempts)
+    if void:
+        says = f"{void} of {len(found.attempts)} attacks had nothing to steal and count for nobody"
+        yield Flag(name="nothing-to-steal", says=says)
     losses = [attempt.row.fidelity_loss for attempt in found.attempts]
     worst = max((loss for loss in losses if loss is not None), default=0.0)
     if worst > _DEAR:

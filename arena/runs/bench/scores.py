@@ -25,7 +25,8 @@ def robust(attempts: Sequence[Attempt], suite: Suite) -> tuple[Share, int]:
 
     The share of (victim, seed) for which every thief of the suite was judged and none evades, or
     wins its claim, with a gain and at a price that count. Where a match broke nobody can say, and
-    what is not known is not held: an owner gains nothing by breaking.
+    what is not known is not held: an owner gains nothing by breaking. Where no thief had anything
+    to steal, and none won a claim, it counts for nobody.
     """
     cells: dict[tuple[int, int], list[Attempt]] = {}
     for attempt in attempts:
@@ -36,8 +37,15 @@ def robust(attempts: Sequence[Attempt], suite: Suite) -> tuple[Share, int]:
         stolen = any(attempt.wins(suite) for attempt in tries)
         is_open = not stolen and any(attempt.is_open for attempt in tries)
         unknown += is_open
-        held.setdefault(victim, []).append(not stolen and not is_open)
+        if stolen or is_open or not _is_void(tries):
+            held.setdefault(victim, []).append(not stolen and not is_open)
     return clustered_share(held.values()), unknown
+
+
+def _is_void(tries: Sequence[Attempt]) -> bool:
+    """Return whether no thief of a (victim, seed) had anything to steal; claims steal nothing."""
+    thefts = [attempt for attempt in tries if not attempt.is_claim]
+    return bool(thefts) and all(attempt.is_void for attempt in thefts)
 
 
 def family_scores(
@@ -66,13 +74,13 @@ def _family_score(
 ) -> FamilyScore:
     judged = [attempt for attempt in attempts if attempt.is_judged]
     taken: dict[str, list[float]] = {}
-    for attempt in judged:
+    for attempt in (attempt for attempt in judged if not attempt.is_void):
         taken.setdefault(attempt.part.thief.name, []).append(attempt.taken(suite))
     means = {name: fmean(values) for name, values in taken.items()}
     worst = max(means, key=lambda name: means[name], default="")
     return FamilyScore(
         family=family,
-        thieves=len(taken),
+        thieves=len({attempt.part.thief.name for attempt in judged}),
         worst_gain=means.get(worst),
         worst_thief=worst,
         found=_found(judged, calibration),

@@ -43,6 +43,11 @@ def test_a_good_scheme_raises_no_flag() -> None:
     assert names(findings()) == []
 
 
+def test_attacks_that_had_nothing_to_steal_are_told() -> None:
+    void = attempts(thief="idle", **{**STOLEN, "payoff": None})
+    assert names(replace(findings(), attempts=[*attempts(**GOOD), *void])) == ["nothing-to-steal"]
+
+
 def test_a_scheme_of_which_one_thief_alone_is_caught_does_not_ignore_suspects() -> None:
     evaded = attempts(thief="strong", **STOLEN)
     assert names(replace(findings(), attempts=[*attempts(**GOOD), *evaded])) == []

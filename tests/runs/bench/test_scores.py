@@ -19,11 +19,25 @@ def test_one_thief_that_gets_away_is_enough() -> None:
 
 @pytest.mark.parametrize(
     "figures",
-    [{"payoff": 0.49}, {"cost": 1.5}, {"payoff": None}],
-    ids=["too little", "too dear", "nothing to steal"],
+    [{"payoff": 0.49}, {"cost": 1.5}],
+    ids=["too little", "too dear"],
 )
 def test_a_theft_that_does_not_count_is_none(figures: dict[str, object]) -> None:
     assert robust([attempt(**{**STOLEN, **figures})], SUITE)[0].hits == 1
+
+
+def test_where_there_is_nothing_to_steal_nobody_counts() -> None:
+    void = {**STOLEN, "payoff": None}
+    assert robust([attempt(**void)], SUITE)[0].n == 0
+    assert robust([attempt(0, 0, **void), attempt(1, 0, **GOOD)], SUITE)[0].n == 1
+    some = [attempt(**void), attempt(thief="other", **GOOD)]
+    assert (robust(some, SUITE)[0].hits, robust(some, SUITE)[0].n) == (1, 1)
+    lost = attempt(family="claim", thief="forge", **{**GOOD, "winner": "owner"})
+    assert robust([attempt(**void), lost], SUITE)[0].n == 0
+    won = attempt(family="claim", thief="forge", **{**STOLEN, "winner": "claimant"})
+    assert (robust([attempt(**void), won], SUITE)[0].hits, robust([won], SUITE)[0].n) == (0, 1)
+    modify = family_scores([attempt(**void)], innocents(), SUITE)[1]
+    assert (modify.thieves, modify.worst_gain) == (1, None)
 
 
 def test_a_claim_that_is_won_counts() -> None:
