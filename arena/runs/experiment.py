@@ -24,6 +24,8 @@ Test = Literal[
     "lost",
     "evades-some",
     "differs",
+    "same",
+    "below",
 ]
 Part = Literal["all", "exposed", "held-out"]
 
@@ -34,15 +36,18 @@ class ExperimentClaim(Frozen):
     `test` says what would confirm it:
 
     - voted: more than half of the metrics vote copy for every copy, and for no innocent
-    - separates: by each metric, every copy is on the near side of the threshold, every innocent
-      beyond it
-    - ordered: by each metric, every copy is nearer to the victim than every innocent
+    - separates: by each metric, every copy (of the series, where some are named) is on the near
+      side of the threshold, every innocent beyond it
+    - ordered: by each metric, every copy (of the series) is nearer to the victim than every
+      innocent
     - no-worse: the first metric tells copies from innocents as well as each of the others
     - wider: the first metric's gap between copies and innocents is wider than each of the others'
     - falls, rises: along the degrees of each series each metric falls, or rises
     - lost: by each metric no copy is on the near side of the threshold
     - evades-some: copies are beyond the threshold in metrics, and none of them in all
     - differs: the gap between copies and innocents depends on the owner
+    - same: in each metric every member of a series shows what its first member shows, within 0.01
+    - below: of every copy (of the series) the first metric is below each of the others
     """
 
     text: str
@@ -70,9 +75,11 @@ class Series(Frozen):
 class Experiment(Frozen):
     """What a scenario is played for.
 
-    `metrics` are names in an owner's evidence, or of an owner's statistic; in those of `high` a
-    copy shows more than an innocent, in the others less. `variants` are changes to the scenario, by
-    the name of a data set, or "quick".
+    `metrics` are names in an owner's evidence, of an owner's statistic, of a number among the
+    figures of a verdict, "log10 p" or "utility"; behind an owner's name and a space, that owner's.
+    In those of `high` a copy shows more than an innocent, in the others less. `variants` are
+    changes to the scenario, by the name of a data set, or "quick". With `own_task` the scenario
+    keeps its own task, whatever data its course is played on.
     """
 
     number: int = Field(ge=1)
@@ -82,6 +89,7 @@ class Experiment(Frozen):
     high: tuple[str, ...] = ()
     claim: tuple[ExperimentClaim, ...] = ()
     series: tuple[Series, ...] = ()
+    own_task: bool = False
     variants: dict[str, dict[str, Json]] = Field(default_factory=dict)
 
     def chosen(self, titles: tuple[str, ...]) -> tuple[Series, ...]:

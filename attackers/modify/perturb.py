@@ -20,7 +20,7 @@ from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Recipe
-from attackers.modify.finetune import labelled
+from attackers.modify.finetune import labelled, needs_to_label
 from attackers.modify.prune import prunable
 
 
@@ -116,7 +116,7 @@ class Quantise(Attack):
 
     paper: ClassVar[str] = "Lukas et al., S&P 2022"
     needs: ClassVar[ThreatModel] = ThreatModel(output="weights", data=1)
-    task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "weights"})
+    task_needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     dial: ClassVar[Dial] = Dial("bits", 8, 2)
 
     bits: int = 5
@@ -130,6 +130,11 @@ class Quantise(Attack):
             raise ValueError(
                 f"expected at least 1 bit and 0 epochs, found {self.bits} and {self.finetune_after}"
             )
+
+    @property
+    def needs_of_task(self) -> frozenset[str]:
+        """Return what rounding and fine-tuning need: answers to learn from are of classes."""
+        return needs_to_label(self.task_needs, "model" if self.finetune_after else "truth")
 
     def run(self, access: Access, rng: Rng) -> Deliverable:
         """Round the current suspect's weights."""

@@ -12,7 +12,9 @@ from defenders.language.gumbel import Gumbel
 from defenders.language.kgw import GreenMark
 from defenders.language.marks import TextMark
 from defenders.language.scheme.prf import contexts, green_lists, keyed, uniforms
+from defenders.language.unigram import N_LISTS, ROUNDING, Unigram
 
+_CHUNK = 1024
 Values = npt.NDArray[np.float64]
 
 
@@ -20,11 +22,13 @@ def p_values(mark: TextMark, number: int, texts: Tensor) -> tuple[Values, Values
     """Return the p-value and the number scored (N,) of texts, folded tokens (N, L).
 
     Args:
-        mark: by green lists or by draws, not Unigram.
+        mark: by green lists or by draws.
         number: of the key, as in `text_marks.key`.
         texts: without their prompts.
     """
     secret = f"{number:064x}"
+    if isinstance(mark, Unigram):
+        return _ranks(mark, secret, texts)
     if isinstance(mark, Gumbel):
         u = uniforms(*_places(texts, mark.width, keyed(secret), "ordered"))
         ordered, first = _once(u)
@@ -38,12 +42,25 @@ def p_values(mark: TextMark, number: int, texts: Tensor) -> tuple[Values, Values
     green = u < colours.gamma
     if colours.fixed:
         known, which = where[0].unique(return_inverse=True)
-        green = green_lists(known, colours.gamma, colours.vocabulary)[which, where[1]]
+        parts = known.split(_CHUNK)  # so that each stays in the cache
+        lists = [green_lists(part, colours.gamma, colours.vocabulary) for part in parts]
+        green = torch.cat(lists)[which, where[1]]
     order = u.argsort(1)
     _, first = _once(u)
     hits = (green.gather(1, order) & first).sum(1).numpy()
     n = first.sum(1).numpy()
     return scipy.stats.binom.sf(hits - 1, n, colours.chance), n.astype(np.float64)
+
+
+def _ranks(mark: Unigram, secret: str, texts: Tensor) -> tuple[Values, Values]:
+    """Return the ranks of green shares among those of random lists, and the distinct tokens."""
+    every, which = texts.unique(return_inverse=True)
+    counts = torch.nn.functional.one_hot(which).sum(1)  # (N, distinct tokens of all texts)
+    weights = counts.double() / texts.shape[1]
+    own = mark.lists_of(keyed(secret), every, 1).double() @ weights.T  # (1, N)
+    nulls = mark.lists_of(keyed(secret + "nulls"), every, N_LISTS).double() @ weights.T
+    above = (nulls >= own - ROUNDING).sum(0)
+    return ((1 + above) / (1 + N_LISTS)).numpy(), (counts > 0).sum(1).double().numpy()
 
 
 def _places(texts: Tensor, width: int, key: int, seeding: str) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ Parts, each of which writes rows of JSON to FILE and goes on where it stopped:
 
 - `human`: false positives. Every mark, under each of `--keys` keys, on `--texts` texts of
   `--length` characters that people wrote (tinyshakespeare, ARENA_DATA), and on repetitive ones: a
-  licence, code and a list. Not Unigram, whose p is a rank among random lists.
+  licence, code and a list.
 - `once`: alarms of z > 4 for one and for four tokens of context, with and without the rule that
   counts a pair once.
 - `written`: what a GPT of `benchmarks.language.train_gpt --save` (`--model`) writes with each mark,
@@ -120,7 +120,7 @@ def human(options: argparse.Namespace, done: set[str]) -> Iterator[Row]:
         for name, mark in MARKS.items():
             for number in range(options.keys):
                 cell = f"human/{kind}/{name}/{number}"
-                if cell in done or name in ("unigram", "kgw-hard"):  # ranks; judged as kgw
+                if cell in done or name == "kgw-hard":  # judged as kgw
                     continue
                 found, scored = p_values(mark, number, tokens)
                 alarms = {f"p<={at:g}": int((found <= at).sum()) for at in LEVELS}
@@ -236,6 +236,21 @@ def _line(mark: str, launderer: str, row: Row) -> str:
     )
 
 
+def _alarms(cells: Sequence[Row], level: str, n: int) -> str:
+    """Return the share of verdicts that are alarms at a level, with its interval.
+
+    Verdicts under one key look at the same lists, so keys are the unit: the interval is Student's
+    over the shares of keys, or the exact one over verdicts where that is wider.
+    """
+    shares = [float(row[level] or 0) / float(row["n"] or 1) for row in cells]
+    low, high = interval(round(sum(shares) * n / len(cells)), n)
+    mean = statistics.mean(shares)
+    reach = float(scipy.stats.t.isf(0.025, len(cells) - 1)) if len(cells) > 1 else float("inf")
+    reach *= statistics.pstdev(shares) / max(len(cells) - 1, 1) ** 0.5
+    low, high = max(0.0, min(low, mean - reach)), max(high, mean + reach)
+    return f"{level}: {mean:.1e} [{low:.1e}, {high:.1e}]"
+
+
 def report(rows: Sequence[Row]) -> None:
     """Print the tables."""
     sums: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -250,10 +265,7 @@ def report(rows: Sequence[Row]) -> None:
             say(_line(first, rest[0], row))
     for (kind, mark), cells in sums.items():
         n = sum(int(row["n"] or 0) for row in cells)
-        shares = " ".join(
-            f"{level}: {sum(float(row[level] or 0) for row in cells) / n:.2e}"
-            for level in (f"p<={at:g}" for at in LEVELS)
-        )
+        shares = ", ".join(_alarms(cells, f"p<={at:g}", n) for at in LEVELS)
         scored = statistics.mean(float(row["scored"] or 0) for row in cells)
         say(f"{kind:8} {mark:13} {len(cells)} keys, {n} verdicts, {scored:.0f} scored, {shares}")
 

@@ -121,7 +121,11 @@ class IprIc(WhiteBox):
         found = spelled(first)
         true, forged = self._qualities(secret, model, suspect)
         falls = forged <= _FALLS * true
-        figures: dict[str, Json] = {"quality/true": true, "quality/forged": forged}
+        figures: dict[str, Json] = {
+            "quality/true": true,
+            "quality/forged": forged,
+            "quality/kept": forged / max(true, 1e-9),
+        }
         rule = Rule("BER = 0, a forged key fails", bool((found == secret.bits).all()) and falls)
         return BitReading(found, secret.bits, rule=rule, figures=figures)
 

@@ -20,7 +20,7 @@ from defenders.language.kgw import GreenMark
 from defenders.language.scheme.prf import Seeding, contexts, keyed, uniforms
 
 N_LISTS = 20_000
-_ROUNDING = 1e-12  # equal shares are sums in another order
+ROUNDING = 1e-12  # equal shares are sums in another order
 
 
 @defense("unigram")
@@ -64,7 +64,7 @@ class Unigram(GreenMark):
         shares = self._shares(keyed(key.seed), distinct, weights, 1)
         nulls = self._shares(keyed(key.seed + "nulls"), distinct, weights, N_LISTS)
         share = float(shares[0])
-        p_value = (1 + int((nulls >= share - _ROUNDING).sum())) / (1 + N_LISTS)
+        p_value = (1 + int((nulls >= share - ROUNDING).sum())) / (1 + N_LISTS)
         most = int(self.level * (1 + N_LISTS)) - 1  # nulls that may reach a copy's share
         return Verdict(
             is_copy=p_value <= self.level,
@@ -79,7 +79,11 @@ class Unigram(GreenMark):
 
     def _shares(self, key: int, tokens: Tensor, weights: Tensor, n: int) -> Tensor:
         """Return the weighted share of green tokens (n,) under each of n lists of a key."""
+        return self.lists_of(key, tokens, n).double() @ weights
+
+    def lists_of(self, key: int, tokens: Tensor, n: int) -> Tensor:
+        """Return which of some tokens (t,) are green in each of n lists of a key, (n, t)."""
         lists = contexts(torch.zeros(1, 0).long(), key, "ordered")
         if n > 1:
             lists = contexts(torch.arange(n)[:, None], key, "ordered")
-        return (uniforms(lists[:, None], tokens) < self.gamma).double() @ weights
+        return uniforms(lists[:, None], tokens) < self.gamma

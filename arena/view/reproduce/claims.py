@@ -9,15 +9,16 @@ refuted where it says the opposite, and else undecided.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, permutations
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from arena.game.court.statistics import area_interval, area_under, proportion_interval
+from arena.game.court.statistics import proportion_interval
 from arena.runs.experiment import ExperimentClaim, Series, Test
+from arena.view.reproduce.differences import Compared, difference_interval, gap, separation
 from arena.view.reproduce.samples import Measured, Sample
 from arena.world.rng import Rng
 
@@ -26,7 +27,7 @@ ClaimOutcome = Literal["confirmed", "held", "refuted", "undecided"]
 _ENOUGH = 5  # cases on each side, below which nothing that always holds is called confirmed
 _LEVEL = 0.05
 _SLACK = 0.05  # in area under the curve: less is no worse
-_DRAWS = 2000
+_APART = 0.01  # what two readings of the same may differ by
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def _votes_on(sample: Sample, claim: ExperimentClaim, found: Measured) -> dict[s
 
 def separates(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that every copy is on the near side of each metric's threshold, no innocent is."""
+    found = _of_series(claim, found)
     says, holds, fewest = [], True, _ENOUGH
     for metric in metrics_of(claim, found):
         copies = _votes(found.copies, metric, claim)
@@ -87,6 +89,13 @@ def separates(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
         says.append(f"{metric}: {near_says}, {far_says}, AUC {area:.3f}")
         holds, fewest = holds and near and far, min(fewest, len(copies), len(innocents))
     return Result(_universal(holds, fewest), "; ".join(says))
+
+
+def _of_series(claim: ExperimentClaim, found: Measured) -> Measured:
+    """Return what was measured with the copies of a claim's series alone; all where it has none."""
+    members = {n for s in found.experiment.chosen(claim.series) for n in s.members}
+    kept = [s for s in found.samples if not (s.is_copy and claim.series) or s.name in members]
+    return replace(found, samples=kept)
 
 
 def _universal(holds: bool, n: int) -> ClaimOutcome:
@@ -102,6 +111,7 @@ def _votes(samples: Sequence[Sample], metric: str, claim: ExperimentClaim) -> li
 
 def ordered(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that by each metric every copy is nearer to the victim than every innocent."""
+    found = _of_series(claim, found)
     says, holds, fewest = [], True, _ENOUGH
     for metric in metrics_of(claim, found):
         copies = found.values(metric, copies=True, part=claim.part)
@@ -113,70 +123,9 @@ def ordered(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     return Result(_universal(holds, fewest), "; ".join(says))
 
 
-def separation(copies: Sequence[float], innocents: Sequence[float]) -> float:
-    """Return the area under the curve of a distance: how often a copy shows less than an innocent.
-
-    NaN where there are none of a kind.
-    """
-    return area_under(innocents, copies) if len(copies) and len(innocents) else float("nan")
-
-
 def _area(found: Measured, metric: str, claim: ExperimentClaim) -> float:
     near = found.values(metric, copies=True, part=claim.part)
     return separation(near, found.values(metric, copies=False, part=claim.part))
-
-
-def gap(copies: Sequence[float], innocents: Sequence[float]) -> float:
-    """Return the mean of the innocents less the mean of the copies."""
-    return float(np.mean(innocents) - np.mean(copies))
-
-
-Compared = Callable[[Sequence[float], Sequence[float]], float]
-Pair = tuple[Sequence[float], Sequence[float]]
-
-
-def difference_interval(
-    of: Compared, first: Pair, second: Pair, rng: Rng
-) -> tuple[float, float, float]:
-    """Return the difference of a number of two metrics, and its 95 % bootstrap interval.
-
-    Copies and innocents are drawn anew by themselves; where both metrics know as many of them, a
-    draw takes the same models for both.
-    """
-    dice = rng.numpy()
-    draws = []
-    for _ in range(_DRAWS):
-        order = [dice.random(max(len(first[side]), len(second[side]))) for side in (0, 1)]
-        draws.append(of(*_drawn(first, order)) - of(*_drawn(second, order)))
-    low, high = np.percentile(draws, [2.5, 97.5])
-    found = of(*first) - of(*second)
-    if low == high and of is separation:  # both areas are 0 or 1: the bootstrap has no spread
-        return found, *_exact_difference(first, second)
-    return found, float(low), float(high)
-
-
-def _exact_difference(first: Pair, second: Pair) -> tuple[float, float]:
-    """Return an interval for the difference of two areas from the intervals of each.
-
-    Source: Newcombe, Statistics in Medicine 1998, method 10, for independent areas: too wide rather
-    than too narrow where the same models are measured.
-    """
-    (a, a_low, a_high), (b, b_low, b_high) = (
-        (area := separation(*pair), *area_interval(area, len(pair[1]), len(pair[0])))
-        for pair in (first, second)
-    )
-    below = float(np.hypot(a - a_low, b_high - b))
-    above = float(np.hypot(a_high - a, b - b_low))
-    return a - b - below, a - b + above
-
-
-def _drawn(pair: Pair, order: Sequence[np.ndarray]) -> Pair:
-    sides = (
-        np.asarray(side)[(u[: len(side)] * len(side)).astype(int)]
-        for side, u in zip(pair, order, strict=True)
-    )
-    copies, innocents = sides
-    return copies, innocents
 
 
 def no_worse(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
@@ -304,8 +253,7 @@ def trend_of(found: Measured, series: Series, metric: str) -> tuple[list[float],
 
 def lost(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     """Test that no copy of the series is on the near side of a metric's threshold."""
-    members = {n for s in found.experiment.chosen(claim.series) for n in s.members}
-    copies = [s for s in found.copies if not members or s.name in members]
+    copies = _of_series(claim, found).copies
     says, holds, n = [], True, _ENOUGH
     for metric in metrics_of(claim, found):
         votes = _votes(copies, metric, claim)
@@ -357,6 +305,34 @@ def differs(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     return Result("confirmed" if p <= _LEVEL else "undecided", says)
 
 
+def same(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
+    """Test that in each metric all members of each series show what the first one shows."""
+    says, holds, n = [], [], 0
+    for series in found.experiment.chosen(claim.series):
+        for metric in metrics_of(claim, found):
+            values = [reading.value for _, _, reading in found.along(series, metric)]
+            apart = [abs(value - values[0]) for value in values[1:]]
+            holds += [each <= _APART for each in apart]
+            n = max(n, len(apart))
+            says.append(f"{series.title}, {metric}: at most {max(apart, default=0):.2g} apart")
+    outcome: ClaimOutcome = "undecided" if not holds else _universal(all(holds), n)
+    return Result(outcome, f"{'; '.join(says)}; n = {n}")
+
+
+def below(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
+    """Test that of every copy the first metric is below each of the others."""
+    first, *others = metrics_of(claim, found)
+    pairs = [
+        (low.value, high.value)
+        for sample in _of_series(claim, found).copies
+        for other in others
+        if (low := sample.get(first)) is not None and (high := sample.get(other)) is not None
+    ]
+    holds, said = _always([low < high for low, high in pairs], f"below in {first}")
+    means = ", ".join(f"{np.mean(side):.3f}" for side in zip(*pairs, strict=True))
+    return Result(_universal(holds, len(pairs)), f"{said}; means {means}")
+
+
 _TESTS: Mapping[Test, Callable[[ExperimentClaim, Measured, Rng], Result]] = {
     "voted": voted,
     "separates": separates,
@@ -368,4 +344,6 @@ _TESTS: Mapping[Test, Callable[[ExperimentClaim, Measured, Rng], Result]] = {
     "lost": lost,
     "evades-some": evades_some,
     "differs": differs,
+    "same": same,
+    "below": below,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from arena.errors import ScenarioError, did_you_mean
 from arena.runs.experiment import Experiment
@@ -33,7 +34,8 @@ def planned(course: str, data: str, changes: dict[str, Json], *, quick: bool) ->
 
     Args:
         course: a folder of shipped scenarios, "lecture".
-        data: a data set; the task is that of the shipped tournament on data of the same shape.
+        data: a data set; the task is that of the shipped tournament on data of the same shape, but
+            of experiments that keep their own.
         changes: dotted keys and values that replace what the files say, after their variants.
         quick: also make the changes of the variant "quick".
 
@@ -49,17 +51,22 @@ def planned(course: str, data: str, changes: dict[str, Json], *, quick: bool) ->
     task, like = task_on(data)
     found = []
     for path in paths.values():
-        variants = _variants(path, [like, *(["quick"] if quick else [])])
-        every = {"task": task, **variants, **changes}
-        scenario = read_scenario(path, every)
+        raw = _experiment(path)
+        own: dict[str, Json] = {} if raw.get("own_task") else {"task": task}
+        variants = _variants(raw, [like, *(["quick"] if quick else [])])
+        scenario = read_scenario(path, {**own, **variants, **changes})
         if scenario.experiment is not None:
             found.append(Planned(path.stem, path, scenario, scenario.experiment))
     return sorted(found, key=lambda plan: plan.experiment.number)
 
 
-def _variants(path: Path, names: list[str]) -> dict[str, Json]:
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    variants = raw.get("experiment", {}).get("variants", {})
+def _experiment(path: Path) -> dict[str, Json]:
+    found: dict[str, Json] = tomllib.loads(path.read_text(encoding="utf-8")).get("experiment", {})
+    return found
+
+
+def _variants(experiment: dict[str, Json], names: list[str]) -> dict[str, Json]:
+    variants = cast(dict[str, dict[str, Json]], experiment.get("variants", {}))
     return {key: value for name in names for key, value in variants.get(name, {}).items()}
 
 

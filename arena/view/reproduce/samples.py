@@ -11,7 +11,7 @@ import numpy as np
 
 from arena.game.court.evidence import evidence_of
 from arena.game.match.rows import InnocentRow, RoundRow
-from arena.game.rules.figures import values
+from arena.game.rules.figures import Figure, values
 from arena.runs.experiment import Experiment, Part, Series
 from arena.view.results.report import Report
 
@@ -129,15 +129,14 @@ def _number(value: float | None) -> float:
 
 
 def _readings(row: RoundRow | InnocentRow) -> Readings:
-    """Return an owner's own statistic, every line of its evidence, and the radar chart's area.
+    """Return what an owner's verdict says in numbers, each also by the owner's name.
 
-    The area is the mean of the products of neighbours: 1 for the victim itself, 0 for a model that
-    is as far as innocents in every metric.
+    That is its own statistic, every line of its evidence, the area of the radar chart (the mean of
+    the products of neighbours: 1 for the victim itself, 0 for a model that is as far as innocents
+    in every metric), the logarithm of its p-value, every number among its figures; and utility.
     """
-    found: dict[Part, dict[str, MetricReading]] = {"all": {}}
-    if row.statistic is not None and row.statistic_name:
-        reading = MetricReading(row.statistic, _number(row.threshold), bool(row.caught))
-        found["all"][row.statistic_name] = reading
+    whole = {**_numbers(row), **_statistic(row)}
+    found: dict[Part, dict[str, MetricReading]] = {"all": whole}
     for part, evidence in evidence_of(row.figures).items():
         readings = found.setdefault(cast(Part, part), {})
         for one in evidence.metrics:
@@ -145,7 +144,25 @@ def _readings(row: RoundRow | InnocentRow) -> Readings:
         readings["area"] = MetricReading(
             _area(list(evidence.similarities.values())), math.nan, None
         )
+    whole.update({f"{row.owner} {name}": reading for name, reading in [*whole.items()]})
     return found
+
+
+def _statistic(row: RoundRow | InnocentRow) -> dict[str, MetricReading]:
+    if row.statistic is None or not row.statistic_name:
+        return {}
+    vote = bool(row.caught)
+    found = {row.statistic_name: MetricReading(row.statistic, _number(row.threshold), vote)}
+    if row.p_value is not None:
+        found["log10 p"] = MetricReading(Figure(log=True).drawn(row.p_value), math.nan, vote)
+    return found
+
+
+def _numbers(row: RoundRow | InnocentRow) -> dict[str, MetricReading]:
+    numbers = {name: value for name, value in row.figures.items() if isinstance(value, int | float)}
+    if row.utility is not None:
+        numbers["utility"] = row.utility
+    return {name: MetricReading(float(v), math.nan, None) for name, v in numbers.items()}
 
 
 def _area(shares: Sequence[float]) -> float:

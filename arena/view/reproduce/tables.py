@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from arena.runs.experiment import Part
-from arena.view.reproduce.claims import separation
+from arena.view.reproduce.differences import separation
 from arena.view.reproduce.samples import Measured, Sample
 
 

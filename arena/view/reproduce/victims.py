@@ -17,17 +17,18 @@ from arena.runs.experiment import ExperimentClaim, Test
 from arena.view.reproduce.claims import (
     ClaimOutcome,
     Result,
-    gap,
     judged,
     metrics_of,
     order_p_value,
-    separation,
     trend_of,
 )
+from arena.view.reproduce.differences import gap, separation
 from arena.view.reproduce.samples import Measured
 from arena.world.rng import Rng
 
-_UNIVERSAL: tuple[Test, ...] = ("voted", "separates", "ordered", "lost", "evades-some", "differs")
+_UNIVERSAL: tuple[Test, ...] = (
+    "voted", "separates", "ordered", "lost", "evades-some", "differs", "same", "below"
+)  # fmt: skip
 _MOST = 0.75  # of all victims, for which a claim must hold at 95 % confidence to be confirmed
 _LEVEL = 0.05
 _SLACK = 0.05  # in area under the curve: less is no worse

@@ -10,13 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from arena.view.reproduce.claims import (
-    difference_interval,
-    gap,
-    judged,
-    order_p_value,
-    separation,
-)
+from arena.view.reproduce.claims import judged, order_p_value
+from arena.view.reproduce.differences import difference_interval, gap, separation
 from arena.view.reproduce.samples import Measured
 from arena.world.rng import Rng
 from tests.view.reproduce.conftest import claim, experiment, findings, sample, series
@@ -49,6 +44,41 @@ def test_what_separates_says_is_shares_with_exact_intervals() -> None:
     assert "6 of 6 (0.54 to 1.00) copies on the near side" in result.because
     assert "6 of 7 (0.42 to 1.00) innocents beyond" in result.because
     assert result.because.endswith("AUC 1.000")
+
+
+def test_separates_looks_at_the_copies_of_its_series_alone() -> None:
+    found = findings([*LOW, 0.9], HIGH, series=[series(6)])
+    assert outcome("separates", found) == "refuted"
+    assert outcome("separates", found, series=["more and more"]) == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.8, 0.801, 0.799, 0.8, 0.795, 0.809], "confirmed"),
+        ([0.8, 0.8, 0.8, 0.8, 0.8, 0.82], "refuted"),
+        ([0.8, 0.8, 0.8], "undecided"),  # two beside the first are too few
+    ],
+)
+def test_same_is_within_a_hundredth_of_the_first(values: list[float], expected: str) -> None:
+    found = findings(values, HIGH, series=[series(len(values))])
+    assert outcome("same", found) == expected
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ([(0.1, 0.8)] * 5, "confirmed"),
+        ([(0.1, 0.8)] * 5 + [(0.8, 0.8)], "refuted"),
+        ([(0.1, 0.8)] * 3, "undecided"),
+        ([], "undecided"),
+    ],
+)
+def test_below_compares_two_metrics_of_each_copy(
+    pairs: list[tuple[float, float]], expected: str
+) -> None:
+    samples = [sample(f"c{i}", {"A": a, "B": b}) for i, (a, b) in enumerate(pairs)]
+    assert outcome("below", Measured(experiment(metrics=("A", "B")), samples)) == expected
 
 
 @pytest.mark.parametrize(

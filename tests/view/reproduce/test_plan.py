@@ -12,9 +12,13 @@ from arena.view.reproduce.plan import planned, task_on
 FILES = {name: path for name, path in shipped().items() if name.startswith("lecture/")}
 
 
-def test_the_lecture_has_nine_experiments_in_order() -> None:
+OWN_TASKS = {"pictures": "digits", "captions": "captions-digits", "texts": "fables"}
+
+
+def test_the_lecture_has_twelve_experiments_in_order() -> None:
     plans = planned("lecture", "digits", {}, quick=False)
-    assert [plan.experiment.number for plan in plans] == list(range(1, 10))
+    assert [plan.experiment.number for plan in plans] == list(range(1, 13))
+    assert [plan.name for plan in plans[9:]] == list(OWN_TASKS)
 
 
 @pytest.mark.parametrize("data", ["digits", "mnist", "cifar10"])
@@ -22,14 +26,34 @@ def test_the_lecture_has_nine_experiments_in_order() -> None:
 def test_every_variant_can_be_played(data: str, quick: bool) -> None:
     task, _ = task_on(data)
     for plan in planned("lecture", data, {}, quick=quick):
-        assert plan.scenario.task.plain() == task
+        assert (plan.scenario.task.plain() == task) is not plan.experiment.own_task
         assert plan.experiment.claim, plan.name
+
+
+def test_what_models_make_is_marked_on_tasks_of_their_own() -> None:
+    for plan in planned("lecture", "mnist", {"task.recipe.epochs": 3}, quick=True):
+        own = OWN_TASKS.get(plan.name)
+        assert plan.experiment.own_task is (own is not None)
+        assert plan.scenario.task.data == (own or "mnist")
+        assert plan.scenario.task.recipe.epochs == 3
+
+
+@pytest.mark.parametrize("name", OWN_TASKS)
+def test_claims_name_metrics_series_and_thieves_that_there_are(name: str) -> None:
+    scenario = read_scenario(FILES[f"lecture/{name}"])
+    experiment = scenario.experiment
+    assert experiment is not None
+    thieves = {thief.name for thief in scenario.thief}
+    for claim in experiment.claim:
+        assert set(claim.metrics) <= set(experiment.metrics)
+        assert len(experiment.chosen(claim.series)) == len(claim.series) > 0
+    assert {member for series in experiment.series for member in series.members} <= thieves
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_each_experiment_is_a_scenario_of_its_own(name: str) -> None:
     scenario: Scenario = read_scenario(FILES[name])
-    assert scenario.task.data == "digits"
+    assert scenario.task.data == OWN_TASKS.get(name.partition("/")[2], "digits")
     assert scenario.innocents.reporting_same >= 5
     assert scenario.innocents.reporting_other >= 5
 

@@ -68,6 +68,29 @@ def test_each_line_of_the_evidence_is_a_reading_of_its_part() -> None:
     assert found.get("RobD") is None
 
 
+def test_numbers_of_a_verdict_are_readings_without_a_vote() -> None:
+    found = one(statistic=0.1, p_value=0.001, utility=0.75, figures={"z": 7.5, "words": "many"})
+    told = {name: found.get(name) for name in ("z", "utility", "log10 p", "words")}
+    assert told["words"] is None
+    values = {name: (r.value, r.is_copy) for name, r in told.items() if r is not None}
+    assert values == {"z": (7.5, None), "utility": (0.75, None), "log10 p": (-3.0, True)}
+
+
+def test_each_owner_has_its_reading_where_several_measure_the_same() -> None:
+    rows = [
+        row(owner, "t", 0.5, statistic_name="BER", statistic=value, caught=value < 0.3)
+        for owner, value in (("literal", 0.5), ("aligned", 0.0))
+    ]
+    (both,) = merged(samples_of(made_report(rows)))
+    names = ("BER", "literal BER", "aligned BER")
+    readings = [both.get(name) for name in names]
+    assert [(r.value, r.is_copy) for r in readings if r is not None] == [
+        (0.5, False),
+        (0.5, False),
+        (0.0, True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("values", "area"),
     [
