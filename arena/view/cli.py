@@ -26,6 +26,7 @@ from arena.view.options import (
     Jobs,
     OtherDevice,
     OtherSeed,
+    Precision,
     ScenarioName,
     Trust,
 )
@@ -69,6 +70,7 @@ def run(
     jobs: Jobs = None,
     executor: ExecutorName = "local",
     device: OtherDevice = None,
+    precision: Precision = "auto",
     seed: OtherSeed = None,
     changes: Changes = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
@@ -77,6 +79,9 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="The referee's secret; made if it is not there."),
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Keep TensorBoard files and figures fresh meanwhile.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play a tournament, or continue one that was stopped."""
@@ -94,6 +99,8 @@ def run(
         trusted=tuple(trust or ()),
         secret=secret,
         executor=executor,
+        live=live,
+        precision=precision,
     )
     raise typer.Exit(carry_out(order, dry_run=dry_run))
 
@@ -155,11 +162,14 @@ def doctor(
 
 
 @app.command()
-def tensorboard(folder: Folder) -> None:
-    """Rebuild the TensorBoard files of a tournament from its ledger."""
+def tensorboard(
+    folder: Folder,
+    matches: Annotated[bool, typer.Option("--matches", help="Draw every match too.")] = False,
+) -> None:
+    """Rebuild the TensorBoard files and figures of a tournament from its ledger."""
     from arena.view.commands.show import rebuild_tensorboard
 
-    rebuild_tensorboard(folder)
+    rebuild_tensorboard(folder, matches=matches)
 
 
 for command in (page, judge, serve, protect, verify, grade, bench, board, train, solve):

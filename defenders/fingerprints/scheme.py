@@ -148,3 +148,41 @@ class PrintKey(Origin):
             yield "expected points, found none"
         if len(self.answers) != len(self.points):
             yield f"expected answers to {len(self.points)} points, found {len(self.answers)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembersKey(Origin):
+    """Points of the owner's data and held-out ones, and what tells them apart in its own model.
+
+    Attributes:
+        pool: in `images` and `labels`, the owner's data first, then the held-out images.
+        n_members: how many of the pool are the owner's data.
+        stream: what walks are drawn from; follows from the key's seed.
+        members, held_out: indices into the pool of the points of a test, (M,) and (H,).
+        scales: mean and deviation of each norm, (2, 3). regressor: its weights by name.
+        null_values: the statistic of models that saw neither kind of point.
+    """
+
+    n_members: int
+    stream: str
+    members: Tensor
+    held_out: Tensor
+    scales: Tensor
+    regressor: Tensors
+    null_values: Sequence[float] = ()
+
+    @property
+    def points(self) -> Examples:
+        """The points of a test: members, then held-out ones."""
+        chosen = torch.cat([self.members, self.held_out])
+        return Examples(floats(self.images[chosen]), self.labels[chosen])
+
+    def problems(self) -> Iterator[str]:
+        """Yield what does not fit together."""
+        yield from super().problems()
+        yield from shape_problem("scales", self.scales, 2, 3)
+        if missing := {"w1", "b1", "w2", "b2"} - set(self.regressor):
+            yield f"expected tensors regressor/{', '.join(sorted(missing))}, found none"
+        for name, index in (("members", self.members), ("held_out", self.held_out)):
+            if not len(index) or int(index.min()) < 0 or int(index.max()) >= len(self.images):
+                yield f"expected {name!r} to be indices of {len(self.images)} images"

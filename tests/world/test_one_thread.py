@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -66,3 +69,17 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(request: pytest.Fixture
     one = _weights()
     request.getfixturevalue("two_threads")
     assert _weights() == one
+
+
+def test_a_library_that_is_imported_later_computes_with_one_thread_too() -> None:
+    code = (
+        "from arena.world.one_thread import one_thread\n"
+        "from threadpoolctl import threadpool_info\n"
+        "with one_thread(): first = len(threadpool_info())\n"
+        "import scipy.linalg\n"
+        "with one_thread(): pools = [pool['num_threads'] for pool in threadpool_info()]\n"
+        "assert len(pools) > first\n"
+        "assert set(pools) == {1}, pools\n"
+    )
+    threads = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **threads})

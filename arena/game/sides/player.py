@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
 import math
 import sys
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Generic, Literal, Self, TypeGuard, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeGuard, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -89,13 +90,18 @@ class Player:
                     f"{title} has no setting {setting!r}{did_you_mean(setting, known)}"
                 )
         try:
-            adapter: TypeAdapter[Self] = TypeAdapter(cls)
-            made = adapter.validate_python(dict(settings))
+            made: Self = cls._form().validate_python(dict(settings))
         except (ValidationError, ValueError) as error:
             raise RegistryError(f"{title}: {_first(error)}") from error
         for problem in out_of_range(made):
             raise RegistryError(f"{title}: {problem}")
         return made
+
+    @classmethod
+    @functools.lru_cache(maxsize=512)  # making one takes a millisecond; a match asks some ten times
+    def _form(cls) -> TypeAdapter[Any]:
+        """Return what checks the hyper-parameters."""
+        return TypeAdapter(cls)
 
     @classmethod
     def version(cls) -> str:
@@ -115,7 +121,7 @@ class Player:
 
     def settings(self) -> dict[str, Json]:
         """Return the hyper-parameters as JSON values."""
-        return dict(TypeAdapter(type(self)).dump_python(self, mode="json"))
+        return dict(self._form().dump_python(self, mode="json"))
 
 
 class PlayerSpec(Frozen):

@@ -234,7 +234,7 @@ def judging_scheme(spec: PlayerSpec) -> Defense:
         for name, known in defenses.classes().items()
         if not (known.invasive or known.control or known.answers_for)
         and not known().reads_log  # a file keeps no log
-        and known.accuses != "output"
+        and known.accuses == "model"  # its innocents are not innocent of having used the data
     ]
     if scheme.name not in fit:
         raise RegistryError(

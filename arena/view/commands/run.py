@@ -20,11 +20,12 @@ from arena.view.commands.run_options import Order, ReadyRun, prepare
 from arena.view.commands.show import print_report
 from arena.view.exit_codes import ExitCode
 from arena.view.progress.boards import Board, choose_board
-from arena.view.results.refresh import refresh_owners, refresh_views
+from arena.view.results.refresh import refresh_views
 from arena.view.results.report import read_report
 from arena.view.results.tables import live_standings
 
-_PATIENCE = 20.0  # standings and event files may take one part in so many of the time
+_PATIENCE = 20.0  # standings and views may take one part in so many of the time
+_FRESH_S = 30.0  # and views are made again after so long at the earliest
 
 
 def carry_out(order: Order, *, dry_run: bool) -> int:
@@ -80,7 +81,7 @@ def play(game: ReadyRun, console: Console, *, as_json: bool) -> int:
 def play_into(game: ReadyRun, store: Store, ledger: Ledger, console: Console) -> int:
     """Play a tournament into a store and a ledger; return how many steps were made."""
     with choose_board(console) as board:
-        watch = LiveViews(board, ledger, game.out)
+        watch = LiveViews(board, ledger, game.out if game.live else None)
         task = task_of(game.scenario, game.compute, game.secret)
         with game.executor(store, board.heard) as executor:
             tournament = Tournament(game.scenario, task, store, ledger, watch)
@@ -90,23 +91,34 @@ def play_into(game: ReadyRun, store: Store, ledger: Ledger, console: Console) ->
 
 @dataclass
 class LiveViews:
-    """Passes events on to a board, and keeps standings and event files up to date meanwhile."""
+    """Passes events on to a board, and keeps its standings up to date meanwhile.
+
+    And event files and figures too, in the folder `out`, where there is one.
+    """
 
     board: Board
     ledger: Ledger
-    out: Path
+    out: Path | None = None
     _next: float = 0.0
+    _next_views: float = 0.0
 
     def __call__(self, event: Event) -> None:
         """Take note of an event; the ledger is read again only now and then."""
         self.board(event)
-        now = time.monotonic()
-        if event.kind != "match" or now < self._next:
+        if event.kind != "match":
             return
-        report = read_report(self.ledger)
-        self.board.standings(lambda: live_standings(report))
-        refresh_owners(report, self.out)
-        self._next = time.monotonic() + _PATIENCE * (time.monotonic() - now)
+        now = time.monotonic()
+        if now >= self._next:
+            self.board.standings(lambda: live_standings(read_report(self.ledger)))
+            self._next = self._later(now)
+        if self.out is not None and now >= self._next_views:
+            refresh_views(read_report(self.ledger), self.out, wait=False)
+            self._next_views = max(self._later(now), now + _FRESH_S)
+
+    def _later(self, began: float) -> float:
+        """Return when to do again what took until now."""
+        now = time.monotonic()
+        return now + _PATIENCE * (now - began)
 
 
 def _say_trusted(game: ReadyRun) -> None:

@@ -16,7 +16,7 @@ from arena.game.rules.figures import values
 from arena.view.results.formats import FORMATS, WRITERS, fitting
 from arena.view.results.headline import headline
 from arena.view.results.match_page import match_page, rounds_of
-from arena.view.results.refresh import rebuild
+from arena.view.results.refresh import open_match, rebuild
 from arena.view.results.report import NOTHING, Report, known, results_in, with_max_loss
 from arena.view.results.selection import Wanted, columns, plain, select
 from arena.view.results.tables import results
@@ -55,6 +55,9 @@ def show_results(
         console.print("no round is like that")
     elif match is not None and wanted.everything:
         Console(highlight=False).print(match_page(rows, console.width))
+        picture = open_match(report, match, folder)
+        if picture is not None:
+            console.print(f"\ndrawn in {picture}")
     else:
         _print_table(rows, names)
 
@@ -68,10 +71,10 @@ def _print_table(rows: Sequence[RoundRow], names: Sequence[str]) -> None:
         console.print(f"No room for {', '.join(left)}: choose with --columns, or --format csv.")
 
 
-def rebuild_tensorboard(folder: Path) -> None:
+def rebuild_tensorboard(folder: Path, *, matches: bool = False) -> None:
     """Write event files and figures anew from a folder's ledger; raises like `show_results`."""
     report = results_in(folder)
-    rebuild(report, folder)
+    rebuild(report, folder, matches=matches)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(f"{len(report.matches)} matches were written; look at them with")
     console.print(f"  tensorboard --logdir {shlex.quote(str(folder / 'tensorboard'))}")

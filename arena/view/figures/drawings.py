@@ -12,14 +12,17 @@ from arena.game.court.statistics import area_under
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Side, Standing
+from arena.view.figures import heat_map as maps
 from arena.view.figures import plots
+from arena.view.figures.heat_map import Look
 from arena.view.figures.match_bars import match_bars
 from arena.view.figures.plane import plane
-from arena.view.figures.plots import Bars, Look, MatchCurves, Roc, Score
+from arena.view.figures.plots import Bars, MatchCurves, Roc, Score
 from arena.view.results.prices import prices
 from arena.view.results.report import Cells, Report, mean
 
-_SPOKES = 3  # fewer make no radar chart
+_SPOKES = 3, 40  # fewer make no radar chart, more none that can be read
+_MOST = 20  # players on a picture that has a place for each
 
 
 def _ending(row: RoundRow) -> str:
@@ -56,22 +59,22 @@ def _number(value: float | None) -> float:
 
 def summary_figures(report: Report) -> dict[str, Figure]:
     """Return the figures of a whole tournament that have anything to show, by name."""
-    found = {"payoff": _heat_map(report.payoffs, plots.PAYOFF)}
+    found = {"payoff": _heat_map(report.payoffs, maps.PAYOFF)}
     for name, table, look in (
-        ("rescaled", report.rescaled, plots.RESCALED),
-        ("utility", report.utilities, plots.utility_look(report.metric)),
+        ("rescaled", report.rescaled, maps.RESCALED),
+        ("utility", report.utilities, maps.utility_look(report.metric)),
     ):
         if not np.isnan(table.values).all():
             found[name] = _heat_map(table, look)
     whole = {
         "plane": plane_figure(report),
-        "leaderboard": leaderboard_figure(report),
-        "roc": roc_figure(report),
+        "leaderboard": leaderboard_figure(report, _MOST),
+        "roc": roc_figure(report, _MOST),
     }
     found |= {name: figure for name, figure in whole.items() if figure is not None}
-    for owner in report.owners:
+    for owner in _best(report, _MOST):
         spokes = _spokes(report, owner)
-        if len(spokes) >= _SPOKES:
+        if _SPOKES[0] <= len(spokes) <= _SPOKES[1]:
             found[f"radar/{owner}"] = plots.radar(owner, list(spokes), list(spokes.values()))
     return found
 
@@ -84,7 +87,7 @@ def plane_figure(report: Report) -> Figure | None:
 
 def leaderboard_figure(report: Report, most: int | None = None) -> Figure | None:
     """Return the leaderboards, at most so long, as bars; None where no match has a score."""
-    boards = [_bars(side, lines[:most]) for side, lines in report.standings.items() if lines]
+    boards = [_bars(side, lines, most) for side, lines in report.standings.items() if lines]
     return plots.leaderboard_bars(boards) if boards else None
 
 
@@ -93,19 +96,25 @@ def roc_figure(report: Report, most: int | None = None) -> Figure | None:
 
     They are in the order of the scenario; where more than `most` owners play, the best `most`.
     """
-    best = [owner.owner for owner in report.honesty[:most]]
-    owners = [owner for owner in report.owners if owner in best]
-    curves = [curve for owner in owners if (curve := owner_roc(report, owner))]
+    curves = [curve for owner in _best(report, most) if (curve := owner_roc(report, owner))]
     return plots.roc_curves(curves) if curves else None
 
 
+def _best(report: Report, most: int | None) -> list[str]:
+    """Return the best owners, at most so many, in the order of the scenario."""
+    best = {owner.owner for owner in report.honesty[:most]}
+    return [owner for owner in report.owners if owner in best]
+
+
 def _heat_map(table: Cells, look: Look) -> Figure:
-    return plots.heat_map(table.owners, table.thieves, table.values, table.words, look)
+    return maps.heat_map(table.owners, table.thieves, table.values, table.words, look)
 
 
-def _bars(side: Side, lines: Sequence[Standing]) -> Bars:
+def _bars(side: Side, every: Sequence[Standing], most: int | None) -> Bars:
+    lines = every[:most]
+    first = f", the first {len(lines)} of {len(every)}" if len(lines) < len(every) else ""
     return Bars(
-        title={"owner": "Owners", "thief": "Thieves"}[side],
+        title={"owner": "Owners", "thief": "Thieves"}[side] + first,
         players=[line.name for line in lines],
         shares={
             "worst case": [Score(line.worst, *line.worst_interval) for line in lines],

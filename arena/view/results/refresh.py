@@ -1,14 +1,20 @@
-"""Keeps everything that is drawn from a ledger up to date: event files and PNG figures."""
+"""Keeps everything that is drawn from a ledger up to date: event files and PNG figures.
+
+A picture of a match is drawn when the match is opened, or when all of them are asked for: drawing
+one takes longer than playing a cheap match.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
 
+from arena.errors import StoreError
+from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import values
 from arena.runs.store import Store
 from arena.view.progress.stamps import STAMP, is_current, renewed, safe_name, stamp_of
@@ -50,20 +56,21 @@ def _write_owners(report: Report, out: Path) -> None:
                 write_owner(folder, matches)
 
 
-def refresh_views(report: Report, out: Path) -> None:
-    """Write everything that is drawn from a ledger and is not up to date.
+def refresh_views(report: Report, out: Path, *, wait: bool = True) -> None:
+    """Write everything that is drawn from a ledger and is not up to date, but pictures of matches.
 
-    Where another process is writing there, it is waited for.
+    Where another process is writing there, it is waited for, or it is left to it.
     """
-    with hold(out / LOCK):
-        _write_views(report, out)
+    with hold(out / LOCK, wait=wait) as held:
+        if held:
+            _write_views(report, out)
 
 
 def _write_views(report: Report, out: Path) -> None:
     _write_owners(report, out)
     root = boards_folder(report, out)
     _forget_others(root, report.matches_of)
-    _refresh_matches(report, out / "figures" / "matches")
+    _forget_outdated(report, out)
     _refresh_samples(report, out)
     rounds, innocents = (list(map(values, rows)) for rows in (report.rounds, report.innocents))
     stamp = stamp_of([rounds, innocents, report.facts["scenario"]])
@@ -83,29 +90,58 @@ def _write_views(report: Report, out: Path) -> None:
             write_whole(out / "figures" / f"{path}.png", png)
 
 
-def rebuild(report: Report, out: Path) -> None:
-    """Write everything that is drawn from a ledger, whether or not it looks up to date."""
+def rebuild(report: Report, out: Path, *, matches: bool = False) -> None:
+    """Write everything that is drawn from a ledger, whether or not it looks up to date.
+
+    Pictures of all matches are drawn where that is asked for.
+    """
     with hold(out / LOCK):
         shutil.rmtree(boards_folder(report, out), ignore_errors=True)
         _write_views(report, out)
+        for title in report.matches if matches else ():
+            _draw_match(report, title, out)
 
 
-def _refresh_matches(report: Report, folder: Path) -> None:
-    """Draw the matches whose rounds have changed; a picture says what it was made from.
+def open_match(report: Report, title: str, out: Path) -> Path | None:
+    """Return the picture of a match, drawn unless it is up to date.
 
-    A match without any score has nothing to draw.
+    None where the match has no score, so nothing to draw, or where the folder cannot be written.
     """
-    for title, rows in report.matches.items():
-        path, stamp = folder / f"{safe_name(title)}.png", stamp_of([values(row) for row in rows])
-        if not any(row.scored for row in rows):
-            path.unlink(missing_ok=True)
-            continue
-        if made_from(path) == stamp:
-            continue
+    try:
+        with hold(out / LOCK):
+            return _draw_match(report, title, out)
+    except (StoreError, OSError):
+        return None
+
+
+def _picture_of(title: str, out: Path) -> Path:
+    return out / "figures" / "matches" / f"{safe_name(title)}.png"
+
+
+def _stamp(rows: Sequence[RoundRow]) -> str:
+    """Return what the picture of a match is made from: it says so itself."""
+    return stamp_of([values(row) for row in rows])
+
+
+def _draw_match(report: Report, title: str, out: Path) -> Path | None:
+    path, rows = _picture_of(title, out), report.matches[title]
+    if not any(row.scored for row in rows):
+        return None
+    if made_from(path) != _stamp(rows):
         from arena.view.figures.drawings import match_figure
         from arena.view.figures.plots import render
 
-        write_whole(path, render(match_figure(rows), stamp))
+        write_whole(path, render(match_figure(rows), _stamp(rows)))
+    return path
+
+
+def _forget_outdated(report: Report, out: Path) -> None:
+    """Remove the pictures of matches that say something else than the ledger."""
+    drawn = {path.name for path in (out / "figures" / "matches").glob("*.png")}
+    for title, rows in report.matches.items():
+        path = _picture_of(title, out)
+        if path.name in drawn and made_from(path) != _stamp(rows):
+            path.unlink()
 
 
 def _refresh_samples(report: Report, out: Path) -> None:

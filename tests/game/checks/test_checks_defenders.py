@@ -30,6 +30,8 @@ LONGER = {
     "adi",
     "blackmarks",
     "cem",
+    "dataset-inference",
+    "dataset-inference-mingd",
     "deepjudge",
     "ewe",
     "frontier-stitching",

@@ -294,8 +294,9 @@ def test_every_fingerprint_may_judge(exhibits: Path, tmp_path: Path) -> None:
     assert stranger is not None
     assert (copy.name, copy.statistic) == ("MR", 1.0)
     assert copy.p_value < stranger.p_value
-    with pytest.raises(RegistryError, match="try akh or cem or deepjudge or ipguard or"):
-        judging_scheme(PlayerSpec(name="adi"))
+    for other in ("adi", "dataset-inference"):  # one marks models, one accuses of using data
+        with pytest.raises(RegistryError, match="try akh or cem or deepjudge or ipguard or"):
+            judging_scheme(PlayerSpec(name=other))
 
 
 def test_data_that_cannot_be_had_is_said(exhibits: Path, tmp_path: Path) -> None:

@@ -45,13 +45,34 @@ def out(played: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_finished_match_has_its_event_files_at_once(out: Path, report: Report) -> None:
+def test_a_finished_match_has_its_views_at_once_where_they_are_live(
+    out: Path, report: Report
+) -> None:
     board = Remembers()
     LiveViews(board, Ledger(out / "ledger.sqlite"), out)(MATCH)
     assert board.n_standings == 1
     folders = {path.name for path in boards_folder(report, out).iterdir()}
-    assert "none" in folders
-    assert "_summary" not in folders
+    assert {"none", "_summary"} < folders
+    assert (out / "figures" / "payoff.png").is_file()
+
+
+def test_nothing_is_drawn_before_the_end_where_views_are_not_live(out: Path) -> None:
+    board = Remembers()
+    LiveViews(board, Ledger(out / "ledger.sqlite"))(MATCH)
+    assert board.n_standings == 1
+    assert [path.name for path in out.iterdir() if path.is_dir()] == []
+
+
+def test_live_views_are_made_again_after_half_a_minute(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, made = SimpleNamespace(at=0.0), []
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: now.at))
+    monkeypatch.setattr(run, "refresh_views", lambda *_, wait: made.append(now.at))
+    watch = LiveViews(NullBoard(), Ledger(out / "ledger.sqlite"), out)
+    for now.at in (100.0, 110.0, 129.0, 131.0, 140.0):
+        watch(MATCH)
+    assert made == [100.0, 131.0]
 
 
 def test_the_ledger_is_read_only_when_a_match_ended(out: Path) -> None:
@@ -67,10 +88,10 @@ def test_the_ledger_is_read_only_when_a_match_ended(out: Path) -> None:
 
 def test_the_ledger_is_not_read_again_at_once(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The first match comes at 1 and reading takes until 2, so the next reading is at 22 or later.
-    clock = iter([1.0, 2.0, 2.0, 21.0, 23.0, 24.0, 24.0])
+    clock = iter([1.0, 2.0, 21.0, 23.0, 24.0])
     monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     board = Remembers()
-    watch = LiveViews(board, Ledger(out / "ledger.sqlite"), out)
+    watch = LiveViews(board, Ledger(out / "ledger.sqlite"))
     seen = []
     for _ in range(3):
         watch(MATCH)
@@ -79,7 +100,7 @@ def test_the_ledger_is_not_read_again_at_once(out: Path, monkeypatch: pytest.Mon
     assert len(board.events) == 3
 
 
-def test_every_match_has_its_files_at_the_end_whatever_was_missed(
+def test_every_owner_has_its_files_at_the_end_whatever_was_missed(
     arena: Command, played: Path, scenario_file: Path, tmp_path: Path, report: Report
 ) -> None:
     shutil.copytree(played, tmp_path / "out")
@@ -87,8 +108,7 @@ def test_every_match_has_its_files_at_the_end_whatever_was_missed(
     shutil.rmtree(tmp_path / "out" / "figures")
     assert arena("run", scenario_file, "--out", tmp_path / "out", "--jobs", 1).code == 0
     assert len(list(boards_folder(report, tmp_path / "out").iterdir())) == len(report.owners) + 1
-    scored = [rows for rows in report.matches.values() if any(row.scored for row in rows)]
-    assert len(list((tmp_path / "out" / "figures" / "matches").iterdir())) == len(scored)
+    assert (tmp_path / "out" / "figures" / "payoff.png").is_file()
 
 
 @pytest.mark.parametrize(

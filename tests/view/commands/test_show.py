@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,20 @@ from arena.view.results.report import Report
 from tests.view.conftest import Command
 
 
+@pytest.fixture
+def ledger(played: Path, tmp_path: Path) -> Path:
+    """A folder with the ledger of the played tournament: a match that is opened is drawn there."""
+    shutil.copyfile(played / "ledger.sqlite", tmp_path / "ledger.sqlite")
+    return tmp_path
+
+
 def test_a_match_is_shown_with_all_that_is_known_of_its_rounds(
-    arena: Command, played: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+    arena: Command, ledger: Path, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.view.conftest.WIDTH", "80")
     title = "bits+32-vs-tune-0"
-    said = arena("show", played, title).out
-    assert max(map(len, said.splitlines())) <= 80
+    said = arena("show", ledger, title).out
+    assert max(map(len, said.splitlines()[:-1])) <= 80  # the last has a path
     assert "round 0" in said
     assert "round 1" in said
     for words in ("ft-ll (0.5)", "p-value", "statistic", "images backward", "output = "):
@@ -26,6 +34,12 @@ def test_a_match_is_shown_with_all_that_is_known_of_its_rounds(
         assert f"{row.utility:.3f}" in said
         assert row.reason is not None
         assert row.reason.partition(" ")[0] in said
+
+
+def test_a_match_is_drawn_when_it_is_opened(arena: Command, ledger: Path) -> None:
+    last = arena("show", ledger, "bits+32-vs-tune-0").out.splitlines()[-1]
+    assert last.startswith("drawn in ")
+    assert Path(last.removeprefix("drawn in ")).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_round_that_failed_says_why(arena: Command, played: Path, report: Report) -> None:

@@ -46,6 +46,23 @@ def test_a_radar_chart_needs_three_thieves() -> None:
     assert [name for name in summary_figures(made_report(rounds)) if "radar" in name] == ["radar/a"]
 
 
+def test_pictures_with_a_place_for_each_player_show_the_first_twenty() -> None:
+    rounds = [row(f"o{i}", thief) for i in range(22) for thief in "tuv"]
+    drawn = summary_figures(made_report(rounds))
+    assert len([name for name in drawn if "radar" in name]) == 20
+    owners, _, thieves, _ = drawn["leaderboard"].axes
+    assert (owners.get_title(), thieves.get_title()) == (
+        "Owners, the first 20 of 22",
+        "Thieves",
+    )
+    assert len(owners.get_yticklabels()) == 20
+
+
+def test_a_radar_chart_that_nobody_can_read_is_not_drawn() -> None:
+    rounds = [row("a", f"t{i}") for i in range(41)]
+    assert not [name for name in summary_figures(made_report(rounds)) if "radar" in name]
+
+
 def test_a_tournament_without_a_score_has_its_table_only() -> None:
     assert list(summary_figures(made_report([row("a", "t", None)]))) == ["payoff"]
 

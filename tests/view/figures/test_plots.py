@@ -13,15 +13,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from arena.view.figures.heat_map import PAYOFF, RESCALED, Look, heat_map, utility_look
 from arena.view.figures.plots import (
-    PAYOFF,
-    RESCALED,
     Bars,
-    Look,
     MatchCurves,
     Roc,
     Score,
-    heat_map,
     leaderboard_bars,
     match_curves,
     pixels,
@@ -29,7 +26,6 @@ from arena.view.figures.plots import (
     render,
     roc_curves,
     short,
-    utility_look,
 )
 
 LONG = "a-very-long-name-of-a-player-with-many-settings"
@@ -61,6 +57,14 @@ def test_a_heat_map_says_the_value_of_every_cell(n_owners: int, n_thieves: int) 
     assert next(label.get_text() for label in axes.get_yticklabels()) == "owner-0"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("thief", "owner")
     assert axes.get_images()[0].get_clim() == (0, 1)
+
+
+def test_more_cells_than_can_be_read_are_colours_alone() -> None:
+    axes = table(31, 30).axes[0]
+    assert texts(axes) == []
+    assert len(axes.get_yticklabels()) == 31
+    height, width = pixels(render(table(100, 100))).shape[:2]
+    assert max(height, width) < 2400
 
 
 def test_cells_without_a_score_are_hatched_and_say_why() -> None:

@@ -10,10 +10,19 @@ from pathlib import Path
 import pytest
 
 from arena.errors import StoreError
-from arena.view.results.refresh import LOCK, boards_folder, rebuild, refresh_owners, refresh_views
+from arena.view.results.refresh import (
+    LOCK,
+    boards_folder,
+    open_match,
+    rebuild,
+    refresh_owners,
+    refresh_views,
+)
 from arena.view.results.report import Report
 from arena.world.files.file_lock import hold
 from tests.view.conftest import Command, innocent, made_report, row
+
+pytestmark = pytest.mark.long
 
 
 def small_report(payoff: float = 0.25, thieves: str = "tu") -> Report:
@@ -32,13 +41,24 @@ def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
     before = contents(tmp_path)
     refresh_views(small_report(), tmp_path)
     assert contents(tmp_path) == before
-    heat_maps = {f"figures/{name}.png" for name in ("payoff", "rescaled", "utility")}
-    assert heat_maps | {"figures/matches/a-vs-t-0.png"} < set(before)
+    assert {f"figures/{name}.png" for name in ("payoff", "rescaled", "utility")} < set(before)
+
+
+def test_a_match_is_drawn_when_it_is_opened_and_not_again(tmp_path: Path) -> None:
+    refresh_views(small_report(), tmp_path)
+    assert not (tmp_path / "figures" / "matches").exists()
+    picture = open_match(small_report(), "a-vs-t-0", tmp_path)
+    assert picture == tmp_path / "figures" / "matches" / "a-vs-t-0.png"
+    before = contents(tmp_path)
+    assert open_match(small_report(), "a-vs-t-0", tmp_path) == picture
+    refresh_views(small_report(), tmp_path)
+    assert contents(tmp_path) == before
 
 
 def test_what_another_process_writes_is_left_to_it(tmp_path: Path) -> None:
     with hold(tmp_path / LOCK):
         refresh_owners(small_report(), tmp_path)
+        refresh_views(small_report(), tmp_path, wait=False)
     assert set(contents(tmp_path)) == {LOCK}
 
 
@@ -57,10 +77,11 @@ def test_views_that_cannot_be_written_get_a_sentence(tmp_path: Path) -> None:
     (tmp_path / LOCK).mkdir()
     with pytest.raises(StoreError, match="expected a file that can be written at"):
         refresh_views(small_report(), tmp_path)
+    assert open_match(small_report(), "a-vs-t-0", tmp_path) is None
 
 
 def test_only_what_changed_is_made_again(tmp_path: Path) -> None:
-    refresh_views(small_report(), tmp_path)
+    rebuild(small_report(), tmp_path, matches=True)
     before = contents(tmp_path)
     report = small_report()
     changed = [report.rounds[0], replace(report.rounds[1], payoff=1.0), *report.rounds[2:]]
@@ -72,6 +93,7 @@ def test_only_what_changed_is_made_again(tmp_path: Path) -> None:
     assert same <= kept
     made = (f"{boards}/a/", f"{boards}/_summary/", "figures/matches/a-vs-u-0.png")
     assert not {name for name in kept if name.startswith(made)}
+    assert not (tmp_path / made[-1]).exists()  # until somebody opens the match
 
 
 def test_owners_that_left_the_scenario_leave_the_boards(tmp_path: Path) -> None:
@@ -104,19 +126,21 @@ def test_a_folder_that_was_left_half_written_is_made_again(tmp_path: Path) -> No
 def test_a_picture_that_was_removed_or_damaged_comes_back(
     tmp_path: Path, left: bytes | None
 ) -> None:
-    refresh_views(small_report(), tmp_path)
-    picture = tmp_path / "figures" / "matches" / "a-vs-t-0.png"
+    picture = open_match(small_report(), "a-vs-t-0", tmp_path)
+    assert picture is not None
     whole = picture.read_bytes()
     picture.unlink()
     if left is not None:
         picture.write_bytes(left)
-    refresh_views(small_report(), tmp_path)
+    open_match(small_report(), "a-vs-t-0", tmp_path)
     assert picture.read_bytes() == whole
 
 
 def test_a_match_without_any_score_has_no_picture(tmp_path: Path) -> None:
-    refresh_views(made_report([row("a", "t"), row("a", "u")]), tmp_path)
-    refresh_views(made_report([row("a", "t"), row("a", "u", None)]), tmp_path)
+    rebuild(made_report([row("a", "t"), row("a", "u")]), tmp_path, matches=True)
+    failed = made_report([row("a", "t"), row("a", "u", None)])
+    refresh_views(failed, tmp_path)
+    assert open_match(failed, "a-vs-u-0", tmp_path) is None
     assert [path.name for path in (tmp_path / "figures" / "matches").iterdir()] == ["a-vs-t-0.png"]
 
 
@@ -148,7 +172,7 @@ def test_the_command_rebuilds_from_the_ledger_alone(
 @pytest.mark.parametrize("name", ["a/b", "..", "über uns"])
 def test_names_of_players_never_leave_the_folder(tmp_path: Path, name: str) -> None:
     rounds = [row(name, thief) for thief in ("t", "../u", "v")]
-    refresh_views(made_report(rounds), tmp_path / "out")
+    rebuild(made_report(rounds), tmp_path / "out", matches=True)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     pictures = list((tmp_path / "out" / "figures").rglob("*.png"))
     drawn = ("payoff", "rescaled", "utility", "leaderboard", "radar")

@@ -1,0 +1,1 @@
+"""What fingerprints see: copies beside innocents, and who learnt from the owner's data."""
