@@ -48,8 +48,10 @@ if os.environ.get(VARIABLE):  # the suite on another root seed: `ARENA_TEST_SEED
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count what is played from end to end among the slow tests."""
+    """Count what is played from end to end, and what is not slow in a long file, among the slow."""
     for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.end_to_end)
         if item.get_closest_marker("end_to_end"):
             item.add_marker(pytest.mark.slow)
 

@@ -1,9 +1,10 @@
-"""Scenario files: a whole tournament in TOML. Every problem is found and said at once."""
+"""Scenario files: a tournament in TOML. What is wrong is said at once, files of players first."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,8 +34,9 @@ from arena.world.task import TaskSpec, TaskTable
 class Limits(Frozen):
     """What a step, and what a player's process, may take: `[limits]`.
 
-    Workers enforce a step's time; the processes of players enforce all of it, and have limits of
-    their own where nothing is said here.
+    Workers enforce a step's time, and so many times that where an owner verifies so many innocents;
+    the processes of players enforce all of it, and have limits of their own where nothing is said
+    here.
     """
 
     step_s: float | None = Field(None, gt=0)
@@ -268,11 +270,11 @@ def check_scenario(
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
         raise ScenarioError(sentences(error, text, Scenario)) from error
-    problems = list(_player_problems(scenario, text, folder, trusted))
-    problems += problems_of(scenario, text)
-    problems = problems or list(unplayable(scenario, text))
-    if problems:
-        raise ScenarioError(problems)
+    files = partial(_file_problems, scenario, text, folder, trusted)
+    # without its files a scenario's players have no names, and what they need nobody knows
+    for found in (files, partial(problems_of, scenario, text), partial(unplayable, scenario, text)):
+        if problems := list(dict.fromkeys(found())):
+            raise ScenarioError(problems)
     return scenario
 
 
@@ -307,16 +309,19 @@ def players_of(
     Raises:
         RegistryError: one cannot be read, or nothing can be sandboxed here.
     """
-    known = {path.resolve() for path in trusted}
-    cell = scenario.limits.cell()
-    paths = [folder / player for player in scenario.players]
-    return tuple(admit(path, cell, trusted=path.resolve() in known) for path in paths)
+    return tuple(_admitted(scenario, folder / player, trusted) for player in scenario.players)
 
 
-def _player_problems(
+def _admitted(scenario: Scenario, path: Path, trusted: Collection[Path]) -> PlayersFile:
+    is_trusted = path.resolve() in {known.resolve() for known in trusted}
+    return admit(path, scenario.limits.cell(), trusted=is_trusted)
+
+
+def _file_problems(
     scenario: Scenario, text: str, folder: Path, trusted: Collection[Path]
 ) -> Iterator[str]:
-    try:
-        players_of(scenario, folder, trusted)
-    except RegistryError as error:
-        yield f"{place(text, ('players',))}{error}"
+    for player in scenario.players:
+        try:
+            _admitted(scenario, folder / player, trusted)
+        except RegistryError as error:
+            yield f"{place(text, ('players',))}{error}"

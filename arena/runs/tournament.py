@@ -150,9 +150,12 @@ class Tournament:
         self._tell(Event("match", last.match.title, status=last.status, payoff=payoff))
 
     def _write_innocents(self, match: MatchSpec) -> Callable[[object], None]:
-        def write(innocents: object) -> None:
-            assert isinstance(innocents, Innocents)  # noqa: S101 - what `_innocents` returns
+        def write(found: object) -> None:
+            assert isinstance(found, Innocents | StepFailed)  # noqa: S101 - what `_innocents` returns
+            innocents = found if isinstance(found, Innocents) else Innocents()
             self.ledger.write_innocents(match.owner, match.repeat, innocents)
+            if isinstance(found, StepFailed) and found.status != "SKIPPED":  # its own doing
+                self._tell(Event("match", f"innocents of {match.owner}", status=found.status))
 
         return write
 
@@ -312,12 +315,12 @@ def _reporting(match: MatchSpec) -> InnocentsStep:
     return InnocentsStep(match.protect(), match.reporting(), match.verification)
 
 
-def _innocents(match: MatchSpec) -> Generator[list[Want], list[Bundle], Innocents]:
-    """Verify the reporting innocents with an owner's key; none where that is not possible."""
+def _innocents(match: MatchSpec) -> Generator[list[Want], list[Bundle], Innocents | StepFailed]:
+    """Verify the reporting innocents with an owner's key, or say why that is not possible."""
     try:
         (verdicts,) = yield [(_reporting(match), "verdicts")]
-    except StepFailed:
-        return Innocents()
+    except StepFailed as failed:
+        return failed
     return Innocents.model_validate(verdicts.data)
 
 

@@ -59,6 +59,15 @@ def test_all_problems_are_said_at_once() -> None:
     assert sum("unknown key" in problem for problem in found) == 4
 
 
+def test_files_of_players_come_first_and_each_is_said_once() -> None:
+    text = edit("seed = 1", 'seed = 1\nplayers = ["nobody.py", "somebody.py", "nobody.py"]')
+    found = problems(text.replace('scheme = "uchida"', 'scheme = "nobodys-scheme"'))
+    assert [problem.split("/")[-1] for problem in found] == [
+        "nobody.py, found none",
+        "somebody.py, found none",
+    ]
+
+
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="expected a scenario file at"):
         read_scenario(tmp_path / "none.toml")

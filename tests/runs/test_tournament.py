@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from arena.errors import StoreError
+from arena.errors import PlayerError, StoreError
+from arena.game.match.steps.innocents_step import InnocentsStep
 from arena.game.match.steps.step_cache import Setting
 from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import InProcess, Workers
 from arena.runs.ledger import Ledger
 from arena.runs.store import Store
 from arena.runs.tournament import Event, Tournament, task_of
+from arena.view.results.report import read_report
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.task import TaskSpec
@@ -151,6 +153,23 @@ def test_a_thief_that_fails_costs_only_its_own_cell(
     assert all(row.payoff is None for row in failed)
     others = {name: found for name, found in played.status.items() if "fails" not in name}
     assert set(others.values()) == {"OK"}
+
+
+def test_an_owner_that_breaks_on_innocents_is_told_and_does_not_win(
+    finished: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise PlayerError("no verdict")
+
+    shutil.copytree(finished.out, tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(InnocentsStep, "compute", breaks)
+        patched.setattr(InnocentsStep, "recipe", lambda _: {"broken": True})
+        played = play(tmp_path / "out")
+    told = {event.title: event.status for event in played.events if event.kind == "match"}
+    assert told["innocents of uchida"] == "ERROR"
+    said = [read_report(each.ledger).faults.get("none", "") for each in (played, finished)]
+    assert said == ["came to no verdict on an innocent", ""]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,12 @@ class Pools(Frozen):
     reporting_odd: int = Field(12, ge=0, le=MOST)
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
+    @property
+    def report(self) -> bool:
+        """Return whether there are innocents to report on: each owner owes verdicts on them."""
+        numbers = (self.reporting_same, self.reporting_other, self.reporting_foreign)
+        return any(numbers) or self.reporting_odd > 0 or bool(self.architectures)
+
 
 class MatchSpec(Frozen):
     """Everything that defines a match."""

@@ -7,7 +7,7 @@ with the steps that all submissions share (victims, innocents) in one store.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,7 +224,7 @@ def play(
         return list(last.values()), ledger.innocents()
 
 
-def accused_shares(innocents: list[InnocentRow]) -> dict[str, float | None]:
+def accused_shares(innocents: Sequence[InnocentRow]) -> dict[str, float | None]:
     """Return the share of innocents that each owner accuses."""
     verdicts = defaultdict[str, list[bool]](list)
     for row in innocents:

@@ -16,7 +16,7 @@ from arena.game.match.rows import InnocentRow, RoundRow
 from arena.game.sandbox.admit import admitted
 from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sides.attack import attacks
-from arena.runs.course.assignment import Assignment, Exercise, PlayerSide
+from arena.runs.course.assignment import Assignment, Exercise, PlayerSide, Screening
 from arena.runs.course.grade import Place, accused_shares, only, play, read_file
 from arena.runs.course.points import Part
 from arena.runs.course.submissions import Submission, handle
@@ -155,14 +155,8 @@ class _Hall:
                 rows, innocents = self._play(part, table, thief)
         except ArenaError as error:
             return str(error)
-        failed = next((row for row in rows if not row.scored), None)
-        if failed is not None:
-            return f"{failed.status}: {failed.message}"
-        accused = max((share or 0.0 for share in accused_shares(innocents).values()), default=0.0)
-        lost = max(row.fidelity_loss or 0.0 for row in rows)
-        if accused > limits.false_positives:
-            return f"it accuses {accused:.0%} of the innocents"
-        return f"it costs {lost:.3f} of fidelity" if lost > limits.fidelity_loss else ""
+        owes = self.assignment.game(self.tasks["owner"], part).innocents.report
+        return fault_of(rows, innocents if owes else None, limits)
 
     def _match(self, owner: Entrant, thief: Entrant, part: Part) -> list[RoundRow]:
         self.heard(f"{part.name}: {thief.name} against {owner.name}")
@@ -194,6 +188,29 @@ class _Hall:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{owner['name']}-{thief['name']}.sqlite"
         return play(scenario, self.assignment.secret(part), self.place.store(), path)
+
+
+def fault_of(
+    rows: Sequence[RoundRow], innocents: Sequence[InnocentRow] | None, limits: Screening
+) -> str:
+    """Return why an owner may not play, "" where it may.
+
+    Args:
+        rows: its rounds against the control.
+        innocents: its verdicts on innocents; None where it was shown none.
+        limits: what it must not exceed.
+    """
+    failed = next((row for row in rows if not row.scored), None)
+    if failed is not None:
+        return f"{failed.status}: {failed.message}"
+    if innocents is not None and not innocents:
+        return "it came to no verdict on an innocent"
+    shares = accused_shares(innocents or ())
+    accused = max((share or 0.0 for share in shares.values()), default=0.0)
+    lost = max(row.fidelity_loss or 0.0 for row in rows)
+    if accused > limits.false_positives:
+        return f"it accuses {accused:.0%} of the innocents"
+    return f"it costs {lost:.3f} of fidelity" if lost > limits.fidelity_loss else ""
 
 
 def _lines(rows: Sequence[RoundRow], side: Side) -> tuple[Line, ...]:

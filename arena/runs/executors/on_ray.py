@@ -174,10 +174,13 @@ class OnRay:
         for digest, (done, total) in said.progress.items():
             self._heard(digest, done, total)
 
+    def _limit_of(self, task: _Task) -> float:
+        return math.inf if self._limit_s is None else self._limit_s * task.step.turns
+
     def _stop_overdue(self) -> None:
+        now = time.monotonic()
         for ref, task in self._tasks.items():
-            over = self._limit_s is not None and time.monotonic() - task.began > self._limit_s
-            if over and not task.is_overdue:
+            if now - task.began > self._limit_of(task) and not task.is_overdue:
                 task.is_overdue = True
                 ray.cancel(ref, force=True)
 
@@ -229,7 +232,7 @@ class OnRay:
             ExecutorError: processes end again and again before they begin: no player's doing.
         """
         if task.is_overdue:
-            message = f"took longer than the limit of {self._limit_s:g} s"
+            message = f"took longer than the limit of {self._limit_of(task):g} s"
             return self._failed(task, "TIMEOUT", message)
         if task.node and task.node not in alive():
             return self._lost(task)

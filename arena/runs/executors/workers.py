@@ -157,12 +157,14 @@ class Workers:
     def _is_overdue(self, worker: _Worker) -> bool:
         if self._limit_s is None or worker.step is None:
             return False
-        return time.monotonic() - worker.started > self._limit_s
+        return time.monotonic() - worker.started > self._limit_s * worker.step.turns
 
     def _overdue(self, worker: _Worker) -> Outcome:
+        assert self._limit_s is not None  # noqa: S101 - `_is_overdue` said so
+        assert worker.step is not None  # noqa: S101
         worker.process.kill()
         worker.process.join()
-        message = f"took longer than the limit of {self._limit_s:g} s"
+        message = f"took longer than the limit of {self._limit_s * worker.step.turns:g} s"
         return self._replace(worker, "TIMEOUT", message)
 
     def _replace(self, worker: _Worker, status: Status, message: str) -> Outcome:

@@ -33,7 +33,7 @@ def headline(report: Report) -> list[str]:
 
 def _winner(able: Sequence[Standing]) -> str:
     if not able:
-        return "Nobody won: every owner accuses innocents, or costs too much."
+        return "Nobody won: every owner accuses innocents, or is silent on them, or costs too much."
     best = able[0]
     equals = [line.name for line in able[1:] if line.worst == best.worst]
     beside = f", as {', '.join(equals)} does; its Nash column is the higher" if equals else ""

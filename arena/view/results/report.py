@@ -16,6 +16,7 @@ from arena.errors import StoreError, did_you_mean
 from arena.game.court.clusters import clustered_interval
 from arena.game.court.reference import SAME
 from arena.game.court.statistics import proportion_interval, true_rate_at
+from arena.game.match.play import Pools
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.runs.ledger import Ledger
 from arena.runs.reading import reading
@@ -209,8 +210,9 @@ class Report:
     def faults(self) -> Mapping[str, str]:
         """Return why an owner cannot win, for those that cannot.
 
-        It accuses more innocents than its level, even at the lower end of the interval, or its
-        protection costs more fidelity than the scenario's `max_loss`.
+        It accuses more innocents than its level, even at the lower end of the interval, or nobody
+        knows whom it accuses, since it came to no verdict on the innocents that it was shown, or
+        its protection costs more fidelity than the scenario's `max_loss`.
         """
         max_loss = float(self.facts["scenario"].get("max_loss", MAX_LOSS))
         found = {}
@@ -218,11 +220,22 @@ class Report:
             said = []
             if owner.accuses:
                 said.append(f"accuses {owner.n_accused} of {owner.n_innocents} innocents")
+            if self._owes_verdicts(name):
+                said.append("came to no verdict on an innocent")
             if owner.fidelity_loss is not None and owner.fidelity_loss > max_loss:
                 said.append(f"costs {owner.fidelity_loss:.3f} of fidelity, above {max_loss:g}")
             if said:
                 found[name] = " and ".join(said)
         return found
+
+    def _owes_verdicts(self, owner: str) -> bool:
+        """Return whether an owner that judged in all its matches judged none of the innocents."""
+        shown = self.facts["scenario"].get("innocents")
+        if shown is None or not Pools.model_validate(shown).report:
+            return False
+        judged = any(row.scored for row in self.finals if row.owner == owner)
+        waits = NOT_YET in self.payoffs.words[self.owners.index(owner)]
+        return judged and not waits and not any(row.owner == owner for row in self.innocents)
 
     @cached_property
     def honesty(self) -> tuple[Honesty, ...]:

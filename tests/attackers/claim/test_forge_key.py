@@ -25,6 +25,8 @@ from arena.world.rng import Rng
 from attackers.claim.forge_key import ForgeKey, flipped, nearest
 from tests.attackers.conftest import COMPUTE, Thief, World
 
+pytestmark = pytest.mark.long
+
 GRANTS = preset("claimant_readonly")
 
 

@@ -21,6 +21,8 @@ from arena.world.rng import Rng
 from attackers.modify.transfer import Transfer, with_new_head
 from tests.attackers.conftest import COMPUTE, Thief, World
 
+pytestmark = pytest.mark.long
+
 MOVING = ThreatModel(output="weights", transfer="digits/parity")
 SHORT = Transfer(epochs=3)
 

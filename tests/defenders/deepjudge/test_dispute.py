@@ -17,6 +17,8 @@ from attackers.modify.finetune import FineTuneLast
 from tests.defenders.conftest import COMPUTE, Marking
 from tests.defenders.deepjudge.conftest import QUICK, Thieves
 
+pytestmark = pytest.mark.long
+
 
 def test_the_tests_follow_from_the_committed_seed(mark: Marking) -> None:
     key = mark(QUICK).key

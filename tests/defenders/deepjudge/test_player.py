@@ -32,6 +32,8 @@ from tests.defenders.conftest import COMPUTE, Marking
 from tests.defenders.deepjudge.conftest import QUICK, SCHEME, Thieves
 from tests.defenders.weights.rewritings import permuted
 
+pytestmark = pytest.mark.long
+
 Show = Callable[[Model], Suspect]
 TUNED = replace(QUICK, eps=0.0, strengths=(0.1, 0.15))
 COPIES: dict[str, Attack] = {

@@ -29,6 +29,8 @@ from defenders.triggers.trigger_sets import null_hits_p_value
 from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.weights.rewritings import permuted
 
+pytestmark = pytest.mark.long
+
 Show = Callable[[Model], Suspect]
 SCHEME = IPGuard(n_points=60, lr=0.01, n_steps=200, margin=2.0)
 seeds = st.integers(0, 10**6)

@@ -34,6 +34,8 @@ from defenders.passports.training import PrivateBranch
 from tests.defenders.conftest import COMPUTE
 from tests.world.graph.networks import network, own
 
+pytestmark = pytest.mark.long
+
 Show = Callable[[Model], Suspect]
 
 RECIPE = Recipe(epochs=30)

@@ -35,6 +35,8 @@ from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.weights.rewritings import OTHER_SHAPE, SAME_SHAPE
 from tests.statements import loss, loss_bound, right
 
+pytestmark = pytest.mark.long
+
 Show = Callable[[Model], Suspect]
 
 SCHEMES: dict[str, WhiteBox] = {
@@ -166,7 +168,7 @@ def test_a_learnt_extractor_takes_the_unmarked_twin_for_the_victim(
 def test_read_by_index_an_independent_model_is_like_coins(
     mark: Marking, innocent: Model, name: str
 ) -> None:
-    assert 0.2 < read(literal(name), mark(literal(name)).key, innocent).statistic < 0.8
+    assert 0.2 < read(literal(name), mark(SCHEMES[name]).key, innocent).statistic < 0.8
 
 
 @pytest.mark.parametrize(("name", "move"), [(n, m) for n, m in PAIRS if m in BREAKS[n]])

@@ -24,6 +24,8 @@ from arena.game.sides.player import PlayerSpec
 from arena.runs.store import Store
 from arena.world.bundle import Bundle
 
+pytestmark = pytest.mark.long
+
 MOVES = ("stay", "wipe", "train", "fall", "spoil")
 STAY, WIPE, TRAIN, FALL, SPOIL = range(5)
 MILD, HARSH = 0, 1

@@ -47,6 +47,7 @@ class DataClaim(Defense):
     invasive: ClassVar[bool] = False
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("accuracy", "high")
     protocol: StandardOfProof = "none"
+    asked: ClassVar[list[float]] = []
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         seen = [null.half for null in task.nulls()]
@@ -56,6 +57,7 @@ class DataClaim(Defense):
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         found = suspect.labels(key.tensors["images"]) == key.tensors["labels"]
         share = float(found.double().mean())
+        self.asked.append(share)
         return Verdict(share > 2, 1.0, share, 2.0, "accuracy", "high", "never")
 
 
@@ -122,6 +124,21 @@ def test_each_null_says_which_half_it_saw_and_each_verdict_whom_it_is_about() ->
         found = Innocents.model_validate(resolve(step, "verdicts", memo, Setting()).data)
         rows[name] = [row.kind for row in found.verdicts]
     assert rows == {"innocent": ["Neg-2", "Neg-3", "Neg-3"], "guilty": ["Neg-1", "Neg-1"]}
+
+
+def test_no_owner_foresees_which_suspect_is_which() -> None:
+    match, memo = (
+        spec("test-data-claim", POOLS.model_copy(update={"reporting_same": 8})),
+        MemoryMemo(),
+    )
+    step = InnocentsStep(match.protect(), match.reporting(), "labels")
+    DataClaim.asked.clear()
+    found = Innocents.model_validate(resolve(step, "verdicts", memo, Setting()).data)
+    listed = [row.verdict.statistic for row in found.verdicts]
+    assert len(set(listed)) > 1
+    assert DataClaim.asked != listed
+    assert sorted(DataClaim.asked) == sorted(listed)
+    assert [row.kind for row in found.verdicts] == ["Neg-2"] + ["Neg-3"] * 8
 
 
 @pytest.mark.slow

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from arena.errors import ScenarioError
-from arena.runs.course.assignment import Assignment, read_assignment
+from arena.runs.course.assignment import Assignment, Screening, read_assignment
 from arena.runs.course.grade import Place
-from arena.runs.course.league import _lines, exercises, league
+from arena.runs.course.league import _lines, exercises, fault_of, league
 from arena.runs.course.submissions import find_submissions
 from tests.game.sandbox.conftest import needs_sandbox
 from tests.runs.course.conftest import HIDDEN, PUBLIC, attack_text
-from tests.view.conftest import row
+from tests.view.conftest import innocent, row
 
 OWNER = """
 [[task]]
@@ -71,6 +71,17 @@ def test_ties_go_to_fewer_queries_and_less_fidelity_lost() -> None:
     assert [line.standing.name for line in _lines(rows, "thief")] == ["b", "a"]
     assert [line.standing.name for line in _lines(rows, "owner")] == ["p", "o"]
     assert _lines([], "owner") == ()
+
+
+def test_who_comes_to_no_verdict_on_innocents_is_not_let_in() -> None:
+    rows, limits = [row("o", "none", 0.0, fidelity_loss=0.0)], Screening()
+    spared, accused = innocent("o", caught=False), innocent("o", caught=True)
+    assert fault_of(rows, [spared], limits) == ""
+    assert fault_of(rows, [accused], limits) == "it accuses 100% of the innocents"
+    assert fault_of(rows, [], limits) == "it came to no verdict on an innocent"
+    assert fault_of(rows, None, limits) == ""
+    dear = [row("o", "none", 0.0, fidelity_loss=0.2)]
+    assert fault_of(dear, [spared], limits) == "it costs 0.200 of fidelity"
 
 
 def test_a_league_needs_both_sides(assignment: Assignment) -> None:

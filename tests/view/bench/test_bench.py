@@ -16,6 +16,8 @@ from arena.view.exit_codes import ExitCode
 from arena.world.models import load_model
 from tests.view.conftest import Command, call
 
+pytestmark = pytest.mark.long
+
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[3]
 TINY, SCHEMES = HERE / "tiny-1.toml", HERE / "schemes.py"
 

@@ -18,6 +18,8 @@ from arena.view.regress.regress_command import thief_of
 from arena.world.models import load_model
 from tests.view.conftest import Command, Done
 
+pytestmark = pytest.mark.long
+
 NOISE = "noise deviation=0.3"
 
 

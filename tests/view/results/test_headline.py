@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from arena.game.match.play import Pools
 from arena.view.results.headline import headline
 from arena.view.results.report import with_max_loss
 from arena.view.results.tables import leaderboard_table
@@ -30,6 +33,20 @@ def test_whoever_accuses_everybody_or_spoils_its_model_does_not_win() -> None:
     assert said[1] == "What decided it: cut, which takes 0.50 from fair."
     assert said[2].startswith("Not significant: any difference")
     assert "accuser accuses 20 of 20 innocents; spoiler costs 0.300" in said[3]
+
+
+def test_who_came_to_no_verdict_on_an_innocent_does_not_win() -> None:
+    report = made_report(ROUNDS, INNOCENTS)
+    shown = {**report.facts["scenario"], "innocents": {"reporting_same": 20}}
+    silent = replace(report, facts={**report.facts, "scenario": shown})
+    assert silent.faults["spoiler"].startswith("came to no verdict on an innocent and costs 0.300")
+    assert "fair" not in silent.faults
+    none = {name: 0 for name in Pools().plain() if name.startswith("reporting_")}
+    alone = {**report.facts["scenario"], "innocents": none}
+    assert "verdict" not in replace(report, facts={"scenario": alone}).faults["spoiler"]
+    waiting = replace(silent, rounds=ROUNDS[:5])
+    assert "spoiler" in waiting.faults
+    assert "verdict" not in waiting.faults["spoiler"]
 
 
 def test_how_much_an_owner_may_cost_can_be_chosen() -> None:

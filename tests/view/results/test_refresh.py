@@ -22,6 +22,8 @@ from arena.view.results.report import Report
 from arena.world.files.file_lock import hold
 from tests.view.conftest import Command, innocent, made_report, row
 
+pytestmark = pytest.mark.long
+
 
 def small_report(payoff: float = 0.25, thieves: str = "tu") -> Report:
     rounds = [row("a", thief, payoff) for thief in thieves]

@@ -23,6 +23,8 @@ from tests.world.graph.networks import (
     zoo,
 )
 
+pytestmark = pytest.mark.long
+
 ALIGNABLE = sorted({n.__name__ for n in NETWORKS} - {"TiedParameter", "TwoNames", "Branching"})
 
 

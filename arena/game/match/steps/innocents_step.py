@@ -34,6 +34,11 @@ class InnocentsStep(Step):
         """Return what a person reads while it runs."""
         return f"{self.protect.defense.name} on {len(self.innocents)} innocents"
 
+    @property
+    def turns(self) -> int:
+        """Return how many innocents there are: each has the time of a suspect."""
+        return max(1, len(self.innocents))
+
     def parents(self) -> tuple[Step, ...]:
         """Return the protection and the innocents."""
         return (self.protect, *self.innocents)
@@ -43,20 +48,21 @@ class InnocentsStep(Step):
         return {"verification": self.verification}
 
     def compute(self, inputs: Inputs, setting: Setting) -> Parts:
-        """Verify each innocent as if it were a suspect."""
+        """Verify each innocent as if it were a suspect, in an order that no owner can foresee."""
         task = load_task(self.protect.base.task, setting.cache)
         scheme = defenses.make(self.protect.defense)
         rng = Rng(self.protect.seed, self.protect.stream)
         key = self._key(task, inputs, rng.child("client", "visitor"))
-        verdicts = []
-        for i, innocent in enumerate(self.innocents):
+        found: dict[int, InnocentVerdict] = {}
+        for i in rng.child("order").numpy().permutation(len(self.innocents)).tolist():
+            innocent = self.innocents[i]
             model = unpack(inputs(innocent, "model"))
             suspect = Suspect.bare(model, task.compute, self.verification)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
             trained = TrainReport.model_validate(inputs(innocent, "report").data)
-            found = InnocentVerdict(kind=innocent.kind, utility=trained.utility, verdict=verdict)
-            verdicts.append(found)
-        return {"verdicts": Bundle(Innocents(verdicts=tuple(verdicts)).plain())}
+            found[i] = InnocentVerdict(kind=innocent.kind, utility=trained.utility, verdict=verdict)
+        verdicts = tuple(found[i] for i in sorted(found))
+        return {"verdicts": Bundle(Innocents(verdicts=verdicts).plain())}
 
     def _key(self, task: Task, inputs: Inputs, client: Rng) -> Key:
         """Return the owner's key, with what it finds in the log of a visit where it reads that."""

@@ -87,6 +87,11 @@ class Step(ABC):
     def compute(self, inputs: Inputs, setting: Setting) -> Parts:
         """Do the work."""
 
+    @property
+    def turns(self) -> int:
+        """Return how often a player is asked: so many times the limit of time the step may take."""
+        return 1
+
     @functools.cached_property
     def digest(self) -> str:
         """Return the identity: SHA-256 of the recipe, the parents' identities, the code version."""

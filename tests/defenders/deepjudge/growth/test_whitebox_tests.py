@@ -18,6 +18,8 @@ from defenders.deepjudge.growth.whitebox_tests import Growth, grow, reference_bo
 from defenders.deepjudge.scheme.metrics import neurons
 from tests.defenders.conftest import COMPUTE
 
+pytestmark = pytest.mark.long
+
 SHAPE = (1, 9, 10)
 LAYERS: dict[str, tuple[str, dict[str, object], str]] = {
     "first": ("cnn8", {}, "body.relu1"),
