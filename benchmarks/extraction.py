@@ -1,9 +1,10 @@
 """How accurate copies by queries are: against altered answers, and without data against queries.
 
-    python -m benchmarks.extraction [answers] [queries] [--epochs 30]
+    python -m benchmarks.extraction [answers] [queries] [--epochs 30] [--moves MOVE ...]
 
-`answers`: thieves with 405 unlabelled digits against interfaces that alter their answers. Bar: a
-copy by classes alone is as good as against the honest interface where the class is kept.
+`answers`: thieves with 405 unlabelled digits against interfaces that alter their answers; `d-dae`
+and `partial-bayes` know which alteration an owner uses, and do not play where there is none.
+Bar: a copy by classes alone is as good as against the honest interface where the class is kept.
 `queries`: the accuracy of copies without data, each number of queries from the beginning. Bar: more
 queries make better copies.
 """
@@ -20,12 +21,24 @@ from arena.game.serving.wrapper import Wrapper
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
+from arena.world.json_values import Json
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
 from benchmarks.common import bar, heading, say
 
-MOVES = ("retrain", "label-only", "smooth-retrain", "distill", "double-extraction")
+RECOVERIES = ("d-dae", "partial-bayes")
+MOVES = (
+    *("retrain", "label-only", "smooth-retrain", "distill", "double-extraction"),
+    *RECOVERIES,
+)
+ALTERATIONS: dict[str, dict[str, Json]] = {
+    "mad, class kept": {"against": "mad-class-kept", "eps": 1.0},
+    "mad": {"against": "mad", "eps": 1.5},
+    "modelguard": {"against": "modelguard", "eps": 1.0},
+    "one decimal": {"against": "rounding"},
+}
+"""What whoever recovers answers knows of each interface."""
 OWNERS = {
     "honest": testing.spec("akh"),
     "mad, class kept": testing.spec("mad", eps=1.0),
@@ -47,24 +60,28 @@ def copied(
     return thief.accuracy(thief.play(attacks.make(move)))
 
 
-def answers(task: Task, victim: Model) -> None:
+def answers(task: Task, victim: Model, moves: Sequence[str]) -> None:
     """Print the accuracy of each thief against each interface."""
-    say(f"{'interface':16s} " + " ".join(f"{move:>17s}" for move in MOVES))
+    say(f"{'interface':16s} " + " ".join(f"{move:>17s}" for move in moves))
     world, reached = testing.owner_task(task, victim), {}
     for title, owner in OWNERS.items():
         protected = defenses.make(owner).protect(world, Rng(0))
-        row = [
-            copied(task, protected.model, protected.serving, testing.spec(move), 1.0)
-            for move in MOVES
-        ]
-        say(f"{title:16s} " + " ".join(f"{value:17.3f}" for value in row))
-        reached[title] = row[1]
-    kept = min(value for title, value in reached.items() if title != "mad")
-    bar("classes alone, the class kept", kept, reached["honest"] - 0.03)
+        row = {}
+        for move in moves:
+            known = ALTERATIONS.get(title, {}) if move in RECOVERIES else {}
+            if known or move not in RECOVERIES:
+                spec = testing.spec(move, **known)
+                row[move] = copied(task, protected.model, protected.serving, spec, 1.0)
+        told = [f"{row[move]:17.3f}" if move in row else f"{'-':>17s}" for move in moves]
+        say(f"{title:16s} " + " ".join(told))
+        reached[title] = row.get("label-only", 0.0)
+    if "label-only" in moves:
+        kept = min(value for title, value in reached.items() if title != "mad")
+        bar("classes alone, the class kept", kept, reached["honest"] - 0.03)
 
 
-def queries(task: Task, victim: Model) -> None:
-    """Print the accuracy of copies without data by their queries."""
+def queries(task: Task, victim: Model, moves: Sequence[str]) -> None:
+    """Print the accuracy of copies without data by their queries; other moves say nothing."""
     for name in ("dfme", "maze"):
         row = [
             copied(task, victim, (), testing.spec(name, n_queries=n, batch=64), 0.0)
@@ -82,12 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("parts", nargs="*", default=list(PARTS))
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--moves", nargs="*", default=list(MOVES))
     asked = parser.parse_args(arguments)
     task = testing.task(epochs=asked.epochs)
     victim = testing.trained(task)
     for part in asked.parts:
         heading(f"extraction on digits: {part}", 1)
-        PARTS[part](task, victim)
+        PARTS[part](task, victim, asked.moves)
 
 
 if __name__ == "__main__":

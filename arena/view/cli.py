@@ -26,6 +26,7 @@ from arena.view.options import (
     Jobs,
     OtherDevice,
     OtherSeed,
+    Precision,
     ScenarioName,
     Trust,
 )
@@ -69,6 +70,7 @@ def run(
     jobs: Jobs = None,
     executor: ExecutorName = "local",
     device: OtherDevice = None,
+    precision: Precision = "auto",
     seed: OtherSeed = None,
     changes: Changes = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
@@ -98,6 +100,7 @@ def run(
         secret=secret,
         executor=executor,
         live=live,
+        precision=precision,
     )
     raise typer.Exit(carry_out(order, dry_run=dry_run))
 

@@ -45,6 +45,13 @@ OtherDevice: TypeAlias = Annotated[
         metavar="auto|cpu|cuda", help="Where models run; by default as the scenario says."
     ),
 ]
+Precision: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|float32|bfloat16",
+        help="In what models compute: auto is float32 on a CPU, bfloat16 on a GPU.",
+    ),
+]
 OtherSeed: TypeAlias = Annotated[
     int | None, typer.Option(min=0, help="Replaces the seed of what is played.")
 ]

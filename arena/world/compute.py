@@ -10,12 +10,12 @@ import contextlib
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from arena.errors import ArenaError, NotComparable
+from arena.errors import ArenaError, NotComparable, did_you_mean
 from arena.world.frozen_conv import fix_convolutions
 from arena.world.models.calls import captured
 from arena.world.models.model import Model
@@ -36,19 +36,27 @@ class Compute:
     precision: Precision = "float32"
 
     @classmethod
-    def choose(cls, device: str = "auto") -> Compute:
-        """Return the layer for `auto`, `cpu` or `cuda`; `cuda` runs under bfloat16 autocast.
+    def choose(cls, device: str = "auto", precision: str = "auto") -> Compute:
+        """Return the layer for `auto`, `cpu` or `cuda`, in `auto`, `float32` or `bfloat16`.
+
+        `auto` computes in float32 on a CPU, whatever it has instructions for, and under bfloat16
+        autocast on a GPU. Which it is belongs to the recipe of everything that is made.
 
         Raises:
-            ArenaError: a GPU is asked for and none is found, or the name is unknown.
+            ArenaError: a GPU is asked for and none is found, or a name is unknown.
         """
+        if precision not in ("auto", *get_args(Precision)):
+            raise ArenaError(
+                "expected a precision of auto, float32 or bfloat16, found "
+                f"{precision!r}{did_you_mean(precision, get_args(Precision)) or '; try auto'}"
+            )
         if device not in ("auto", "cpu", "cuda"):
             raise ArenaError(f"expected a device of auto, cpu or cuda, found {device!r}; try auto")
         if device == "cuda" and not torch.cuda.is_available():
             raise ArenaError("expected a CUDA device, found none; try --device cpu")
         if device != "cpu" and torch.cuda.is_available():
-            return cls("cuda", "bfloat16")
-        return cls()
+            return cls("cuda", "float32" if precision == "float32" else "bfloat16")
+        return cls("cpu", "bfloat16" if precision == "bfloat16" else "float32")
 
     def place(self, model: nn.Module) -> nn.Module:
         """Move a model (in place) to the device and into the memory format that is fast there."""

@@ -104,7 +104,7 @@ def rows_of(options: argparse.Namespace, done: set[str]) -> Iterator[Row]:
     task = the_task(options.steps)
     teacher: Model | None = None
     unmarked: dict[int, Model] = {}
-    for name in (UNMARKED, *MARKS):
+    for name in (UNMARKED, *options.marks):
         cells = {f"{name}/{i}": i for i in range(options.students)}
         if set(cells) <= done:
             continue
@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300, help="of the teacher, and of a student")
     parser.add_argument("--texts", type=int, default=600, help="that a student learns from")
     parser.add_argument("--written", type=int, default=64, help="texts that a student is judged by")
+    parser.add_argument("--marks", nargs="*", default=list(MARKS), choices=list(MARKS))
     parser.add_argument("--changed", nargs="*", default=["sbw h=1"], choices=list(MARKS))
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -113,6 +113,13 @@ def test_devices_by_name() -> None:
         Compute.choose("tpu")
 
 
+def test_a_precision_is_chosen_by_name_and_is_float32_on_a_cpu_otherwise() -> None:
+    assert Compute.choose("cpu", "auto") == Compute.choose("cpu", "float32") == Compute("cpu")
+    assert Compute.choose("cpu", "bfloat16") == Compute("cpu", "bfloat16")
+    with pytest.raises(ArenaError, match="float32 or bfloat16, found 'bfloat'; did you mean"):
+        Compute.choose("cpu", "bfloat")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu_is_said_and_never_replaced_silently() -> None:
     assert Compute.choose("auto").device == "cpu"

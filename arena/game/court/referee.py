@@ -83,6 +83,18 @@ class Judgement(Frozen):
         return self.verdict.is_copy
 
 
+class Alone(NamedTuple):
+    """How useful a model is that a thief could have had without the victim.
+
+    Attributes:
+        utility: in [0, 1].
+        parts: how useful each answer is, (N,), where the kind of task tells.
+    """
+
+    utility: float
+    parts: Tensor | None
+
+
 class _Measured(NamedTuple):
     """What the answers of suspect and victim to one exam say.
 
@@ -128,7 +140,7 @@ class Referee:
         deliverable: Deliverable,
         nulls: Sequence[Model],
         rng: Rng,
-        alone: Sequence[Model] = (),
+        alone: Sequence[Alone] = (),
     ) -> Judgement:
         """Judge a deliverable.
 
@@ -168,7 +180,12 @@ class Referee:
             worth=gained,
         )
 
-    def _gained(self, found: _Measured, kept: float, alone: Sequence[Model], rng: Rng) -> Worth:
+    def alone(self, model: Model) -> Alone:
+        """Return how useful a model is that the thief could have had without the victim."""
+        rows = self.task.serve(model, self.exam.inputs)
+        return Alone(self.exam.utility(rows), self.exam.each(rows))
+
+    def _gained(self, found: _Measured, kept: float, alone: Sequence[Alone], rng: Rng) -> Worth:
         """Return what the theft was worth; of what no model alone is like, what it kept.
 
         A thief cannot have alone what another task's data teach, so there its floor is chance.
@@ -176,12 +193,10 @@ class Referee:
         exam = self.exam
         if found.unlike:
             return Worth(alone=exam.floor, gain=kept, low=kept, high=kept, pays=True)
-        answers = [self.task.serve(model, exam.inputs) for model in alone]
-        parts = [exam.each(rows) for rows in answers]
         if found.parts is None or found.victim_parts is None:
-            own = [exam.utility(rows) for rows in answers]
+            own = [model.utility for model in alone]
             return plain_worth(found.utility, found.victim_utility, own, exam.floor)
-        known = [part for part in parts if part is not None]
+        known = [model.parts for model in alone if model.parts is not None]
         return worth(found.parts, found.victim_parts, known, exam.floor, rng)
 
     def admit(self, deliverable: Deliverable) -> None:

@@ -36,7 +36,8 @@ class Order:
         device: auto, cpu or cuda. seed: replaces the scenario's. changes: texts `key=value`.
         as_json: print one JSON document. trusted: files with players that need no sandbox.
         secret: the file with the referee's secret. executor: who makes the steps.
-        live: keep event files and figures up to date while it plays.
+        live: keep event files and figures up to date while it plays. precision: auto, float32 or
+        bfloat16.
     """
 
     scenario: str
@@ -50,6 +51,7 @@ class Order:
     secret: Path | None = None
     executor: str = LOCAL
     live: bool = False
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,9 @@ def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> ReadyRun
     """Return a scenario, read from a path, as a tournament whose results go to a folder.
 
     Raises:
-        ArenaError: there is no such device, or no such executor.
+        ArenaError: there is no such device, precision or executor.
     """
-    compute = Compute.choose(order.device or scenario.device)
+    compute = Compute.choose(order.device or scenario.device, order.precision)
     return ReadyRun(
         scenario=scenario,
         out=out,

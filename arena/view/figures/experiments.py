@@ -52,7 +52,10 @@ def _threshold(label: str = "threshold (tau): copies on the near side") -> Line2
 
 
 def _axis(found: Measured, metric: str) -> str:
-    """Return a metric's name and the direction in which copies lie."""
+    """Return a metric's name and the direction in which copies lie, where it says of any."""
+    readings = (sample.get(metric) for sample in found.samples)
+    if all(reading is None or reading.is_copy is None for reading in readings):
+        return metric
     return f"{metric} (copies {'high' if metric in found.experiment.high else 'low'})"
 
 

@@ -84,4 +84,8 @@ def whole_scenario(report: Report) -> str:
 def command(report: Report) -> str:
     """Return what to type to play a tournament again, from the file that the page shows."""
     secret = " --secret FILE" if report.facts.get("secret") else ""
-    return f"arena run {report.name}.toml --out again{secret}"
+    task = report.facts.get("task", {})
+    usual = "bfloat16" if task.get("device") == "cuda" else "float32"
+    precision = task.get("precision", usual)
+    other = f" --precision {precision}" if precision != usual else ""
+    return f"arena run {report.name}.toml --out again{other}{secret}"

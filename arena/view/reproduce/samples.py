@@ -15,6 +15,9 @@ from arena.game.rules.figures import Figure, values
 from arena.runs.experiment import Experiment, Part, Series
 from arena.view.results.report import Report
 
+UTILITY, LOG_P = "utility", "log10 p"
+"""Metrics that every verdict has beside its own."""
+
 
 @dataclass(frozen=True)
 class MetricReading:
@@ -154,14 +157,14 @@ def _statistic(row: RoundRow | InnocentRow) -> dict[str, MetricReading]:
     vote = bool(row.caught)
     found = {row.statistic_name: MetricReading(row.statistic, _number(row.threshold), vote)}
     if row.p_value is not None:
-        found["log10 p"] = MetricReading(Figure(log=True).drawn(row.p_value), math.nan, vote)
+        found[LOG_P] = MetricReading(Figure(log=True).drawn(row.p_value), math.nan, vote)
     return found
 
 
 def _numbers(row: RoundRow | InnocentRow) -> dict[str, MetricReading]:
     numbers = {name: value for name, value in row.figures.items() if isinstance(value, int | float)}
     if row.utility is not None:
-        numbers["utility"] = row.utility
+        numbers[UTILITY] = row.utility
     return {name: MetricReading(float(v), math.nan, None) for name, v in numbers.items()}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from arena.runs.experiment import Part
 from arena.view.reproduce.differences import separation
-from arena.view.reproduce.samples import Measured, Sample
+from arena.view.reproduce.samples import UTILITY, Measured, Sample
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,13 @@ def table_of(found: Measured) -> ResultTable:
 
 
 def _by_model(found: Measured) -> ResultTable:
-    metrics = found.experiment.metrics
+    own = found.experiment.own_task  # whose utility need not be accuracy
+    metrics = [metric for metric in found.experiment.metrics if metric != UTILITY]
     parts: tuple[Part, ...] = ("all",)
     if found.experiment.figure == "parts":
         parts = ("exposed", "held-out")
     asked = any(not series.degrees for series in found.experiment.series)
-    columns = ["model", "kind", "accuracy", *(["queries"] if asked else [])]
+    columns = ["model", "kind", UTILITY if own else "accuracy", *(["queries"] if asked else [])]
     columns += [m if part == "all" else f"{m} ({part})" for m in metrics for part in parts]
     columns.append("votes")
     rows = []

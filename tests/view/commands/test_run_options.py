@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from arena.errors import ArenaError, ExecutorError, ScenarioError
 from arena.runs.executors import InProcess, Workers
 from arena.runs.store import Store
+from arena.runs.tournament import task_of
 from arena.view.commands.run_options import Order, prepare
 from arena.world.files.cache_folder import cache_folder
 
@@ -29,6 +31,18 @@ def test_a_device_that_is_not_there_is_refused(scenario_file: Path) -> None:
     assert prepare(Order(str(scenario_file), device="cpu")).compute.device == "cpu"
     with pytest.raises(ArenaError, match="expected a device of auto, cpu or cuda"):
         prepare(Order(str(scenario_file), device="tpu"))
+
+
+def test_precision_is_part_of_what_is_made_and_float32_is_the_usual_one(
+    scenario_file: Path,
+) -> None:
+    order = Order(str(scenario_file), device="cpu")
+    games = [prepare(replace(order, precision=name)) for name in ("auto", "float32", "bfloat16")]
+    digests = []
+    for game in games:
+        ((match, _), *_) = game.scenario.matches(task_of(game.scenario, game.compute))
+        digests.append(match.protect().digest)
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_a_change_that_cannot_be_made_is_refused(scenario_file: Path) -> None:

@@ -61,6 +61,12 @@ def test_where_there_is_a_threshold_it_is_a_line(kind: str) -> None:
     assert "tau" in texts(drawn(found(kind)))
 
 
+def test_a_number_that_votes_on_nothing_has_no_direction() -> None:
+    shown = texts(drawn(found("strips")))
+    assert "NOD (copies low)" in shown
+    assert "area (copies" not in shown
+
+
 @pytest.mark.parametrize("kind", ["strips", "radars", "curves", "parts", "gaps"])
 def test_nothing_measured_is_drawn_as_nothing(kind: str) -> None:
     empty = replace(found(kind), samples=[sample("c0", {})])

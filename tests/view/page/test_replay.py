@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from arena.game.rules.figures import values
 from arena.runs.ledger import VOLATILE
-from arena.view.page.replay import parts
+from arena.view.page.replay import command, parts
 from arena.view.results.report import Report, results_in
-from tests.view.conftest import Command
+from tests.view.conftest import Command, made_report, row
 
 
 @pytest.mark.slow
@@ -30,3 +31,21 @@ def test_a_cell_plays_again_as_it_did(arena: Command, report: Report, tmp_path: 
         assert {name: values(found)[name] for name in lasting} == {
             name: values(kept)[name] for name in lasting
         }
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "said"),
+    [
+        ("cpu", "float32", ""),
+        ("cpu", "bfloat16", " --precision bfloat16"),
+        ("cuda", "bfloat16", ""),
+        ("cuda", "float32", " --precision float32"),
+    ],
+)
+def test_the_command_says_the_precision_where_it_is_not_the_usual_one(
+    device: str, precision: str, said: str
+) -> None:
+    report = made_report([row("a", "t")])
+    task = {"device": device, "precision": precision}
+    found = command(replace(report, facts={**report.facts, "task": task}))
+    assert found == f"arena run made.toml --out again{said}"

@@ -57,3 +57,8 @@ def test_a_row_for_each_judge_where_judges_are_compared() -> None:
 
 def test_thresholds_are_those_of_the_readings() -> None:
     assert thresholds(found()).rows == [["", "RobD", 0.5], ["", "JSD", 0.5]]
+
+
+def test_on_a_task_of_its_own_the_second_number_is_the_utility_and_stands_once() -> None:
+    made = Measured(experiment(metrics=("RobD", "utility"), own_task=True), found().samples)
+    assert list(table_of(made).columns) == ["model", "kind", "utility", "RobD", "votes"]

@@ -77,6 +77,7 @@ def test_to_the_same_device_copies_nothing() -> None:
     assert moved.digest() == held.digest()
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu_it_holds_and_selects_the_same() -> None:
     held = rows()

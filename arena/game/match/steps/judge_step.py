@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 
-from arena.game.court.referee import OwnerCase, Referee
+from arena.game.court.referee import Alone, OwnerCase, Referee
 from arena.game.match.grants import foreign
 from arena.game.match.samples import samples
 from arena.game.match.steps.alone_step import AloneStep
@@ -23,6 +24,13 @@ from arena.world.json_values import Json
 from arena.world.models import unpack
 from arena.world.rng import Rng
 from arena.world.task import load_task
+
+_ALONE: OrderedDict[str, Alone] = OrderedDict()
+_REMEMBERED = 64
+"""What this process found of the last models that thieves could have had, by their steps.
+
+All matches with the same grants share these models, and asking them takes as long as judging.
+"""
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class JudgeStep(Step):
         deliverable = Deliverable.read(inputs(played, "deliverable"))
         started = time.perf_counter()
         rng = Rng(played.seed, played.stream).child("judge")
-        alone = [unpack(inputs(step, "model")) for step in self.alone]
+        alone = [self._alone(step, referee, inputs) for step in self.alone]
         judgement = referee.judge(deliverable, nulls, rng, alone)
         timed = judgement.model_copy(update={"judge_s": time.perf_counter() - started})
         shown = {"victim": evidence.victim}
@@ -84,3 +92,11 @@ class JudgeStep(Step):
             "judgement": Bundle(timed.plain()),
             "samples": samples(task, shown, scheme.trigger_images(evidence.key)),
         }
+
+    def _alone(self, step: AloneStep, referee: Referee, inputs: Inputs) -> Alone:
+        """Return how useful a model is that the thief could have had, found once a process."""
+        if step.digest not in _ALONE:
+            _ALONE[step.digest] = referee.alone(unpack(inputs(step, "model")))
+            if len(_ALONE) > _REMEMBERED:
+                _ALONE.popitem(last=False)
+        return _ALONE[step.digest]

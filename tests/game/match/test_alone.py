@@ -1,0 +1,52 @@
+"""What thieves could have had without the victim is asked once, and found the same each time."""
+
+from __future__ import annotations
+
+import pytest
+
+from arena.game.court.referee import Alone, Referee
+from arena.game.match.agents import Action, Scripted
+from arena.game.match.play import MatchSpec, RoundRecord, play_here
+from arena.game.match.steps import judge_step
+from arena.game.match.steps.alone_step import N_ALONE
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
+from arena.game.rules.threat import ThreatModel
+from arena.game.sides.player import PlayerSpec
+from arena.world.models import Model
+from arena.world.task import TaskSpec
+from arena.world.training import Recipe
+
+TASK = TaskSpec(model="mlp", recipe=Recipe(epochs=2))
+GRANTS = ThreatModel(output="weights", data=0.1, data_labels=True)
+
+
+def played(thief: str, memo: MemoryMemo) -> RoundRecord:
+    owner = PlayerSpec(name="none")
+    match = MatchSpec(task=TASK, owner="none", defense=owner, thief=thief, grants=GRANTS)
+    (record,) = play_here(match, Scripted((Action(PlayerSpec(name="none")),)), memo, Setting())
+    return record
+
+
+def test_matches_with_the_same_grants_ask_such_models_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Alone] = []
+    ask = Referee.alone
+
+    def counted(self: Referee, model: Model) -> Alone:
+        asked.append(ask(self, model))
+        return asked[-1]
+
+    monkeypatch.setattr(Referee, "alone", counted)
+    monkeypatch.setattr(judge_step, "_ALONE", type(judge_step._ALONE)())
+    memo = MemoryMemo()
+    first, second = (played(thief, memo).judged.worth for thief in ("t", "u"))
+    assert len(asked) == N_ALONE
+    mean = sum(found.utility for found in asked) / N_ALONE
+    assert first.alone == second.alone == pytest.approx(mean)
+    assert first.pays
+
+
+def test_only_the_last_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge_step, "_ALONE", type(judge_step._ALONE)())
+    monkeypatch.setattr(judge_step, "_REMEMBERED", 1)
+    played("t", MemoryMemo())
+    assert len(judge_step._ALONE) == 1
