@@ -48,15 +48,15 @@ say "$(python3 -c 'import platform, torch; print("Python", platform.python_versi
 short=(--dry-run)
 if [ "$device" = cuda ]; then short=(); fi
 part tests 60 python3 -m pytest -q -m cuda tests/world
-part pgd 40 python3 -m benchmarks.deepjudge.pgd --device "$device"
-part quickstart 150 python3 -m arena run quickstart --device "$device" --out "$runs/quickstart" "${short[@]}"
+part pgd 60 python3 -m benchmarks.deepjudge.pgd --device "$device"
+part quickstart 140 python3 -m arena run quickstart --device "$device" --out "$runs/quickstart" "${short[@]}"
 if has mnist; then
   part pool 90 python3 -m benchmarks.training.pool
 else
   say "pool: no MNIST in $ARENA_DATA"
 fi
 if has cifar10; then
-  part cifar10 130 python3 -m arena run cifar10 --device "$device" --out "$runs/cifar10" "${short[@]}" \
+  part cifar10 120 python3 -m arena run cifar10 --device "$device" --out "$runs/cifar10" "${short[@]}" \
     --set task.recipe.epochs=8 --set innocents.calibration_same=2 --set innocents.calibration_other=2 \
     --set innocents.reporting_same=2 --set innocents.reporting_other=2
   if [ "$device" = cuda ]; then python3 -m arena tensorboard "$runs/cifar10" >> "$out/cifar10.txt" 2>&1; fi
