@@ -31,6 +31,7 @@ OWNERS: dict[str, dict[str, Json]] = {
     "frontier-stitching": {},
     "blackmarks": {},
     "margin": {"n_triggers": 30},
+    "cfw": {},
     "akh": {},
     "ipguard": {"lr": 0.01, "n_steps": 200},
     "cem": {},

@@ -234,6 +234,41 @@ class UnrelatedKey(ZhangKey):
         return images
 
 
+N_SUBCLASSES = 5
+"""Of which an artificial class consists."""
+
+
+def class_images(rng: Rng, n_images: int, shape: tuple[int, ...], spread: float) -> Tensor:
+    """Return uint8 images (N, *shape) of a class that no task has.
+
+    Each is one of a few abstract images, the features of the class, mixed with one of its own.
+
+    Args:
+        rng: of both.
+        n_images: N; subclasses come in turn.
+        shape: of one image.
+        spread: the share in [0, 1] of what is an image's own.
+    """
+    features = abstract_images(rng.child("features"), N_SUBCLASSES, shape).float()
+    own = abstract_images(rng.child("images"), n_images, shape).float()
+    mixed = (1 - spread) * features[torch.arange(n_images) % N_SUBCLASSES] + spread * own
+    return mixed.round().to(torch.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassFeatureKey(UnrelatedKey):
+    """Images of an artificial class, and the class that it hides in; `size` is its spread."""
+
+    def expanded(self, seed: str) -> Self:
+        """Return the key with the images of a seed."""
+        sizes = [len(self.embedded), len(self.held_out)]
+        order = expand(seed, "class-feature order").numpy().permutation(sum(sizes))
+        stream = expand(seed, "class-feature images")
+        drawn = class_images(stream, sum(sizes), self.shape, self.size)
+        embedded, held_out = drawn[torch.from_numpy(order)].split(sizes)
+        return replace(self, embedded=embedded, held_out=held_out)
+
+
 def candidates(seed: str, n: int, shape: tuple[int, ...], n_classes: int) -> dict[str, Tensor]:
     """Return uniformly random images (n, *shape) and their labels (n,), expanded from a seed."""
     draw = expand(seed, "deepsigns-blackbox images").numpy().integers(0, 256, (n, *shape))

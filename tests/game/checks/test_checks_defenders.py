@@ -30,6 +30,7 @@ LONGER = {
     "adi",
     "blackmarks",
     "cem",
+    "cfw",
     "dataset-inference",
     "dataset-inference-mingd",
     "deepjudge",
