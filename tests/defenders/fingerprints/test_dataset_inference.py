@@ -34,6 +34,8 @@ from defenders.fingerprints.parts.margins import (
 from defenders.fingerprints.scheme import MembersKey
 from tests.defenders.conftest import COMPUTE
 
+pytestmark = pytest.mark.long
+
 WALK = DatasetInference(n_points=150, stride=8.0, n_steps=8)
 DESCENT = GradientInference(n_points=80, stride=20.0, n_steps=12)
 each = pytest.mark.parametrize("scheme", [WALK, DESCENT], ids=lambda scheme: scheme.name)
