@@ -27,6 +27,8 @@ from attackers.rewrite.invariant import AllThree, Flip
 from defenders.generators.ipr_gan import IprGan
 from defenders.generators.scheme.signs import scale_layers, scales_of, signs_of, spelled
 
+pytestmark = pytest.mark.long
+
 SIGNS: dict[str, Json] = {"reading": "signs", "n_triggers": 4}
 
 

@@ -21,6 +21,8 @@ from attackers.modify.adversarial import attacked
 from defenders.deepjudge.scheme.metrics import neurons
 from tests.attackers.conftest import COMPUTE, Thief, World
 
+pytestmark = pytest.mark.long
+
 KNOWING = ThreatModel(output="weights", data=1, data_labels=True, knows=frozenset({"tests"}))
 LAYER = "body.conv2"
 

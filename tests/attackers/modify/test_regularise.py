@@ -27,6 +27,8 @@ from attackers.modify.regularise import (
 )
 from tests.attackers.conftest import Thief, World
 
+pytestmark = pytest.mark.long
+
 GRANTS = ThreatModel(output="weights", data=1)
 FORGET = L2Recover(epochs=6, recovery=6)
 

@@ -24,6 +24,8 @@ from defenders.triggers.scheme import pasted, pattern_from
 from defenders.triggers.zhang import Zhang, classes_from
 from tests.defenders.conftest import COMPUTE, Marking
 
+pytestmark = pytest.mark.long
+
 Show = Callable[[Model], Suspect]
 SCHEME = Zhang(per_batch=6, n_beside=60)
 seeds = st.integers(0, 10**6).map(str)

@@ -28,6 +28,8 @@ from defenders.weights.scheme.uchida import carrier, carrier_size, key_material,
 from defenders.weights.uchida import Embedding, Uchida, target_layer
 from tests.defenders.conftest import COMPUTE, Marking
 
+pytestmark = pytest.mark.long
+
 Show = Callable[[Model], Suspect]
 STRONG = Uchida(n_bits=32, strength=1.0)  # fewer bits: the task here trains for 88 steps
 

@@ -10,6 +10,8 @@ from arena.game.checks import Problem, check_attack, check_defense, load_player
 from arena.game.sides.attack import Attack
 from arena.game.sides.defense import Defense
 
+pytestmark = pytest.mark.long
+
 ZOO = Path(__file__).parent / "zoo"
 
 ATTACKS = {

@@ -15,6 +15,8 @@ from arena.game.match.play import MatchSpec
 from arena.game.match.steps.step_cache import MemoryMemo
 from arena.game.sides.player import PlayerSpec
 
+pytestmark = pytest.mark.long
+
 SCHEMES, MOVES = ("bare", "mark", "cannot-protect", "cannot-verify"), ("stay", "wipe", "fall")
 BARE, MARK, NO_MARK, NO_VERDICT = range(4)
 STAY, WIPE, FALL = range(3)

@@ -26,6 +26,8 @@ from arena.world.training import Examples, Recipe, Trainer
 from tests.runs.judge.exhibits import N_INNOCENTS, SCHEME
 from tests.world.endpoints import Reply, running, scripted
 
+pytestmark = pytest.mark.long
+
 N_ASKED = 180  # held-out digits by which a suspect's utility is measured
 
 

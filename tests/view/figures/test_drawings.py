@@ -14,6 +14,8 @@ from arena.view.figures.drawings import match_figure, owner_roc, roc, summary_fi
 from arena.view.results.report import Report
 from tests.view.conftest import innocent, made_report, row
 
+pytestmark = pytest.mark.long
+
 SCORES = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1, max_size=8)
 
 

@@ -13,6 +13,8 @@ from arena.view.figures.plots import pixels, render
 from arena.view.reproduce.samples import Measured, MetricReading, Readings
 from tests.view.reproduce.conftest import experiment, sample, series
 
+pytestmark = pytest.mark.long
+
 METRICS = ("RobD", "JSD", "NOD", "area")
 
 

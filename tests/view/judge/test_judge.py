@@ -21,6 +21,8 @@ from tests.runs.judge.exhibits import FAST, make_exhibits
 from tests.view.conftest import Command, Done
 from tests.world.endpoints import Reply, running, scripted
 
+pytestmark = pytest.mark.long
+
 SETTINGS = [part for key, value in FAST.items() for part in ("--set", f"{key}={value}")]
 
 

@@ -25,6 +25,8 @@ from tests.world.graph.networks import (
     zoo,
 )
 
+pytestmark = pytest.mark.long
+
 TOLERANCE = 1e-4  # of logits in float32
 own_networks = pytest.mark.parametrize("name", [network.__name__ for network in NETWORKS])
 every_transform = pytest.mark.parametrize("transform", TRANSFORMS)

@@ -36,6 +36,8 @@ from defenders.deepjudge.scheme.tests import Tests as Cases
 from tests.defenders.conftest import COMPUTE, LAB
 from tests.defenders.deepjudge.conftest import PLAN, SEED
 
+pytestmark = pytest.mark.long
+
 OTHER = "0f" * 32
 METHODS = [
     ExampleRecipe(method="fgsm", eps=0.2),
