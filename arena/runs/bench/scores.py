@@ -44,7 +44,7 @@ def robust(attempts: Sequence[Attempt], suite: Suite) -> tuple[Share, int]:
 
 def _is_void(tries: Sequence[Attempt]) -> bool:
     """Return whether no thief of a (victim, seed) had anything to steal; claims steal nothing."""
-    thefts = [attempt for attempt in tries if not attempt.is_claim]
+    thefts = [attempt for attempt in tries if attempt.is_judged and not attempt.is_claim]
     return bool(thefts) and all(attempt.is_void for attempt in thefts)
 
 

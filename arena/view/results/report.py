@@ -229,13 +229,14 @@ class Report:
         return found
 
     def _owes_verdicts(self, owner: str) -> bool:
-        """Return whether an owner that judged in all its matches judged none of the innocents."""
+        """Return whether an owner judged suspects, and no innocent, under one of its keys."""
         shown = self.facts["scenario"].get("innocents")
         if shown is None or not Pools.model_validate(shown).report:
             return False
-        judged = any(row.scored for row in self.finals if row.owner == owner)
+        judged = {row.repeat for row in self.finals if row.owner == owner and row.scored}
+        shown_to = {row.repeat for row in self.innocents if row.owner == owner}
         waits = NOT_YET in self.payoffs.words[self.owners.index(owner)]
-        return judged and not waits and not any(row.owner == owner for row in self.innocents)
+        return not waits and not judged <= shown_to
 
     @cached_property
     def honesty(self) -> tuple[Honesty, ...]:

@@ -30,6 +30,8 @@ def test_where_there_is_nothing_to_steal_nobody_counts() -> None:
     void = {**STOLEN, "payoff": None}
     assert robust([attempt(**void)], SUITE)[0].n == 0
     assert robust([attempt(0, 0, **void), attempt(1, 0, **GOOD)], SUITE)[0].n == 1
+    lost = attempt(thief="clumsy", status="FORFEIT")
+    assert robust([attempt(**void), lost], SUITE)[0].n == 0
     some = [attempt(**void), attempt(thief="other", **GOOD)]
     assert (robust(some, SUITE)[0].hits, robust(some, SUITE)[0].n) == (1, 1)
     lost = attempt(family="claim", thief="forge", **{**GOOD, "winner": "owner"})

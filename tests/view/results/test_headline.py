@@ -44,6 +44,8 @@ def test_who_came_to_no_verdict_on_an_innocent_does_not_win() -> None:
     none = {name: 0 for name in Pools().plain() if name.startswith("reporting_")}
     alone = {**report.facts["scenario"], "innocents": none}
     assert "verdict" not in replace(report, facts={"scenario": alone}).faults["spoiler"]
+    again = [*ROUNDS, *(replace(found, repeat=1) for found in ROUNDS[:2])]
+    assert "verdict" in replace(silent, rounds=again).faults["fair"]
     waiting = replace(silent, rounds=ROUNDS[:5])
     assert "spoiler" in waiting.faults
     assert "verdict" not in waiting.faults["spoiler"]
