@@ -12,6 +12,8 @@ from arena.game.sides.defense import Defense
 
 pytestmark = pytest.mark.long
 
+FLIPS = pytest.mark.unsalted("a coin that a defence flips falls as it falls")
+
 ZOO = Path(__file__).parent / "zoo"
 
 ATTACKS = {
@@ -273,8 +275,9 @@ def test_broken_attack(name: str) -> None:
     assert_said(check_attack(player), ATTACKS[name])
 
 
-@pytest.mark.unsalted("a coin that a defence flips falls as it falls")
-@pytest.mark.parametrize("name", DEFENSES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=FLIPS if name == "FlipsACoin" else ()) for name in DEFENSES]
+)
 def test_broken_defense(name: str) -> None:
     player = load_player(f"{ZOO / 'broken_defenses.py'}:{name}")
     assert issubclass(player, Defense)
