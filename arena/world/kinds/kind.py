@@ -85,7 +85,7 @@ class Kind(ABC):
         losses: the names that a recipe's `loss` may have; the first is what "" stands for.
         metric: what `utility` is called on pages.
         plain_architecture: what somebody builds who does not know the victim's.
-        needs_labels: utility cannot be told without true labels.
+        needs_labels: its models learn from true labels, and utility cannot be told without them.
         labels_examples: what its models answer can stand for the labels of examples (`labels`).
         heavy: one flat input (a latent, a text) costs as much as an image.
         writes: its "outputs" are texts, written token by token (`write`).
