@@ -29,6 +29,7 @@ from arena.view.bench.words import print_result
 from arena.view.commands.failures import resumable
 from arena.view.commands.run import made_folder, play_into
 from arena.view.commands.run_options import Order, game_of
+from arena.view.commands.staff import Staff
 from arena.view.exit_codes import ExitCode
 from arena.view.protect.passphrase import passphrase_from
 from arena.world.compute import Compute
@@ -101,10 +102,10 @@ class Place:
         made_folder(self.out / self.subject.name)
 
     @cached_property
-    def store(self) -> Store:
-        """What steps are kept in."""
+    def staff(self) -> Staff:
+        """Who makes the steps of all parts, and keeps them."""
         kept = KeylessStore if self.subject.stand_in else Store
-        return kept(self.out / ARTEFACTS)
+        return Staff(kept(self.out / ARTEFACTS))
 
     @property
     def setting(self) -> Setting:
@@ -129,7 +130,7 @@ class Place:
         )
         game = game_of(scenario, Path(scenario.name), order, folder)
         with closing(Ledger(folder / "ledger.sqlite")) as ledger:
-            play_into(game, self.store, ledger, Console(stderr=True))
+            play_into(game, self.staff, ledger, Console(stderr=True))
             return Played.read(ledger)
 
     def _trusted(self) -> tuple[Path, ...]:
@@ -156,7 +157,8 @@ def carry_out(order: BenchOrder) -> int:
     made_folder(out)
     with subject.known(), resumable(out):
         place, plan = Place(order, subject, out), Plan(suite, subject, data)
-        result = Bench(plan, place.play, place.task, place.store, place.setting).run()
+        with place.staff as staff:
+            result = Bench(plan, place.play, place.task, staff.store, place.setting).run()
     path = out / f"{subject.name}.json"
     write_result(path, result)
     print_result(result, path, out / subject.name, as_json=order.as_json)
