@@ -50,6 +50,6 @@ def write(folder: Path, **changes: Any) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = transformers.LlamaForCausalLM(config)
-    network.eval().save_pretrained(folder)
+    network.eval().save_pretrained(folder)  # type: ignore[no-untyped-call]
     tokenizer().save(str(folder / "tokenizer.json"))
     return network
