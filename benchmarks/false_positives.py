@@ -1,13 +1,15 @@
 """How often schemes accuse innocents, over keys and models, of the victim's recipe and of others.
 
     python -m benchmarks.false_positives [--out runs/false-positives] [--share 1] [--quick]
-        [--data digits]
+        [--data digits] [SCHEME ...]
 
 Trains a pool of null models and one of innocents that nothing saw (both: the victim's own recipe,
 and every variant of the reference class), draws keys of each scheme anew, and lets each key judge
 every innocent. What an innocent shows depends on the key alone, so keys are drawn without training
-a mark for each: `protect` meets an owner whose training is over. Every model and every key is kept
-in a store: run again, it continues, also with a larger `--share` of the keys. Bars: no scheme
+a mark for each, where a scheme does not learn its key with the mark: `protect` meets an owner whose
+training is over. Every model and every key is kept
+in a store: run again, it continues, also with a larger `--share` of the keys; two processes may
+work side by side on different schemes of one folder. Bars: no scheme
 accuses more than 2 % of either kind of innocent at level .01; no single key accuses more than 5 %
 of the odd ones.
 
@@ -59,11 +61,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Drawn:
-    """How many keys of a scheme are drawn, and with which settings."""
+    """How many keys of a scheme are drawn, and with which settings.
+
+    `trains`: the key is learnt with the mark, so that a mark is trained for each.
+    """
 
     scheme: str
     n_keys: int
     settings: dict[str, Json]
+    trains: bool = False
 
     @property
     def title(self) -> str:
@@ -81,12 +87,14 @@ def plan(quick: bool, share: float = 1.0) -> list[Drawn]:
     rows = [
         Drawn("uchida", 20 * n, {}),
         Drawn("greedy", 20 * n, {}),
+        Drawn("lottery", 20 * n, {}),
         Drawn("adi", 10 * n, {}),
         Drawn("deepsigns", 10 * n, {}),
         Drawn("zhang", 2 * n, beside),
         Drawn("deepjudge", n, {"method": "pgd", "eps": 0.1, **tests}),
         Drawn("ipguard", n, points),
         Drawn("uchida", n, {"verifier": "aligned"}),
+        Drawn("riga", n, {}, trains=True),
     ]
     sizes = [2 if quick else max(2, math.ceil(row.n_keys * share)) for row in rows]
     return [replace(row, n_keys=n) for row, n in zip(rows, sizes, strict=True)]
@@ -149,7 +157,8 @@ class Bench:
                 self.task, base, Lab(self.task.compute), Rng(1), lambda: self.calibration
             )
             fields = {name: getattr(world, name) for name in world.__dataclass_fields__}
-            owner = Untrained(**fields | {"null_kinds": tuple(step.kind for step in steps)})
+            fields["null_kinds"] = tuple(step.kind for step in steps)
+            owner = OwnerTask(**fields) if drawn.trains else Untrained(**fields)
             scheme = defenses.make(PlayerSpec(name=drawn.scheme, settings=drawn.settings))
             rng = Rng(self.match.seed).child("false positives", drawn.title, number)
             found = scheme.protect(owner, rng).key.bundle()
@@ -280,6 +289,7 @@ def compared(pools: Bench, drawn: Drawn) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("schemes", nargs="*", help="those of the plan; all where none is named")
     parser.add_argument("--out", type=Path, default=Path("runs/false-positives"))
     parser.add_argument("--data", default="digits")
     parser.add_argument("--share", type=float, default=1.0)
@@ -289,6 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reporting = pools.match.reporting()
     same = np.array([step.kind in SAME for step in reporting])
     rows = plan(asked.quick, asked.share)
+    rows = [row for row in rows if not asked.schemes or row.scheme in asked.schemes]
     heading(f"false positives on {asked.data}: {same.sum()} same, {(~same).sum()} odd innocents", 1)
     say(f"{'scheme':28s} {'keys':>5s}  {'P(p <= .01), same':28s} {'odd':28s} worst  P(p <= 1e-4)")
     reached: list[tuple[str, float, float, float]] = []
@@ -301,9 +312,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for title, of_same, of_odd, worst in reached:
         bar(f"{title}: share of innocents accused", max(of_same, of_odd), 0.02, at_least=False)
         bar(f"{title}: the worst key's share of odd innocents", worst, 0.05, at_least=False)
-    say("\nDeepJudge: P(p <= .01) of each metric on all innocents that nothing saw, by its null")
-    for line in compared(pools, next(row for row in rows if row.scheme == "deepjudge")):
-        say(line)
+    for judge in (row for row in rows if row.scheme == "deepjudge"):
+        say("\nDeepJudge: P(p <= .01) of each metric on all innocents nothing saw, by its null")
+        for line in compared(pools, judge):
+            say(line)
 
 
 if __name__ == "__main__":

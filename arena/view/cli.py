@@ -121,6 +121,10 @@ def reproduce(
         int | None,
         typer.Option(min=1, help="How many models are protected and stolen, to judge methods by."),
     ] = None,
+    experiments: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBERS", help="Only these, as in 1-9,12; by default all of them."),
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change every scenario of the course."),
@@ -131,7 +135,8 @@ def reproduce(
     from arena.view.reproduce.command import reproduce as play_course
 
     order = Order(course, out, jobs, device, seed, tuple(changes or ()), executor=executor)
-    raise typer.Exit(play_course(order, data, quick=quick, victims=victims))
+    code = play_course(order, data, quick=quick, victims=victims, experiments=experiments)
+    raise typer.Exit(code)
 
 
 app.command()(show)

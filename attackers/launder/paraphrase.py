@@ -50,6 +50,24 @@ def resampled(lab: Lab, model: Model, tokens: Tensor, at: int, draw: torch.Gener
     return torch.cat([tokens[:, :at], chosen, tokens[:, at + 1 :]], 1)
 
 
+def paraphrased(lab: Lab, model: Model, tokens: Tensor, share: float, rng: Rng) -> Tensor:
+    """Return tokens (N, t) with others in a share of the places, the same ones in every text.
+
+    Args:
+        lab: of the thief.
+        model: its own model, as in `resampled`.
+        tokens: of the texts.
+        share: of the places; the first 24 and the last 4 stay as they are.
+        rng: of places and tokens.
+    """
+    places = range(_LEFT, tokens.shape[1] - _RIGHT)
+    order = rng.child("places").numpy().permutation(places)
+    draw = rng.child("draws").torch()
+    for at in order[: round(share * tokens.shape[1])]:
+        tokens = resampled(lab, model, tokens, int(at), draw)
+    return tokens
+
+
 @attack("paraphrase")
 @dataclass(frozen=True, kw_only=True)
 class Paraphrase(Launderer):
@@ -82,10 +100,6 @@ class Paraphrase(Launderer):
         tokens = [cut.encode(text) for text in texts]
         length = min(map(len, tokens))
         body = torch.stack([each[:length] for each in tokens])
-        places = range(_LEFT, length - _RIGHT)
-        order = rng.child("places").numpy().permutation(places)
-        draw = rng.child("draws").torch()
-        for at in order[: round(self.share * length)]:
-            body = resampled(access.lab, model, body, int(at), draw)
+        body = paraphrased(access.lab, model, body, self.share, rng)
         whole = [torch.cat([row, each[length:]]) for row, each in zip(body, tokens, strict=True)]
         return cut.texts(whole)

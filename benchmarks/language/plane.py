@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,14 +84,27 @@ def drawn(planes: Mapping[str, Sequence[Point]]) -> Figure:
     figure = Figure(figsize=(3.4 * n_columns, 3.2 * n_lines), layout="constrained")
     panels = figure.subplots(n_lines, n_columns, squeeze=False, sharex=True, sharey=True)
     for axes, (mark, found) in zip(panels.flat, planes.items(), strict=False):
-        front = winners(found)
-        for one in found:
+        front, beside = winners(found), Counter[float]()
+        for one in sorted(found, key=lambda point: point.lost):
             colour = "#c0392b" if one.launderer in front else "0.45"
             reach = [[max(0.0, one.share - one.low)], [max(0.0, one.high - one.share)]]
             axes.errorbar(one.lost, one.share, reach, fmt="o", color=colour, ms=4, capsize=2)
-            axes.annotate(one.launderer, (one.lost, one.share), fontsize=6, alpha=0.9)
+            below = beside[round(one.share, 1)]  # names of points at one height stand in steps
+            beside[round(one.share, 1)] += 1
+            axes.annotate(
+                one.launderer,
+                (one.lost, one.share),
+                (7, (9 if one.share < 0.5 else -9) * below),
+                textcoords="offset points",
+                fontsize=6,
+                color=colour,
+                arrowprops={"arrowstyle": "-", "lw": 0.3, "color": colour} if below else None,
+            )
         axes.set_title(mark, fontsize=10)
         axes.set_ylim(-0.05, 1.05)
+        axes.set_xscale("symlog", linthresh=1.0)
+        axes.set_xlim(-10, 60)
+        axes.set_xticks([-10, -1, 0, 1, 10], ["-10", "-1", "0", "1", "10"])
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels.flat[len(planes) :]:
         axes.set_visible(False)

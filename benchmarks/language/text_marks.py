@@ -10,7 +10,7 @@ Parts, each of which writes rows of JSON to FILE and goes on where it stopped:
 - `written`: what a GPT of `benchmarks.language.train_gpt --save` (`--model`) writes with each mark,
   laundered in each way: the share that is recognised at p <= 1e-3 with its interval, the characters
   until p <= 1e-6, the bits a character under the referee's n-grams, and chrF against what was
-  written (needs `sacrebleu`).
+  written (needs `sacrebleu`). With `--writer`, another such model, they are paraphrased as well.
 
 `report` prints the tables of FILE.
 """
@@ -32,6 +32,7 @@ from torch import Tensor
 import arena
 from arena.game.rules.keys import Key
 from arena.game.serving.service import Service
+from arena.game.sides.lab import Lab
 from arena.world.data import load
 from arena.world.kinds.kind import Steer
 from arena.world.kinds.tokens import BYTES
@@ -40,6 +41,7 @@ from arena.world.rng import Rng
 from attackers.launder.dilute import pasted
 from attackers.launder.disguise import Homoglyphs, LowerCase
 from attackers.launder.edits import Delete, Insert, Scramble, Substitute
+from attackers.launder.paraphrase import paraphrased
 from attackers.launder.texts import Changer, PassOn
 from benchmarks.common import heading, say
 from benchmarks.language.bulk import p_values
@@ -87,6 +89,17 @@ LAUNDERERS: dict[str, Launder] = {
     "copy-paste-1x25": _pasting(1, 0.25),
     "copy-paste-3x10": _pasting(3, 0.1),
 }
+
+
+def paraphrasing(writer: Path, share: float) -> Launder:
+    """Return the launderer that lets a model of the thief's own fill in a share of the places."""
+    model = load_model(writer)
+
+    def launder(text: str, own: str, draw: np.random.Generator) -> str:
+        rng = Rng(int(draw.integers(1 << 31)))
+        return BYTES.decode(paraphrased(Lab(), model, BYTES.encode(text)[None], share, rng)[0])
+
+    return launder
 
 
 def key(mark: TextMark, number: int) -> Key:
@@ -166,17 +179,20 @@ def written(options: argparse.Namespace, done: set[str]) -> Iterator[Row]:
     half = len(rows) // 2  # the referee's texts are not those that a thief pastes in
     own = "".join(BYTES.decode(row) for row in rows[:half])
     referee = NGrams("".join(BYTES.decode(row) for row in rows[half:]), 6)
+    launderers = dict(LAUNDERERS)
+    if options.writer:
+        launderers["paraphrase-20"] = paraphrasing(options.writer, 0.2)
 
     def writer(asked: Tensor, steer: Steer, rng: Rng) -> Tensor:
         return model.kind.write(model, asked, options.length, steer, rng)
 
     for name in options.marks:
         mark = MARKS[name]
-        cells = {each: f"written/{name}/{each}" for each in LAUNDERERS}
+        cells = {each: f"written/{name}/{each}" for each in launderers}
         if set(cells.values()) <= done:
             continue
         made = model.kind.texts(service_of(model, mark, 1).write(prompts, writer), model.card)
-        for each, launder in LAUNDERERS.items():
+        for each, launder in launderers.items():
             if cells[each] not in done:
                 yield {"cell": cells[each], **_judged(mark, made, launder, own, referee)}
 
@@ -281,6 +297,7 @@ def main() -> None:
     parser.add_argument("part", choices=["human", "once", "written", "report"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--writer", type=Path, help="the thief's model, to paraphrase with")
     parser.add_argument("--data", default="tinyshakespeare", help="what the model learnt from")
     parser.add_argument("--marks", nargs="*", default=list(MARKS), choices=list(MARKS))
     parser.add_argument("--texts", type=int, default=500)

@@ -87,7 +87,7 @@ class IPGuard(Fingerprint):
 
     def sample(self, victim: Model, pool: Examples, seed: str, lab: Lab) -> Tensor:
         """Return held-out images moved behind the boundary (K, *shape)."""
-        start = held_out(pool, self.n_points, seed)
+        start = held_out(victim.kind, pool, self.n_points, seed)
         logits = lab.logits(victim, start)  # (B, C)
         target = logits.argmin(1)
         if self.target == "random":

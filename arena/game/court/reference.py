@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from arena.errors import NoReference, NotComparable
+from arena.errors import NoReference
 from arena.game.rules.keys import Key
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
@@ -64,16 +64,9 @@ class Reference:
         Raises:
             NotComparable: it takes other images, or answers other classes.
         """
-        n_classes = int(self.labels.max()) + 1 if len(self.labels) else 1
-        if suspect.n_classes < n_classes:
-            raise NotComparable(
-                f"the suspect tells {suspect.n_classes} classes apart, the exam has {n_classes}"
-            )
         if not len(self.labels):
             return 0.0
-        pixels = self.images.dtype == torch.uint8  # a foreign interface takes floats in [0, 1]
-        images = self.images.float() / 255 if pixels else self.images
-        return float((suspect.labels(images) == self.labels).double().mean())
+        return float(suspect.right(suspect.kind.inputs(self.images), self.labels).mean())
 
     def utility_of(self, suspect: Suspect) -> float:
         """Return a suspect's utility where the models cover it, and where there are none.

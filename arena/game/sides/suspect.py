@@ -147,6 +147,16 @@ class Suspect:
         self._need("labels")
         return self._ask(images).argmax(1)
 
+    def right(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the share of each input (N,) answered right; raises like `probabilities`.
+
+        Args:
+            inputs: (N, ...).
+            labels: true ones, (N,).
+        """
+        self._need("labels")
+        return self.kind.right(self._ask(inputs), inputs, labels)
+
     def written(self, prompts: Tensor, length: int) -> Tensor:
         """Return the tokens (N, length) that a model of language writes behind prompts (N, t).
 

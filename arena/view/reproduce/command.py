@@ -18,7 +18,7 @@ from arena.view.commands.run import made_folder, play_into
 from arena.view.commands.run_options import Order, ReadyRun, check_playable, game_of
 from arena.view.exit_codes import ExitCode
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
-from arena.view.reproduce.plan import planned
+from arena.view.reproduce.plan import chosen, planned
 from arena.view.results.refresh import LOCK, refresh_owners
 from arena.view.results.report import LEDGER, Report, read_report
 from arena.world.files.file_lock import hold
@@ -27,11 +27,19 @@ from arena.world.json_values import Json
 _STYLES = {"confirmed": "green", "held": "green", "refuted": "red", "undecided": "yellow"}
 
 
-def reproduce(order: Order, data: str, *, quick: bool, victims: int | None = None) -> int:
+def reproduce(
+    order: Order,
+    data: str,
+    *,
+    quick: bool,
+    victims: int | None = None,
+    experiments: str | None = None,
+) -> int:
     """Play the experiments of the course that `order` names, and return the exit code.
 
     All share one store, so that what two of them need is made once. Each repeat of a scenario
     trains a victim of its own; `victims` says how many there are, one where it is to be quick.
+    `experiments` names some, as "1-9,12"; by default all are played.
 
     Raises:
         ArenaError: it cannot be played. Ended: it was stopped, or ended unexpectedly.
@@ -41,7 +49,7 @@ def reproduce(order: Order, data: str, *, quick: bool, victims: int | None = Non
         changes["seed"] = order.seed
     if victims is not None or quick:
         changes.setdefault("repeats", victims or 1)
-    plans = planned(order.scenario, data, changes, quick=quick)
+    plans = chosen(planned(order.scenario, data, changes, quick=quick), experiments)
     out = order.out or Path("runs") / f"{order.scenario}-{data.replace(':', '-').replace('/', '-')}"
     games = [game_of(plan.scenario, plan.path, order, out / plan.name) for plan in plans]
     for plan, game in zip(plans, games, strict=True):

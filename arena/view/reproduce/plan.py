@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -16,6 +18,7 @@ from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import Json
 from arena.world.task import TaskTable
 
+_RANGE = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 _TASKS = ("quickstart", "mnist", "cifar10")  # tournaments that lend their task
 
 
@@ -58,6 +61,28 @@ def planned(course: str, data: str, changes: dict[str, Json], *, quick: bool) ->
         if scenario.experiment is not None:
             found.append(Planned(path.stem, path, scenario, scenario.experiment))
     return sorted(found, key=lambda plan: plan.experiment.number)
+
+
+def chosen(plans: Sequence[Planned], numbers: str | None) -> list[Planned]:
+    """Return the experiments whose numbers are named, as "1-9,12"; all where none are.
+
+    Raises:
+        ScenarioError: what is named is no list of numbers of experiments.
+    """
+    if numbers is None:
+        return list(plans)
+    known = [plan.experiment.number for plan in plans]
+    found: set[int] = set()
+    for part in numbers.split(","):
+        ends = _RANGE.fullmatch(part.strip())
+        first = int(ends[1]) if ends else 0
+        wanted = range(first, int(ends[2] or first) + 1) if ends else range(0)
+        if not wanted or not set(wanted) <= set(known):
+            low, high = min(known), max(known)
+            told = f"expected experiments of {low} to {high}, found {part.strip()!r}"
+            raise ScenarioError([f"{told}; try --experiments {low}-{high}"])
+        found.update(wanted)
+    return [plan for plan in plans if plan.experiment.number in found]
 
 
 def _experiment(path: Path) -> dict[str, Json]:

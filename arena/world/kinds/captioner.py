@@ -89,6 +89,7 @@ class Captioner(Kind):
     losses: ClassVar[tuple[str, ...]] = ("next-word",)
     metric: ClassVar[str] = "BLEU-4"
     plain_architecture: ClassVar[str] = "attend-lstm"
+    needs_labels: ClassVar[bool] = True
     labels_examples: ClassVar[bool] = True
 
     def problems(self, card: ModelCard) -> list[str]:

@@ -183,6 +183,15 @@ class Classifier(Kind):
         """Return the most probable classes (N,)."""
         return outputs.argmax(1)
 
+    def right(self, served: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Return which classes are the true ones, as `Kind.right` does."""
+        n_classes = int(labels.max()) + 1
+        if served.shape[1] < n_classes:
+            raise NotComparable(
+                f"the suspect tells {served.shape[1]} classes apart, the exam has {n_classes}"
+            )
+        return super().right(served, inputs, labels)
+
     def bits(self, card: ModelCard, interface: Interface) -> float:
         """Return log2 of the classes for a label, else the digits of the numbers shown."""
         if interface.output == "labels":

@@ -86,7 +86,7 @@ class Kind(ABC):
         losses: the names that a recipe's `loss` may have; the first is what "" stands for.
         metric: what `utility` is called on pages.
         plain_architecture: what somebody builds who does not know the victim's.
-        needs_labels: utility cannot be told without true labels.
+        needs_labels: its models learn from true labels, and utility cannot be told without them.
         labels_examples: what its models answer can stand for the labels of examples (`labels`).
         heavy: one flat input (a latent, a text) costs as much as an image.
         writes: its "outputs" are texts, written token by token (`write`).
@@ -245,6 +245,20 @@ class Kind(ABC):
         """
         raise NotComparable(f"a {self.name} does not label examples")
 
+    def right(self, served: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Return which inputs (N,) were answered right, or which share of each, float64.
+
+        Args:
+            served: what a model answered, (N, ...).
+            inputs: as they were asked.
+            labels: true ones of the inputs, (N,).
+
+        Raises:
+            NotComparable: answers of this kind are not right or wrong.
+        """
+        same = self.labels(served) == labels
+        return same.reshape(len(labels), -1).all(1).double()
+
     def unserved(self, served: Tensor) -> Tensor:
         """Return an `answer` from which `reveal` makes what was served, and every lower level."""
         return served
@@ -271,6 +285,10 @@ class Kind(ABC):
             NotComparable: models of this kind write no texts.
         """
         raise NotComparable(f"a {self.name} writes no texts")
+
+    def inputs(self, examples: Tensor) -> Tensor:
+        """Return examples of a data set as every interface takes them: floats in [0, 1]."""
+        return examples.float() / 255 if examples.dtype == torch.uint8 else examples.float()
 
     def fits(self, inputs: Tensor, card: ModelCard) -> bool:
         """Say whether inputs (N, ...) have the form that a model takes."""

@@ -270,6 +270,10 @@ class Language(Kind):
         rows = answer if interface.output == "logits" else answer.softmax(2)
         return rows if interface.decimals is None else rows.round(decimals=interface.decimals)
 
+    def right(self, served: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the share of each text's tokens (N,) that were the most probable ones."""
+        return (served[:, :-1].argmax(2) == inputs[:, 1:]).double().mean(1)
+
     def unserved(self, served: Tensor) -> Tensor:
         """Return logits of probabilities: their logarithms."""
         return served.clamp_min(torch.finfo(served.dtype).tiny).log()
@@ -288,6 +292,10 @@ class Language(Kind):
             return interface.length * math.log2(card.vocabulary)
         digits = interface.decimals if interface.decimals is not None else _DIGITS
         return math.prod(self.output_shape(card)) * max(digits * math.log2(10), 1.0)
+
+    def inputs(self, examples: Tensor) -> Tensor:
+        """Return tokens as int64."""
+        return examples.long()
 
     def fits(self, inputs: Tensor, card: ModelCard) -> bool:
         """Say whether inputs are (N, t) tokens, 1 to T of them."""

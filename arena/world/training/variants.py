@@ -71,7 +71,7 @@ class Variant(Frozen):
     def fits(self, kind: Kind) -> bool:
         """Return whether models of a kind can be trained so: some ways are about classes."""
         of_classes = self.wrong_labels or self.robust or self.architecture
-        return kind.needs_labels or not (
+        return "labels" in kind.levels or not (
             of_classes or {"label_smoothing", "augment"} & set(self.recipe)
         )
 

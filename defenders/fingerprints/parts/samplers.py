@@ -11,6 +11,7 @@ from torch import Tensor
 from arena.errors import PlayerError
 from arena.game.rules.keys import expand
 from arena.game.sides.lab import Lab
+from arena.world.kinds.kind import Kind
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples
@@ -20,9 +21,9 @@ _MOST_ROUNDS = 40  # of mixing the pool, until enough images are answered wrongl
 _BOX = 0.2  # of an image's area that is pasted from another one
 
 
-def held_out(pool: Examples, n: int, seed: str) -> Tensor:
-    """Return `n` images of the pool as floats (n, *shape), drawn by the seed."""
-    return floats(pool.images[drawn(len(pool), n, expand(seed, "held-out images"))])
+def held_out(kind: Kind, pool: Examples, n: int, seed: str) -> Tensor:
+    """Return `n` examples of the pool (n, *shape) as models of a kind take them; the seed draws."""
+    return kind.inputs(pool.images[drawn(len(pool), n, expand(seed, "held-out images"))])
 
 
 def mixed(images: Tensor, rng: Rng) -> Tensor:

@@ -24,6 +24,7 @@ from attackers.launder.dilute import CopyPaste, pasted
 from attackers.launder.disguise import Homoglyphs, LowerCase
 from attackers.launder.edits import Delete, Insert, Scramble, Substitute
 from attackers.launder.paraphrase import resampled
+from attackers.launder.separate import Separate, least_disturbing
 from attackers.launder.spoof import StolenLists
 from attackers.launder.texts import ASKS, Changer, PassOn
 from defenders.language.kgw import KGW, SBW, GreenMark
@@ -135,8 +136,49 @@ def test_what_is_resampled_is_one_other_character(text_model: Model) -> None:
     assert bool((changed[:, 30] != tokens[:, 30]).all())
 
 
-def gate(task: Task, victim: Model, held: Outputs | None = None) -> Gatekeeper:
-    made = testing.gatekeeper(task, victim, ASKS.model_copy(update={"length": 40}))
+def test_the_separator_is_the_token_that_tells_a_model_nothing(text_model: Model) -> None:
+    rows = BYTES.encode(TEXT)[None, :20]
+    bare = Lab().logits(text_model, rows)[:, -1].softmax(1)
+
+    def moved(token: int) -> float:
+        behind = torch.cat([rows, torch.tensor([[token]])], 1)
+        return float((Lab().logits(text_model, behind)[:, -1].softmax(1) - bare).abs().sum())
+
+    best = least_disturbing(Lab(), text_model, rows)
+    assert moved(best) < min(moved(token) for token in BYTES.encode("aeiou .").tolist())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letters(Wrapper):
+    """Writes what the source of texts does, whatever the model says, and marks it."""
+
+    scheme: GreenMark
+
+    def respond(self, inputs: Tensor, answer: Answer, client: Client) -> Tensor:
+        return answer(inputs)
+
+    def steer(self, tokens: Tensor, scores: Tensor, client: Client) -> Tensor:
+        shares = sources.LOG_SHARES.expand_as(scores)
+        return self.scheme.wrapper(SECRET).steer(tokens, shares, client)
+
+
+@pytest.mark.parametrize("scheme", [KGW(), KGW(seeding="lefthash"), SBW()], ids=repr)
+def test_separators_take_a_mark_away_and_cost_a_query_a_token(
+    scheme: GreenMark, text_task: Task, text_model: Model
+) -> None:
+    keeper = gate(text_task, text_model, length=1)
+    keeper.serving = (Letters(scheme=scheme),)
+    separate = Separate(n_texts=4, length=100, steps=4)
+    delivered = separate.run(testing.access(text_task, keeper), Rng(0)).outputs
+    assert delivered is not None
+    assert [len(text) for text in delivered.texts] == [100] * 4
+    assert keeper.meters.reading().images_queried == 400
+    assert verdict(scheme, delivered.texts).p_value > 1e-3
+    assert verdict(scheme, sources.texts(4, 100, scheme.wrapper(SECRET))).p_value < 1e-6
+
+
+def gate(task: Task, victim: Model, held: Outputs | None = None, length: int = 40) -> Gatekeeper:
+    made = testing.gatekeeper(task, victim, ASKS.model_copy(update={"length": length}))
     made.data = granted(task.splits.thief, 1, Rng(0))
     made.current = None if held is None else Deliverable(outputs=held)
     return made

@@ -89,7 +89,7 @@ def test_samplers_follow_from_the_seed(owner_task: OwnerTask) -> None:
         assert torch.equal(mixtures(pool, n, "a"), mixtures(pool, n, "a"))
         assert len(mixtures(pool, n, "a")) == n
         assert not torch.equal(mixtures(pool, n, "a"), mixtures(pool, n, "b"))
-    assert len(held_out(pool, 50, "a")) == 50
+    assert len(held_out(victim.kind, pool, 50, "a")) == 50
     points = misclassified(victim, pool, 60, "a", LAB)
     assert torch.equal(points, misclassified(victim, pool, 60, "a", LAB))
 

@@ -23,7 +23,7 @@ def right_on(n: int, n_classes: int = 4) -> Suspect:
     def answer(images: torch.Tensor) -> torch.Tensor:
         index = (images[:, 0, 0, 0] * 255).round().long()
         wanted = (index + (index >= n)) % 4
-        return torch.nn.functional.one_hot(wanted, max(n_classes, 4)).float()
+        return torch.nn.functional.one_hot(wanted, 4).float()[:, :n_classes]
 
     card = ModelCard(
         architecture="softmax", n_classes=n_classes, input_shape=(1, 2, 2), mean=(0.5,), std=(0.5,)

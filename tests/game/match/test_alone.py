@@ -8,7 +8,7 @@ from arena.game.court.referee import Alone, Referee
 from arena.game.match.agents import Action, Scripted
 from arena.game.match.play import MatchSpec, RoundRecord, play_here
 from arena.game.match.steps import judge_step
-from arena.game.match.steps.alone_step import N_ALONE
+from arena.game.match.steps.alone_step import N_ALONE, alone_of
 from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.player import PlayerSpec
@@ -50,3 +50,21 @@ def test_only_the_last_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(judge_step, "_REMEMBERED", 1)
     played("t", MemoryMemo())
     assert len(judge_step._ALONE) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "expected"),
+    [
+        ("digits", "cnn8", 0),
+        ("captions-digits", "attend-lstm", 0),
+        ("digits", "dcgan", N_ALONE),
+        ("fables", "gpt", N_ALONE),
+    ],
+)
+def test_unlabelled_data_teach_alone_what_needs_no_labels(
+    data: str, model: str, expected: int
+) -> None:
+    task = TaskSpec(data=data, model=model)
+    unlabelled = ThreatModel(output="labels", data=1)
+    assert len(alone_of(task, unlabelled, 0)) == expected
+    assert len(alone_of(task, unlabelled.model_copy(update={"data_labels": True}), 0)) == N_ALONE

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from arena.errors import ScenarioError
 from arena.runs.scenario import Scenario, read_scenario
 from arena.view.commands.find_scenario import shipped
-from arena.view.reproduce.plan import planned, task_on
+from arena.view.reproduce.plan import chosen, planned, task_on
 
 FILES = {name: path for name, path in shipped().items() if name.startswith("lecture/")}
 
@@ -91,3 +93,19 @@ def test_other_shapes_are_refused_in_a_sentence() -> None:
 def test_an_unknown_course_is_refused_with_a_hint() -> None:
     with pytest.raises(ScenarioError, match="did you mean 'lecture'"):
         planned("lectur", "digits", {}, quick=False)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"), [(None, range(1, 13)), ("3", [3]), ("1-3, 12", [1, 2, 3, 12])]
+)
+def test_experiments_are_chosen_by_their_numbers(
+    numbers: str | None, expected: Sequence[int]
+) -> None:
+    plans = planned("lecture", "digits", {}, quick=True)
+    assert [plan.experiment.number for plan in chosen(plans, numbers)] == list(expected)
+
+
+@pytest.mark.parametrize("numbers", ["0", "13", "9-13", "3-1", "a", "", "1,,2", "-1"])
+def test_what_is_no_number_of_an_experiment_is_refused(numbers: str) -> None:
+    with pytest.raises(ScenarioError, match="expected experiments of 1 to 12, found"):
+        chosen(planned("lecture", "digits", {}, quick=True), numbers)
