@@ -28,6 +28,7 @@ from arena.runs.scenario_problems import problems_of, unplayable
 from arena.world.data.own_data import placed_in
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.interface import Output
+from arena.world.models import pretrained
 from arena.world.task import TaskSpec, TaskTable
 
 
@@ -256,7 +257,7 @@ def check_scenario(
     Raises:
         ScenarioError: with one sentence for each problem.
     """
-    raw = located(placed_in(raw, folder), folder)
+    raw = _with_model(located(placed_in(raw, folder), folder), folder)
     for key, value in (changes or {}).items():
         try:
             _set(raw, key, value)
@@ -276,6 +277,14 @@ def check_scenario(
         if problems := list(dict.fromkeys(found())):
             raise ScenarioError(problems)
     return scenario
+
+
+def _with_model(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the tables with a pretrained model's path as seen from here."""
+    task = raw.get("task")
+    if not isinstance(task, dict) or not isinstance(task.get("model"), str):
+        return raw
+    return raw | {"task": task | {"model": pretrained.placed(task["model"], folder)}}
 
 
 def _set(raw: dict[str, Any], key: str, value: Json) -> None:

@@ -82,10 +82,10 @@ def _task_problems(scenario: Scenario, text: str) -> Iterator[str]:
     where = place(text, ("task",))
     names = {info.name for info in known_data()}
     data = scenario.task.data.partition("/")[0]
-    if data not in names and not data.startswith(("folder:", "archive:")):
+    if data not in names and not data.startswith(("folder:", "archive:", "text:")):
         yield f"{where}no data set is called {data!r}{did_you_mean(data, names)}"
     model, known_models = scenario.task.model, architectures()
-    if model not in known_models and not model.startswith("torchvision:"):
+    if model not in known_models and not model.startswith(("torchvision:", "pretrained:")):
         yield f"{where}no model is called {model!r}{did_you_mean(model, known_models)}"
         return
     if model in known_models:

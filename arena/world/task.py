@@ -17,7 +17,7 @@ from arena.world.data.sources.texts import ROW
 from arena.world.json_values import Frozen, Json
 from arena.world.kinds.kind import Exam, Kind
 from arena.world.kinds.registry import find
-from arena.world.models import Model, ModelCard
+from arena.world.models import Model, ModelCard, build, pretrained
 from arena.world.models.registry import kind_of
 from arena.world.rng import Rng
 from arena.world.splits import Shares, Splits, split
@@ -48,6 +48,12 @@ class TaskSpec(TaskTable):
     def kind(self) -> Kind:
         """Return what the models of this task do: what their architecture is for."""
         return find(kind_of(self.model))
+
+    def identity(self) -> dict[str, Json]:
+        """Return the fields, with what a pretrained model's name stands for in its place."""
+        named = self.model
+        model = f"{named}@{pretrained.read(named).digest}" if pretrained.is_named(named) else named
+        return self.plain() | {"model": model}
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,16 @@ class Task:
 
     def card_of(self, data: Dataset) -> ModelCard:
         """Return the card of this task's architecture for other data."""
-        return self.kind.card(data, self.card.architecture, self.card.arguments)
+        return self.kind.card(data, self.spec.model, self.spec.arguments)
+
+    def started(self, card: ModelCard, rng: Rng) -> Model:
+        """Return the model that training begins with: of random weights, or the pretrained one.
+
+        A pretrained model is public: whoever builds one like it for this task begins with it.
+        """
+        if pretrained.is_named(self.spec.model) and card == self.card:
+            return pretrained.read(self.spec.model).model(card)
+        return build(card, rng)
 
     def serve(self, model: Model, inputs: Tensor) -> Tensor:
         """Return what a bare model answers to the referee."""
@@ -95,7 +110,7 @@ class Task:
 @functools.lru_cache(maxsize=8)
 def _loaded(spec_json: str, cache: Path | None) -> Task:
     spec = TaskSpec.model_validate_json(spec_json)
-    source = load(spec.data, seed=spec.seed, cache=cache)
+    source = spec.kind().read(load(spec.data, seed=spec.seed, cache=cache), spec.model)
     splits = split(source, spec.shares, Rng(spec.seed).child("splits"))
     card = spec.kind().card(source.train, spec.model, spec.arguments)
     return Task(spec, splits, card)

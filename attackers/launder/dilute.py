@@ -61,7 +61,7 @@ class CopyPaste(Launderer):
 
     def laundered(self, texts: tuple[str, ...], access: Access, rng: Rng) -> tuple[str, ...]:
         """Return texts of the thief's own with something of the victim's in each."""
-        own = "".join(find(access.card.kind).texts(access.data().images.flip(0)))
+        own = "".join(find(access.card.kind).texts(access.data().images.flip(0), access.card))
         longest, made = max(map(len, texts)), []
         own *= 1 + len(texts) * longest // max(len(own), 1)
         for i, text in enumerate(texts):

@@ -16,8 +16,7 @@ from arena.game.sides.attack import attack
 from arena.game.sides.lab import Lab
 from arena.game.sides.player import Dial
 from arena.world.json_values import Json
-from arena.world.kinds.language import encode
-from arena.world.kinds.registry import find
+from arena.world.kinds.language import tokens_of
 from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.launder.edits import Share
@@ -97,9 +96,10 @@ class Paraphrase(Launderer):
     def laundered(self, texts: tuple[str, ...], access: Access, rng: Rng) -> tuple[str, ...]:
         """Return the texts with other characters in some places; ends of long ones stay."""
         model = own_writer(access, self.steps, rng.child("writer"))
-        tokens = [encode(text) for text in texts]
+        cut = tokens_of(access.card)
+        tokens = [cut.encode(text) for text in texts]
         length = min(map(len, tokens))
         body = torch.stack([each[:length] for each in tokens])
         body = paraphrased(access.lab, model, body, self.share, rng)
         whole = [torch.cat([row, each[length:]]) for row, each in zip(body, tokens, strict=True)]
-        return tuple(find(access.card.kind).texts(each[None])[0] for each in whole)
+        return cut.texts(whole)

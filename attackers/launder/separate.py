@@ -18,8 +18,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.lab import Lab
 from arena.game.sides.outputs import Outputs
 from arena.world.json_values import Json
-from arena.world.kinds.language import SMALL_WRITER
-from arena.world.kinds.registry import find
+from arena.world.kinds.language import SMALL_WRITER, tokens_of
 from arena.world.models import Model
 from arena.world.rng import Rng
 from attackers.launder.own_writer import own_writer
@@ -86,4 +85,4 @@ class Separate(Attack):
         for _ in range(self.length):
             answer = access.query(torch.cat([texts[:, -room:], mark], 1), length=1)
             texts = torch.cat([texts, answer.long()], 1)
-        return Deliverable(outputs=Outputs(find(access.card.kind).texts(texts[:, self.prompt :])))
+        return Deliverable(outputs=Outputs(tokens_of(access.card).texts(texts[:, self.prompt :])))

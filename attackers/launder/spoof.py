@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,61 +16,63 @@ from arena.game.sides.access import Access
 from arena.game.sides.attack import attack
 from arena.game.sides.player import Dial
 from arena.world.json_values import Json
-from arena.world.kinds.language import BYTES, encode
-from arena.world.kinds.registry import find
+from arena.world.kinds.language import tokens_of
 from arena.world.rng import Rng
 from attackers.launder.own_writer import own_writer
 from attackers.launder.texts import Launderer
-from defenders.language.scheme.normalise import folded, normalised
+from defenders.language.scheme.normalise import normalised
 
 
 class StolenLists:
     """How much more often each token stands behind a window in marked texts than in others.
 
-    Windows are counted by their place in a table; one that was never seen says nothing.
+    A window behind which too few tokens stood says nothing.
     """
 
-    def __init__(self, marked: Sequence[Tensor], others: Sequence[Tensor], width: int) -> None:
+    def __init__(
+        self, marked: Sequence[Tensor], others: Sequence[Tensor], width: int, vocabulary: int = 256
+    ) -> None:
         """Count.
 
         Args:
             marked: tokens (T,) of the victim's texts, folded.
             others: of texts without a mark.
             width: tokens in a window.
+            vocabulary: how many tokens there are.
         """
-        self.width = width
-        self._rows: dict[bytes, int] = {}
-        theirs = self._counts(marked)
-        n_known = len(self._rows)
-        plain = self._counts(others, grow=False)
-        rate = (theirs + 0.5) / (theirs.sum(1, keepdim=True) + 0.5 * BYTES)
-        usual = (plain + 0.5) / (plain.sum(1, keepdim=True) + 0.5 * BYTES)
-        enough = theirs.sum(1, keepdim=True) >= _ENOUGH
-        self.excess = torch.where(enough, (rate / usual).log(), 0.0)[:n_known]
+        self.width, self.vocabulary = width, vocabulary
+        theirs, usual = _followers(marked, width), _followers(others, width)
+        self._excess = {
+            window: self._rate(tokens) - self._rate(usual[window])
+            for window, tokens in theirs.items()
+            if len(tokens) >= _ENOUGH
+        }
 
-    def _counts(self, texts: Sequence[Tensor], *, grow: bool = True) -> Tensor:
-        pairs = []
-        for text in texts:
-            for at in range(self.width, len(text)):
-                window = bytes(text[at - self.width : at].tolist())
-                if grow:
-                    self._rows.setdefault(window, len(self._rows))
-                if window in self._rows:
-                    pairs.append(self._rows[window] * BYTES + int(text[at]))
-        size = max(len(self._rows), 1) * BYTES
-        counts = torch.bincount(torch.tensor(pairs, dtype=torch.int64), minlength=size)
-        return counts.view(-1, BYTES).double()
+    def _rate(self, tokens: Sequence[int]) -> Tensor:
+        """Return the logarithm of how frequent each token (V,) is, half a count more for each."""
+        counts = torch.bincount(torch.tensor(tokens).long(), minlength=self.vocabulary).double()
+        return ((counts + 0.5) / (counts.sum() + 0.5 * self.vocabulary)).log()
 
     def behind(self, tokens: Tensor) -> Tensor:
         """Return the excess (N, V) behind texts so far (N, t), folded; 0 where nothing is known."""
-        excess = torch.zeros(len(tokens), BYTES, dtype=torch.float64)
+        excess = torch.zeros(len(tokens), self.vocabulary, dtype=torch.float64)
         if tokens.shape[1] < self.width:
             return excess
         for i, row in enumerate(tokens[:, tokens.shape[1] - self.width :].tolist()):
-            known = self._rows.get(bytes(row))
+            known = self._excess.get(tuple(row))
             if known is not None:
-                excess[i] = self.excess[known]
+                excess[i] = known
         return excess
+
+
+def _followers(texts: Sequence[Tensor], width: int) -> defaultdict[tuple[int, ...], list[int]]:
+    """Return the tokens that stand behind each window of some texts."""
+    found: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for text in texts:
+        tokens = text.tolist()
+        for at in range(width, len(tokens)):
+            found[tuple(tokens[at - width : at])].append(tokens[at])
+    return found
 
 
 _ENOUGH = 20  # tokens behind a window before its list is guessed
@@ -106,15 +109,15 @@ class Spoof(Launderer):
 
     def laundered(self, texts: tuple[str, ...], access: Access, rng: Rng) -> tuple[str, ...]:
         """Return forged texts, as many and as long as the victim's."""
-        kind, data = find(access.card.kind), access.data()
-        marked = [folded(encode(normalised(text))) for text in texts]
-        others = [folded(row) for row in data.images]
-        stolen = StolenLists(marked, others, self.width)
+        cut, data = tokens_of(access.card), access.data()
+        marked = [cut.folded(cut.encode(normalised(text))) for text in texts]
+        others = [cut.folded(row) for row in data.images]
+        stolen = StolenLists(marked, others, self.width, cut.size)
 
         def steer(tokens: Tensor, scores: Tensor) -> Tensor:
-            return scores + self.boost * (stolen.behind(folded(tokens)) > 0)
+            return scores + self.boost * (stolen.behind(cut.folded(tokens)) > 0)
 
         model = own_writer(access, self.steps, rng.child("writer"))
         prompts = data.images[: len(texts), : self.prompt].long()
         length = access.grants.length
-        return kind.texts(access.lab.write(model, prompts, length, steer, rng.child("forged")))
+        return cut.texts(access.lab.write(model, prompts, length, steer, rng.child("forged")))

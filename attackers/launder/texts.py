@@ -28,7 +28,7 @@ LETTERS = "etaoinshrdlcumwfgypbvk"
 def asked(access: Access, n_texts: int, prompt: int) -> tuple[str, ...]:
     """Return what the victim writes behind the first tokens of the thief's own texts."""
     prompts = access.data().images[:n_texts, :prompt].long()
-    return find(access.card.kind).texts(access.query(prompts))
+    return find(access.card.kind).texts(access.query(prompts), access.card)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def student(task: Task, texts: Tensor, i: int) -> Model:
 def judged(task: Task, model: Model, asked: Sequence[str], n: int, rng: Rng) -> Row:
     """Return the p-value of what a model writes under the key of each owner."""
     prompts = torch.full((n, 1), ord("\n"))
-    made = read(task.kind.texts(task.kind.write(model, prompts, LENGTH, plain, rng)))
+    made = read(task.kind.texts(task.kind.write(model, prompts, LENGTH, plain, rng), model.card))
     return {name: p_value(MARKS[name], KEY, made)[0] for name in asked}
 
 

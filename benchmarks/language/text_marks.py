@@ -35,7 +35,7 @@ from arena.game.serving.service import Service
 from arena.game.sides.lab import Lab
 from arena.world.data import load
 from arena.world.kinds.kind import Steer
-from arena.world.kinds.language import decode, encode
+from arena.world.kinds.tokens import BYTES
 from arena.world.models import Model, load_model
 from arena.world.rng import Rng
 from attackers.launder.dilute import pasted
@@ -97,7 +97,7 @@ def paraphrasing(writer: Path, share: float) -> Launder:
 
     def launder(text: str, own: str, draw: np.random.Generator) -> str:
         rng = Rng(int(draw.integers(1 << 31)))
-        return decode(paraphrased(Lab(), model, encode(text)[None], share, rng)[0])
+        return BYTES.decode(paraphrased(Lab(), model, BYTES.encode(text)[None], share, rng)[0])
 
     return launder
 
@@ -116,7 +116,9 @@ def p_value(mark: TextMark, number: int, texts: Sequence[Tensor]) -> tuple[float
 def human_texts(n: int, length: int) -> dict[str, list[str]]:
     """Return texts that people wrote: n pieces of tinyshakespeare, and three that repeat."""
     source = load("tinyshakespeare")
-    whole = "".join(decode(row) for part in (source.train, source.test) for row in part.images)
+    whole = "".join(
+        BYTES.decode(row) for part in (source.train, source.test) for row in part.images
+    )
     starts = np.linspace(0, len(whole) - length, n).astype(int)
     licence = (arena.ROOT / "LICENSE").read_text()
     code = (arena.ROOT / "arena" / "front.py").read_text()
@@ -175,8 +177,8 @@ def written(options: argparse.Namespace, done: set[str]) -> Iterator[Row]:
     prompts = source.test.images[: options.texts, :64].long()
     rows = source.train.images
     half = len(rows) // 2  # the referee's texts are not those that a thief pastes in
-    own = "".join(decode(row) for row in rows[:half])
-    referee = NGrams("".join(decode(row) for row in rows[half:]), 6)
+    own = "".join(BYTES.decode(row) for row in rows[:half])
+    referee = NGrams("".join(BYTES.decode(row) for row in rows[half:]), 6)
     launderers = dict(LAUNDERERS)
     if options.writer:
         launderers["paraphrase-20"] = paraphrasing(options.writer, 0.2)
@@ -189,7 +191,7 @@ def written(options: argparse.Namespace, done: set[str]) -> Iterator[Row]:
         cells = {each: f"written/{name}/{each}" for each in launderers}
         if set(cells.values()) <= done:
             continue
-        made = model.kind.texts(service_of(model, mark, 1).write(prompts, writer))
+        made = model.kind.texts(service_of(model, mark, 1).write(prompts, writer), model.card)
         for each, launder in launderers.items():
             if cells[each] not in done:
                 yield {"cell": cells[each], **_judged(mark, made, launder, own, referee)}

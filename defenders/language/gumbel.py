@@ -17,9 +17,9 @@ from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import wrapper
 from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
+from arena.world.kinds.tokens import BYTES, Tokenizer
 from arena.world.rng import Rng
 from defenders.language.marks import MarkedTexts, TextMark
-from defenders.language.scheme.normalise import folded
 from defenders.language.scheme.prf import contexts, keyed, uniforms
 from defenders.language.scheme.scoring import gamma_bound, gamma_tail, repeats, scored
 
@@ -43,12 +43,17 @@ class GumbelTexts(MarkedTexts):
         return self.width
 
     def marked(self, tokens: Tensor, scores: Tensor) -> Tensor:
-        """Leave one token that can be drawn, except behind a window that stood before."""
+        """Leave one token that can be drawn, except behind a window that stood before.
+
+        Tokens that differ by capitals alone have one number, so they are drawn as one, and which of
+        them it is by chance.
+        """
         context = contexts(tokens[:, -self.width :], keyed(self.secret), "ordered")
-        every = folded(torch.arange(scores.shape[1]))
-        u = uniforms(context[:, None], every)
-        best = (u.log() / scores.double().exp()).argmax(1, keepdim=True)  # log u^(1/p)
-        drawn = torch.full_like(scores, -torch.inf).scatter(1, best, 0.0)
+        u = uniforms(context[:, None], torch.arange(scores.shape[1]))
+        shares = scores.double().exp()
+        shares = torch.zeros_like(shares).index_add_(1, self.small, shares)  # of all of a kind
+        best = (u.log() / shares).argmax(1, keepdim=True)  # log u^(1/p)
+        drawn = scores.masked_fill(self.small != best, -torch.inf).log_softmax(1)
         return torch.where(repeats(tokens, self.width)[:, None], scores, drawn)
 
 
@@ -92,9 +97,14 @@ class Gumbel(TextMark):
             )
         return super().protect(task, rng)
 
-    def wrapper(self, secret: str) -> GumbelTexts:
+    def wrapper(self, secret: str, tokens: Tokenizer = BYTES) -> GumbelTexts:
         """Return the interface that draws by the key."""
-        return GumbelTexts(secret=secret, temperature=self.temperature, width=self.width)
+        return GumbelTexts(
+            secret=secret,
+            temperature=self.temperature,
+            width=self.width,
+            tensors={"small": tokens.small},
+        )
 
     def judged(self, key: Key, texts: Sequence[Tensor]) -> Verdict:
         """Sum -ln(1 - u) over the scored tokens; p is the tail of the Gamma distribution.

@@ -20,10 +20,9 @@ from arena.game.serving.wrapper import Answer, Client, wrapper
 from arena.game.sides.defense import defense
 from arena.game.sides.player import Dial
 from arena.world.json_values import Json
-from arena.world.kinds.language import BYTES
+from arena.world.kinds.tokens import BYTES, Tokenizer
 from defenders.language.marks import MarkedTexts, TextMark
 from defenders.language.scheme.colours import Colouring
-from defenders.language.scheme.normalise import folded
 from defenders.language.scheme.prf import Seeding, keyed
 
 Z_OF_THE_PAPER = 4.0
@@ -47,7 +46,7 @@ class GreenTexts(MarkedTexts):
     def colouring(self) -> Colouring:
         """Return which tokens are green."""
         key = keyed(self.secret)
-        return Colouring(key, self.width, self.seeding, self.gamma, BYTES, self.lists)
+        return Colouring(key, self.width, self.seeding, self.gamma, len(self.small), self.lists)
 
     @property
     def reads(self) -> int:
@@ -56,7 +55,7 @@ class GreenTexts(MarkedTexts):
 
     def marked(self, tokens: Tensor, scores: Tensor) -> Tensor:
         """Raise the green tokens; where a hard mark finds none that can follow, leave all."""
-        green = self.colouring.green(tokens[:, tokens.shape[1] - self.reads :])
+        green = self.colouring.green(tokens[:, tokens.shape[1] - self.reads :])[:, self.small]
         if not self.hard:
             return scores + self.delta * green
         only = scores.masked_fill(~green, -torch.inf)
@@ -64,7 +63,7 @@ class GreenTexts(MarkedTexts):
 
     def respond(self, inputs: Tensor, answer: Answer, client: Client) -> Tensor:
         """Return the probabilities (N, T, V) that it writes by, marked at every place."""
-        rows, tokens = answer(inputs), folded(inputs)
+        rows, tokens = answer(inputs), self.small[inputs.long()]
         n, length, vocabulary = rows.shape
         first = max(self.reads - 1, 0)
         if length <= first:
@@ -99,7 +98,7 @@ class GreenMark(TextMark):
     def rule(self) -> tuple[int, Seeding]:
         """Return the width of windows and how they give contexts."""
 
-    def wrapper(self, secret: str) -> GreenTexts:
+    def wrapper(self, secret: str, tokens: Tokenizer = BYTES) -> GreenTexts:
         """Return the interface that favours green tokens."""
         width, seeding = self.rule
         return GreenTexts(
@@ -111,6 +110,7 @@ class GreenMark(TextMark):
             gamma=self.gamma,
             delta=self.delta,
             hard=self.hard,
+            tensors={"small": tokens.small},
         )
 
     def judged(self, key: Key, texts: Sequence[Tensor]) -> Verdict:

@@ -22,17 +22,18 @@ from arena.game.sides.defense import Defense, OwnerTask, Protected, StandardOfPr
 from arena.game.sides.suspect import Suspect
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
-from arena.world.kinds.language import SMALL_WRITER, encode
+from arena.world.kinds.language import SMALL_WRITER, tokens_of
+from arena.world.kinds.tokens import BYTES, Tokenizer
 from arena.world.rng import Rng
-from defenders.language.scheme.normalise import folded, normalised
+from defenders.language.scheme.normalise import normalised
 
 TEXT = frozenset({"text"})
-_PROMPT = 10  # a line break: what a suspect that is a model writes behind
+_PROMPT = "\n"  # what a suspect that is a model writes behind
 
 
-def read(texts: Sequence[str]) -> list[Tensor]:
+def read(texts: Sequence[str], tokens: Tokenizer = BYTES) -> list[Tensor]:
     """Return the tokens (T,) of each text, as marks look at them: normalised, without case."""
-    return [folded(encode(normalised(text))) for text in texts]
+    return [tokens.folded(tokens.encode(normalised(text))) for text in texts]
 
 
 def cooled(scores: Tensor, temperature: float) -> Tensor:
@@ -45,7 +46,10 @@ def cooled(scores: Tensor, temperature: float) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class MarkedTexts(Wrapper):
-    """Base class of interfaces that mark what they write. Subclasses write `reads` and `marked`."""
+    """Base class of interfaces that mark what they write. Subclasses write `reads` and `marked`.
+
+    `tensors` holds as "small" which token stands for each (V,); nothing stands for bytes.
+    """
 
     task_needs: ClassVar[frozenset[str]] = TEXT
 
@@ -61,10 +65,19 @@ class MarkedTexts(Wrapper):
     def marked(self, tokens: Tensor, scores: Tensor) -> Tensor:
         """Return the scores (M, V) with the mark; tokens (M, t) are folded, t >= `reads`."""
 
+    @property
+    def small(self) -> Tensor:
+        """Which token stands for each (V,), without capitals."""
+        return self.tensors.get("small", BYTES.small)
+
     def steer(self, tokens: Tensor, scores: Tensor, client: Client) -> Tensor:
         """Mark the next token of each text, where enough stands before it."""
         plain = cooled(scores, self.temperature)
-        return self.marked(folded(tokens), plain) if tokens.shape[1] >= self.reads else plain
+        return (
+            self.marked(self.small[tokens.long()], plain)
+            if tokens.shape[1] >= self.reads
+            else plain
+        )
 
     def respond(self, inputs: Tensor, answer: Answer, client: Client) -> Tensor:
         """Return probabilities as they are: the mark is in what is written."""
@@ -90,8 +103,8 @@ class TextMark(Defense):
     length: Annotated[int, Field(ge=1)] = 200
 
     @abstractmethod
-    def wrapper(self, secret: str) -> MarkedTexts:
-        """Return the interface that writes with a secret."""
+    def wrapper(self, secret: str, tokens: Tokenizer = BYTES) -> MarkedTexts:
+        """Return the interface that writes tokens with a secret."""
 
     @abstractmethod
     def judged(self, key: Key, texts: Sequence[Tensor]) -> Verdict:
@@ -101,7 +114,7 @@ class TextMark(Defense):
         """Release the model as it is, behind an interface that marks what it writes."""
         settings: dict[str, Json] = {"vocabulary": task.card.vocabulary}
         key = Key(self.name, fresh_seed(rng), settings)
-        return Protected(task.base(), key, (self.wrapper(key.seed),))
+        return Protected(task.base(), key, (self.wrapper(key.seed, tokens_of(task.card)),))
 
     def rederive(self, key: Key) -> Key:
         """Return the key: the seed and the settings are all of it."""
@@ -114,12 +127,21 @@ class TextMark(Defense):
             NotComparable: the suspect is images, or a model that writes no texts.
         """
         if suspect.delivered is None:
-            prompts = torch.full((self.n_texts, 1), _PROMPT)
-            return suspect.kind.texts(suspect.written(prompts, self.length))
+            prompts = tokens_of(suspect.card).encode(_PROMPT).expand(self.n_texts, -1)
+            return suspect.kind.texts(suspect.written(prompts, self.length), suspect.card)
         if not suspect.delivered.texts:
             raise NotComparable("the suspect is images, and a mark in texts is read in texts")
         return suspect.delivered.texts
 
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
-        """Look for the mark in all texts together."""
-        return self.judged(key, read(self.texts_of(suspect)))
+        """Look for the mark in all texts together, cut into the tokens of the suspect's card.
+
+        Raises:
+            NotComparable: the key is of other tokens.
+        """
+        tokens = tokens_of(suspect.card)
+        if tokens.size != int(key.settings["vocabulary"]):
+            raise NotComparable(
+                f"the key is of {key.settings['vocabulary']} tokens, the suspect has {tokens.size}"
+            )
+        return self.judged(key, read(self.texts_of(suspect), tokens))

@@ -260,7 +260,7 @@ class Stage:
             return kind.write(owner.model, prompts, length, steer, rng)
 
         prompts = self.task.splits.other.images[:N_TEXTS, :N_TOKENS].long()
-        return Outputs(kind.texts(self.service(owner).write(prompts, writer)))
+        return Outputs(kind.texts(self.service(owner).write(prompts, writer), owner.model.card))
 
     def copied(self, owner: Protected) -> Copy:
         """Return a model that learnt what an owner's interface answered, and the log of that."""

@@ -312,7 +312,9 @@ class Referee:
         if not kind.writes:
             return exam.utility(victim.answer(exam.inputs))
         prompts = exam.inputs[:_PROMPTS, :_PROMPT]
-        return exam.worth(kind.texts(victim.written(prompts, self.grants.length)), None)
+        return exam.worth(
+            kind.texts(victim.written(prompts, self.grants.length), victim.card), None
+        )
 
     def _moved(self, suspect: Suspect) -> Exam | None:
         """Return the exam of the other task for a suspect that was moved to it."""

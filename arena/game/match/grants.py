@@ -29,7 +29,7 @@ def foreign(name: str, part: str, task: Task, setting: Setting) -> Dataset | Non
     """Return a part of another data set, in the shape of the task's inputs; None without a name."""
     if not name:
         return None
-    source = load(name, cache=setting.cache)
+    source = task.kind.read(load(name, cache=setting.cache), task.spec.model)
     return resized(source.train if part == "train" else source.test, task.splits.test.input_shape)
 
 

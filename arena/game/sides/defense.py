@@ -26,7 +26,7 @@ from arena.world.bundle import Bundle
 from arena.world.data import Dataset
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Output
-from arena.world.models import Model, ModelCard
+from arena.world.models import Model, ModelCard, pretrained
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples, Hook, Recipe
@@ -85,6 +85,7 @@ class OwnerTask:
             train_rng=train_rng,
             unprotected=unprotected,
             null_models=null_models,
+            marks_base=pretrained.is_named(task.spec.model),
         )
 
     def base(self) -> Model:

@@ -1,4 +1,4 @@
-"""Data sets: images or feature rows as uint8 tensors, each with its class or its caption."""
+"""Data sets: images, feature rows or texts, each with its class or its caption."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Dataset:
     """
 
     name: str
-    images: Tensor  # uint8 (N, C, H, W) or (N, D)
+    images: Tensor  # uint8 (N, C, H, W) or (N, D); int64 (N, T) of texts whose tokens are no bytes
     labels: Tensor  # int64 (N,) or, of captions, (N, T): indices into `classes`
     classes: tuple[str, ...]
 
@@ -36,7 +36,8 @@ class Dataset:
 
     def _problems(self) -> Iterator[str]:
         images, labels = self.images, self.labels
-        if images.dtype != torch.uint8 or images.ndim not in (2, 4):
+        tokens = images.dtype == torch.int64 and images.ndim == 2
+        if not tokens and (images.dtype != torch.uint8 or images.ndim not in (2, 4)):
             found = f"{images.dtype} {tuple(images.shape)}"
             yield f"expected uint8 images (N, C, H, W) or rows (N, D), found {found}"
         if labels.dtype != torch.int64 or labels.ndim not in (1, images.ndim // 2):

@@ -17,6 +17,7 @@ from arena.world.rng import Rng
 if TYPE_CHECKING:
     from arena.world.compute import Compute
     from arena.world.data import Dataset
+    from arena.world.data.dataset import Source
     from arena.world.json_values import Json
     from arena.world.models.card import ModelCard
     from arena.world.models.model import Model
@@ -113,6 +114,10 @@ class Kind(ABC):
     @abstractmethod
     def card(self, data: Dataset, architecture: str, arguments: dict[str, Json]) -> ModelCard:
         """Return the card of a task's models, made from the train part of its data."""
+
+    def read(self, source: Source, architecture: str) -> Source:
+        """Return data as a task's models read them, whose architecture is named: as they are."""
+        return source
 
     @abstractmethod
     def sizes(self, card: ModelCard) -> tuple[object, ...]:
@@ -273,8 +278,8 @@ class Kind(ABC):
         """
         raise NotComparable(f"a {self.name} writes no texts")
 
-    def texts(self, tokens: Tensor) -> tuple[str, ...]:
-        """Return the texts that tokens (N, t) stand for.
+    def texts(self, tokens: Tensor, card: ModelCard) -> tuple[str, ...]:
+        """Return the texts that tokens (N, t) of such a model stand for.
 
         Raises:
             NotComparable: models of this kind write no texts.

@@ -1,4 +1,4 @@
-"""Models of language: from the tokens so far to the token that follows. Tokens are bytes."""
+"""Models of language: from the tokens so far to the token that follows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from arena.errors import ArenaError, RuleViolation
+from arena.errors import ArenaError, DataError, ModelError, RuleViolation
 from arena.world.compute import Compute
 from arena.world.data import Dataset
+from arena.world.data.dataset import Source
 from arena.world.json_values import Json
 from arena.world.kinds.interface import Interface, Output
 from arena.world.kinds.kind import Exam, Kind, Objective, Steer
 from arena.world.kinds.registry import kind
+from arena.world.kinds.tokens import BYTES, Tokenizer, tokenizer
 from arena.world.kinds.writing import written
+from arena.world.models import pretrained
 from arena.world.models.card import ModelCard
 from arena.world.models.model import Model
 from arena.world.rng import Rng
@@ -30,8 +33,8 @@ from arena.world.training.recipe import Examples, Recipe
 if TYPE_CHECKING:
     from arena.world.task import TaskSpec
 
-BYTES = 256
 _MOST_EXAMINED = 128  # rows of the exam: 16,000 characters
+_MOST_ANSWERED = 2**26  # probabilities that are held of an exam: a quarter of a GiB
 _DIGITS = 7  # decimal digits of a float32
 
 SMALL_WRITER: Mapping[str, Json] = MappingProxyType(
@@ -43,20 +46,37 @@ SMALL_WRITER: Mapping[str, Json] = MappingProxyType(
     }
 )
 """A task of seconds, on which players of texts are tried."""
+_REFEREE: Mapping[str, object] = MappingProxyType(
+    {
+        "model": "gpt",
+        "arguments": {"depth": 2, "width": 64},
+        "recipe": Recipe(steps=400, batch=16, lr=5e-3, schedule="cosine", clip=1.0),
+    }
+)
+"""What the referee measures the texts of a pretrained model with, in a task's `model` and so on."""
 
 
-def encode(text: str) -> Tensor:
-    """Return the tokens (T,) of a text: its bytes in UTF-8, int64."""
-    return torch.tensor(list(text.encode()), dtype=torch.int64)
+def tokens_of(card: ModelCard) -> Tokenizer:
+    """Return what a model of language reads and writes; raises like `tokenizer`."""
+    return tokenizer(card.tokenizer, card.vocabulary)
 
 
-def decode(tokens: Tensor) -> str:
-    """Return the text of tokens (T,); bytes that are no UTF-8 become replacement characters.
+def _in_tokens(data: Dataset, cut: Tokenizer) -> Dataset:
+    """Return rows of bytes (N, T) as rows of tokens (M, T), int64; an end that fills none is lost.
 
-    >>> decode(encode("a fable"))
-    'a fable'
+    Raises:
+        DataError: there are fewer than T tokens.
     """
-    return bytes(tokens.to(torch.uint8).tolist()).decode(errors="replace")
+    length = data.input_shape[0]
+    tokens = cut.encode(BYTES.decode(data.images.flatten()))
+    n = len(tokens) // length
+    if not n:
+        raise DataError(
+            f"expected a text of at least {length} tokens for a part of {data.name!r}, found "
+            f"{len(tokens)}; take a longer one"
+        )
+    rows = tokens[: n * length].view(n, length)
+    return Dataset(data.name, rows, torch.zeros(n, dtype=torch.int64), data.classes)
 
 
 def entropy(tokens: Tensor) -> float:
@@ -72,55 +92,60 @@ class BitsPerCharacter(Exam):
     1 minus the bits a character over those of the text's own unigram model, at least 0. Texts alone
     are worth 1 where the yardstick needs as many bits for them as for real ones, 0 where it needs
     as many more as the unigram model does, or as many fewer: what repeats itself is no good text.
+    A character is a byte, whatever the tokens are.
 
     Attributes:
         inputs: real texts (N, T), int64.
-        yardstick: a model that learnt from texts that neither side has, for texts alone.
+        yardstick: a model of bytes that learnt from texts that neither side has, for texts alone.
+        tokens: what the texts are made of.
     """
 
     inputs: Tensor
     yardstick: Model | None = None
+    tokens: Tokenizer = BYTES
 
     def bits(self, answers: Tensor) -> float:
         """Return the bits a character that probabilities (N, T, V) need for the next ones."""
-        given = answers[:, :-1].gather(2, self.inputs[:, 1:, None]).double()
-        return float(-given.clamp_min(torch.finfo(torch.float32).tiny).log2().mean())
+        behind = self.inputs[:, 1:]
+        given = answers[:, :-1].gather(2, behind[..., None]).double()
+        needed = -given.clamp_min(torch.finfo(torch.float32).tiny).log2().sum()
+        return float(needed) / len(self.tokens.spelt(behind))
 
     @cached_property
     def unigram(self) -> float:
         """Return the bits a character of a model that knows how frequent each is here."""
-        return entropy(self.inputs)
+        return entropy(self.tokens.spelt(self.inputs))
 
     def utility(self, answers: Tensor) -> float:
         """Return the share of the unigram model's bits that is saved."""
         return max(0.0, 1 - self.bits(answers) / max(self.unigram, 1e-12))
 
-    def perplexity(self, tokens: Tensor) -> float:
-        """Return the bits a character that the yardstick needs for rows of tokens (N, t)."""
+    def perplexity(self, spelt: Tensor) -> float:
+        """Return the bits a character that the yardstick needs for bytes (n,), n from 2 up."""
         if self.yardstick is None:
             raise ArenaError("expected a yardstick to measure texts with, found none")
-        rows = Compute().outputs(self.yardstick, tokens).softmax(2)
-        return BitsPerCharacter(tokens).bits(rows)
+        length = min(len(spelt), self.yardstick.card.input_shape[0])
+        rows = spelt[: len(spelt) // length * length].view(-1, length)
+        answers = Compute().outputs(self.yardstick, rows).softmax(2)
+        return BitsPerCharacter(rows).bits(answers)
 
     @cached_property
     def real(self) -> float:
         """Return the bits a character that the yardstick needs for real texts."""
-        return self.perplexity(self.inputs)
+        return self.perplexity(self.tokens.spelt(self.inputs))
 
     def worth(self, texts: Sequence[str], images: Tensor | None) -> float:
         """Return how near the yardstick's bits for the texts are to those for real ones."""
-        tokens = encode("\n".join(texts))
-        length = min(len(tokens), self.inputs.shape[1])
-        if length < 2:
+        spelt = BYTES.encode("\n".join(texts))
+        if len(spelt) < 2:
             return 0.0
-        rows = tokens[: len(tokens) // length * length].view(-1, length)
         spread = self.unigram - self.real
         if spread <= 0:
             raise ArenaError(
                 "expected a yardstick that has learnt more than how frequent each character is, "
                 "found one that has not; train it longer or take a longer text"
             )
-        return max(0.0, 1 - abs(self.perplexity(rows) - self.real) / spread)
+        return max(0.0, 1 - abs(self.perplexity(spelt) - self.real) / spread)
 
     @property
     def floor(self) -> float:
@@ -147,22 +172,35 @@ class Language(Kind):
     writes: ClassVar[bool] = True
 
     def problems(self, card: ModelCard) -> list[str]:
-        """Check that texts go in and that tokens are bytes."""
+        """Check that texts go in and that the tokens are as many as the tokenizer's."""
         problems = []
         if len(card.input_shape) != 1:
             problems.append(f"input_shape is that of a text, (T,), found {card.input_shape}")
-        if card.vocabulary != BYTES:
-            problems.append(f"vocabulary is {BYTES}: tokens are bytes, found {card.vocabulary}")
+        try:
+            size = tokens_of(card).size
+        except ModelError as error:
+            return [*problems, str(error)]
+        if card.vocabulary != size:
+            problems.append(f"vocabulary is {size}: tokens are bytes, found {card.vocabulary}")
         return problems
+
+    def read(self, source: Source, architecture: str) -> Source:
+        """Return the text in the tokens of a pretrained model, in rows as long as they were."""
+        if not pretrained.is_named(architecture):
+            return source
+        cut = pretrained.read(architecture).tokens
+        return Source(_in_tokens(source.train, cut), _in_tokens(source.test, cut))
 
     def card(self, data: Dataset, architecture: str, arguments: dict[str, Json]) -> ModelCard:
         """Return the card of models that read as much at once as a row of the data holds."""
+        if pretrained.is_named(architecture):
+            return pretrained.read(architecture).card(data.input_shape, arguments)
         return ModelCard(
             kind=self.name,
             architecture=architecture,
             arguments=arguments,
             input_shape=data.input_shape,
-            vocabulary=BYTES,
+            vocabulary=BYTES.size,
         )
 
     def sizes(self, card: ModelCard) -> tuple[object, ...]:
@@ -175,12 +213,17 @@ class Language(Kind):
 
     def form_mismatch(self, found: ModelCard, expected: ModelCard) -> str:
         """Compare the tokens; how much is read at once may differ."""
-        if found.vocabulary == expected.vocabulary:
-            return ""
-        return (
-            f"expected a model of {expected.vocabulary} tokens, found {found.vocabulary}; "
-            "deliver a model for the task"
-        )
+        if found.vocabulary != expected.vocabulary:
+            return (
+                f"expected a model of {expected.vocabulary} tokens, found {found.vocabulary}; "
+                "deliver a model for the task"
+            )
+        if found.tokenizer != expected.tokenizer:
+            return (
+                "expected a model with the tokenizer of the task, found one with another; deliver "
+                "a model for the task"
+            )
+        return ""
 
     def blank(self, card: ModelCard) -> Tensor:
         """Return one text of zeros, (1, T)."""
@@ -239,9 +282,9 @@ class Language(Kind):
         """Return `length` tokens behind each prompt, sampled at temperature 1."""
         return written(model, prompts, length, steer, rng)
 
-    def texts(self, tokens: Tensor) -> tuple[str, ...]:
-        """Return the text of each row of bytes."""
-        return tuple(decode(row) for row in tokens)
+    def texts(self, tokens: Tensor, card: ModelCard) -> tuple[str, ...]:
+        """Return the text of each row of tokens."""
+        return tokens_of(card).texts(tokens)
 
     def bits(self, card: ModelCard, interface: Interface) -> float:
         """Return the bits of the tokens that are written, or the digits of the numbers shown."""
@@ -281,16 +324,24 @@ class Language(Kind):
     # Judging
 
     def yardstick(self, spec: TaskSpec) -> TaskSpec | None:
-        """Return the task itself: its architecture and recipe, on other texts of the source."""
-        return spec
+        """Return the task itself, on other texts of the source; a small gpt for a pretrained model.
+
+        Of what somebody pretrained nobody knows which texts it has not seen.
+        """
+        return spec.model_copy(update=dict(_REFEREE)) if pretrained.is_named(spec.model) else spec
 
     def questions(self, data: Dataset, card: ModelCard, rng: Rng) -> Tensor:
         """Return the texts as tokens."""
         return data.images.long()
 
     def exam(self, data: Dataset, card: ModelCard, yardstick: Model | None, rng: Rng) -> Exam:
-        """Return the exam of bits a character on the data."""
-        return BitsPerCharacter(data.images[:_MOST_EXAMINED].long(), yardstick)
+        """Return the exam of bits a character on the data: as many rows as answers can be held of.
+
+        Those are 128 of bytes, and ten of 128 out of 50,000 tokens.
+        """
+        held = _MOST_ANSWERED // math.prod(self.output_shape(card))
+        inputs = data.images[: max(1, min(_MOST_EXAMINED, held))].long()
+        return BitsPerCharacter(inputs, yardstick, tokens_of(card))
 
     def likeness(self, answers: Tensor, others: Tensor) -> float:
         """Return 1 minus the mean distance in variation of probabilities (N, T, V)."""

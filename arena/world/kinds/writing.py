@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
 from torch import Tensor
 
-from arena.world.models.nets.gpt import Past
 from arena.world.rng import Rng
 
 if TYPE_CHECKING:
@@ -15,6 +14,16 @@ if TYPE_CHECKING:
     from arena.world.models.model import Model
 
 _BATCH = 128  # texts that are written side by side
+
+
+class Writer(Protocol):
+    """A network that can write: it carries along what it made of the tokens that it read."""
+
+    def past(self) -> object:
+        """Return what holds nothing that was read."""
+
+    def __call__(self, tokens: Tensor, past: object) -> Tensor:
+        """Return logits (N, t, V) of tokens (N, t) behind a past, which they become part of."""
 
 
 def plain(tokens: Tensor, scores: Tensor) -> Tensor:
@@ -48,12 +57,13 @@ def _written(model: Model, prompts: Tensor, length: int, steer: Steer, rng: Rng)
     draw = rng.torch()
     start = prompts.shape[1]
     tokens = torch.cat([prompts, prompts.new_zeros(len(prompts), length)], 1)
-    context, past, n_read, first = model.card.input_shape[0], Past(), 0, 0
+    body = cast(Writer, model.body)
+    context, past, n_read, first = model.card.input_shape[0], body.past(), 0, 0
     for at in range(start, start + length):
         if at - first > context:  # full: go on from the second half
-            first, past = at - context // 2, Past()
+            first, past = at - context // 2, body.past()
             n_read = first
-        logits = model.body(tokens[:, n_read:at].to(device), past)[:, -1]
+        logits = body(tokens[:, n_read:at].to(device), past)[:, -1]
         n_read = at
         scores = steer(tokens[:, :at], logits.float().log_softmax(1).cpu())
         uniform = torch.rand(scores.shape, generator=draw).clamp_(1e-12, 1 - 1e-7)

@@ -15,6 +15,7 @@ from arena.world.models.nets import (  # noqa: F401 - they register
     vgg,
 )
 from arena.world.models.nets.foreign import (  # noqa: F401 - they register
+    causal,
     hugging_face,
     onnx_graph,
     timm_models,

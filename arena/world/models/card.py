@@ -15,7 +15,7 @@ from arena.world.kinds.registry import find
 _MAX_INPUT = 2**26  # numbers in one input
 _MAX_AXES = 8
 _MAX_SHOWN = 60  # letters of an argument in a title
-_OF_SOME_KINDS = ("n_classes", "output_shape", "mean", "std", "vocabulary", "words")
+_OF_SOME_KINDS = ("n_classes", "output_shape", "mean", "std", "vocabulary", "tokenizer", "words")
 
 
 def _shortened(text: str) -> str:
@@ -36,6 +36,7 @@ class ModelCard(Frozen):
         mean: subtracted from the input: one value, or one for each channel (image) or column.
         std: divides the input afterwards; as many values as `mean`.
         vocabulary: number of tokens that a model of language tells apart.
+        tokenizer: of a model of language whose tokens are no bytes, see `kinds.tokens.packed`.
         words: that a captioner knows; the first is empty and ends a caption.
         resized: layers may differ in width or kernel size from the architecture's.
 
@@ -52,6 +53,7 @@ class ModelCard(Frozen):
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     vocabulary: int = 0
+    tokenizer: str = ""
     words: tuple[str, ...] = ()
     resized: bool = False
 

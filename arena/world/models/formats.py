@@ -38,6 +38,7 @@ ONNX = "an ONNX model"
 SKOPS = "a skops file"
 HUGGING_FACE = "a Hugging Face folder"
 TIMM = "a timm folder"
+GGUF = "a GGUF file"
 UNKNOWN = "a file of no known format"
 
 _POINTER = b"version https://git-lfs"
@@ -67,6 +68,8 @@ def recognise(path: Path) -> str:
         return JOBLIB
     if _begins_a_pickle(start):
         return PICKLE
+    if start.startswith(b"GGUF"):
+        return GGUF
     return _plain(path, start, n_file)
 
 

@@ -70,9 +70,11 @@ def architecture(
 
 
 def family(
-    prefix: str,
+    prefix: str, *, kind: str = "classifier"
 ) -> Callable[[Callable[[str], Builder]], Callable[[str], Builder]]:
     """Register a function that finds the builder of every name that reads `<prefix>:<rest>`.
+
+    `kind` is what the models of all of them do.
 
     Raises:
         RegistryError: the prefix is taken.
@@ -82,6 +84,7 @@ def family(
         if prefix in _FAMILIES:
             raise RegistryError(f"the family {prefix!r} is registered twice; rename one")
         _FAMILIES[prefix] = find
+        _KINDS[f"{prefix}:"] = kind
         return find
 
     return register
@@ -111,8 +114,8 @@ def fit_of(name: str) -> Fit | None:
 
 
 def kind_of(name: str) -> str:
-    """Return what models of that architecture do; those of a family are classifiers."""
-    return _KINDS.get(name, "classifier")
+    """Return what models of that architecture do; of a family, what all of its do."""
+    return _KINDS.get(name) or _KINDS.get(name.partition(":")[0] + ":", "classifier")
 
 
 def defaults_of(name: str) -> Mapping[str, Json]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from defenders.language.scheme.normalise import folded
 from defenders.language.scheme.prf import Seeding, contexts, green_lists, list_size, uniforms
 from defenders.language.scheme.scoring import Scored, scored
+
+_MOST_HELD = 2**24  # entries of green lists that are drawn up at once
 
 
 @dataclass(frozen=True)
 class Colouring:
-    """Which tokens are green behind every context. Capital letters have the colour of small ones.
+    """Which tokens are green behind every context, both without capitals (`Tokenizer.folded`).
 
     Attributes:
         key: see `prf.keyed`.
@@ -53,7 +54,7 @@ class Colouring:
 
     def green(self, before: Tensor) -> Tensor:
         """Return the green tokens (M, V) behind M windows of `reads` tokens (M, reads)."""
-        every = folded(torch.arange(self.vocabulary))
+        every = torch.arange(self.vocabulary)
         if self.seeding == "selfhash":
             own = contexts(every[:, None], self.key, "selfhash")[None]  # (1, V)
             if self.reads:
@@ -61,7 +62,7 @@ class Colouring:
             return uniforms(own, every) < self.gamma
         context = contexts(before, self.key, self.seeding)
         if self.fixed:
-            return green_lists(context, self.gamma, self.vocabulary)[:, every]
+            return green_lists(context, self.gamma, self.vocabulary)
         return uniforms(context[:, None], every) < self.gamma
 
     def scored(self, texts: Sequence[Tensor], *, once: bool = True) -> Scored:
@@ -73,5 +74,9 @@ class Colouring:
         if not self.fixed:
             return int((uniforms(places.contexts, places.tokens) < self.gamma).sum())
         known, which = places.contexts.unique(return_inverse=True)
-        green = green_lists(known, self.gamma, self.vocabulary)
-        return int(green[which, places.tokens].sum())
+        hits = 0
+        for first in range(0, len(known), at_once := max(1, _MOST_HELD // self.vocabulary)):
+            green = green_lists(known[first : first + at_once], self.gamma, self.vocabulary)
+            here = (which >= first) & (which < first + at_once)
+            hits += int(green[which[here] - first, places.tokens[here]].sum())
+        return hits

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 
-import torch
-from torch import Tensor
-
 HOMOGLYPHS = {
     # Cyrillic
     0x430: "a", 0x441: "c", 0x435: "e", 0x4BB: "h", 0x456: "i", 0x458: "j", 0x4CF: "l",
@@ -20,7 +17,6 @@ HOMOGLYPHS = {
     0x578: "n",
 }  # fmt: skip
 """Code points of letters that look like Latin ones, and which."""
-_LOWER = torch.tensor([b + 32 if 65 <= b <= 90 else b for b in range(256)])
 
 
 def normalised(text: str) -> str:
@@ -31,11 +27,3 @@ def normalised(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", text).translate(HOMOGLYPHS)
     return "".join(c for c in plain if unicodedata.category(c) != "Cf")
-
-
-def folded(tokens: Tensor) -> Tensor:
-    """Return tokens with the bytes of capital letters as those of small ones.
-
-    A mark that looks at folded tokens alone is not touched by the case of letters.
-    """
-    return _LOWER.to(tokens.device)[tokens.long()]

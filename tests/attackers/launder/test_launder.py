@@ -17,7 +17,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.gatekeeper import Gatekeeper
 from arena.game.sides.lab import Lab
 from arena.game.sides.outputs import Outputs
-from arena.world.kinds.language import encode
+from arena.world.kinds.tokens import BYTES
 from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.task import Task
@@ -30,7 +30,7 @@ from attackers.launder.spoof import StolenLists
 from attackers.launder.texts import ASKS, Changer, PassOn
 from defenders.language.kgw import KGW, SBW, GreenMark
 from defenders.language.marks import read
-from defenders.language.scheme.normalise import folded, normalised
+from defenders.language.scheme.normalise import normalised
 from tests import sources
 from tests.defenders.language.test_marks import SECRET, key, verdict
 
@@ -75,7 +75,7 @@ def test_scrambled_words_are_the_same_words() -> None:
 
 def test_a_disguise_looks_the_same_and_reads_otherwise() -> None:
     disguised = Homoglyphs(share=1).changed(TEXT, draw())
-    assert encode(disguised).tolist() != encode(TEXT).tolist()
+    assert BYTES.encode(disguised).tolist() != BYTES.encode(TEXT).tolist()
     assert normalised(disguised) == TEXT
 
 
@@ -112,7 +112,7 @@ class Forger(Wrapper):
         return answer(inputs)
 
     def steer(self, tokens: Tensor, scores: Tensor, client: Client) -> Tensor:
-        return scores + 4.0 * (self.stolen.behind(folded(tokens)) > 0)
+        return scores + 4.0 * (self.stolen.behind(BYTES.folded(tokens)) > 0)
 
 
 @pytest.mark.parametrize(("scheme", "wins"), [(KGW(seeding="lefthash"), True), (SBW(), False)])
@@ -123,7 +123,7 @@ def test_a_spoofer_wins_against_one_token_of_context_and_loses_against_four(
     width = scheme.rule[0]
     marked = sources.tokens(60, 300, scheme.wrapper(SECRET))
     plain = sources.tokens(60, 300, seed=4)
-    stolen = StolenLists(list(folded(marked)), list(folded(plain)), width)
+    stolen = StolenLists(list(BYTES.folded(marked)), list(BYTES.folded(plain)), width)
     texts = sources.texts(8, 200, Forger(stolen=stolen), seed=9)
     found = scheme.judged(key(scheme), read(texts))
     assert (found.p_value < 1e-6) is wins
@@ -131,14 +131,14 @@ def test_a_spoofer_wins_against_one_token_of_context_and_loses_against_four(
 
 
 def test_what_is_resampled_is_one_other_character(text_model: Model) -> None:
-    tokens = torch.stack([encode(TEXT), encode(TEXT.upper())])
+    tokens = torch.stack([BYTES.encode(TEXT), BYTES.encode(TEXT.upper())])
     changed = resampled(Lab(), text_model, tokens, 30, Rng(0).torch())
     assert (changed != tokens).sum(1).tolist() == [1, 1]
     assert bool((changed[:, 30] != tokens[:, 30]).all())
 
 
 def test_the_separator_is_the_token_that_tells_a_model_nothing(text_model: Model) -> None:
-    rows = encode(TEXT)[None, :20]
+    rows = BYTES.encode(TEXT)[None, :20]
     bare = Lab().logits(text_model, rows)[:, -1].softmax(1)
 
     def moved(token: int) -> float:
@@ -146,7 +146,7 @@ def test_the_separator_is_the_token_that_tells_a_model_nothing(text_model: Model
         return float((Lab().logits(text_model, behind)[:, -1].softmax(1) - bare).abs().sum())
 
     best = least_disturbing(Lab(), text_model, rows)
-    assert moved(best) < min(moved(token) for token in encode("aeiou .").tolist())
+    assert moved(best) < min(moved(token) for token in BYTES.encode("aeiou .").tolist())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +197,7 @@ def test_one_that_holds_nothing_asks(text_task: Task, text_model: Model) -> None
     keeper = gate(text_task, text_model)
     delivered = CopyPaste(n_texts=3, share=0.5).run(testing.access(text_task, keeper), Rng(0))
     assert delivered.outputs is not None
-    assert [len(encode(text)) >= 40 for text in delivered.outputs.texts] == [True] * 3
+    assert [len(BYTES.encode(text)) >= 40 for text in delivered.outputs.texts] == [True] * 3
     assert keeper.meters.reading().images_queried == 3
 
 

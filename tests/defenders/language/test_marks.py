@@ -184,3 +184,15 @@ def test_a_secret_is_not_shown() -> None:
         (again,) = unpack_wrappers(pack_wrappers((wrapper,)))
         assert dataclasses.replace(again, tensors={}) == wrapper
     assert keyed(SECRET) != keyed(SECRET[:-1])
+
+
+def test_gumbel_draws_capitals_as_often_as_they_are_probable() -> None:
+    """Over keys the letter is one in two; of it, the capital is one in five."""
+    scores = torch.full((1, 256), -torch.inf)
+    scores[0, [ord("a"), ord("A"), ord("b")]] = torch.tensor([0.4, 0.1, 0.5]).log()
+    n, shares = 600, torch.zeros(256)
+    for i in range(n):
+        shares += GumbelTexts(secret=str(i)).marked(torch.tensor([[1, 2, 3, 4]]), scores)[0].exp()
+    letter = float(shares[ord("a")] + shares[ord("A")]) / n
+    assert abs(letter - 0.5) < 5 * (0.25 / n) ** 0.5
+    assert float(shares[ord("A")]) == pytest.approx(0.2 * letter * n, rel=1e-3)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from arena.world.kinds.language import encode
+from arena.world.kinds.tokens import BYTES
 from arena.world.rng import Rng
 from defenders.language.scheme.colours import Colouring
-from defenders.language.scheme.normalise import folded, normalised
+from defenders.language.scheme.normalise import normalised
 from defenders.language.scheme.prf import Seeding, contexts, green_lists, keyed, mix, uniforms
 from defenders.language.scheme.scoring import repeats, scored
 
@@ -54,7 +54,7 @@ def test_what_is_favoured_is_what_is_counted(seeding: Seeding, lists: bool) -> N
     """The wrapper colours candidates and the detector pairs of a text: both by one rule."""
     width = 1 if seeding == "lefthash" else 3
     colours = Colouring(keyed("k"), width, seeding, 0.25, 256, lists)
-    text = folded(torch.randint(97, 123, (60,), generator=Rng(1).torch()))
+    text = BYTES.folded(torch.randint(97, 123, (60,), generator=Rng(1).torch()))
     places = colours.scored([text], once=False)
     assert places.n == 60 - colours.reads
     hits = 0
@@ -65,11 +65,11 @@ def test_what_is_favoured_is_what_is_counted(seeding: Seeding, lists: bool) -> N
 
 
 def test_each_pair_is_scored_once_over_all_texts() -> None:
-    text = encode("abcabcabc")
+    text = BYTES.encode("abcabcabc")
     assert scored([text], 1, 7, "lefthash", once=False).n == 8
     assert scored([text], 1, 7, "lefthash").n == 3  # ab, bc, ca
     assert scored([text, text], 1, 7, "ordered").n == 3
-    assert scored([encode("a"), encode("")], 1, 7, "ordered").n == 0
+    assert scored([BYTES.encode("a"), BYTES.encode("")], 1, 7, "ordered").n == 0
 
 
 def test_only_ordered_contexts_tell_orders_apart() -> None:
@@ -80,7 +80,7 @@ def test_only_ordered_contexts_tell_orders_apart() -> None:
 
 
 def test_a_window_that_stood_before_is_seen() -> None:
-    rows = torch.stack([encode("abcdxabc"), encode("abcdxabd")])
+    rows = torch.stack([BYTES.encode("abcdxabc"), BYTES.encode("abcdxabd")])
     assert repeats(rows, 3).tolist() == [True, False]
     assert repeats(rows[:, :3], 3).tolist() == [False, False]
 
@@ -88,4 +88,4 @@ def test_a_window_that_stood_before_is_seen() -> None:
 def test_disguises_are_undone() -> None:
     assert normalised("f\u043ex\u200b and ﬁre") == "fox and fire"
     assert normalised("Füchse") == "Füchse"
-    assert torch.equal(folded(encode("FoX é")), encode("fox é"))
+    assert torch.equal(BYTES.folded(BYTES.encode("FoX é")), BYTES.encode("fox é"))

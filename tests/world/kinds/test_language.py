@@ -10,8 +10,9 @@ from arena import testing
 from arena.errors import ArenaError, ModelError, NotComparable, RuleViolation
 from arena.game.rules.threat import ThreatModel
 from arena.world.kinds.interface import Interface
-from arena.world.kinds.language import BitsPerCharacter, decode, encode, entropy
+from arena.world.kinds.language import BitsPerCharacter, entropy
 from arena.world.kinds.registry import find
+from arena.world.kinds.tokens import BYTES
 from arena.world.kinds.writing import plain, written
 from arena.world.models import Model, ModelCard, build, pack, unpack
 from arena.world.models.nets.gpt import Past
@@ -57,11 +58,11 @@ def test_training_goes_on_bit_for_bit(text_task: Task) -> None:
 
 @pytest.mark.parametrize("text", ["a fable", "Füchse & Krähen", "", "\n\t\0"])
 def test_a_text_survives_its_tokens(text: str) -> None:
-    assert decode(encode(text)) == text
+    assert BYTES.decode(BYTES.encode(text)) == text
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
-    assert decode(torch.tensor([97, 255])) == "a�"
+    assert BYTES.decode(torch.tensor([97, 255])) == "a�"
 
 
 def test_a_carried_past_changes_no_logit(untrained: Model) -> None:

@@ -13,7 +13,7 @@ from arena.game.rules.meters import Meters
 from arena.game.rules.threat import ThreatModel
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
-from arena.world.models import build, pack
+from arena.world.models import pack
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Examples, Trainer
@@ -48,7 +48,7 @@ class AloneStep(Step):
     def recipe(self) -> dict[str, Json]:
         """Return the parameters."""
         return {
-            "task": self.task.plain(),
+            "task": self.task.identity(),
             "seed": self.seed,
             "share": self.share,
             "architecture": self.architecture,
@@ -62,7 +62,7 @@ class AloneStep(Step):
         assert data is not None  # noqa: S101 - `alone_of` makes no step for a share of 0
         card = task.card_for(self.architecture) if self.architecture else task.card
         meters, rng = Meters(), Rng(self.seed).child("alone", self.number)
-        model = build(card, rng.child("initial"))
+        model = task.started(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)
         trainer.train(model, Examples.of(data), task.spec.recipe, rng.child("training"))
         utility = bare_utility(task, exam_of(task, inputs), model)

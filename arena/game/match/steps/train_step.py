@@ -13,7 +13,7 @@ from arena.game.rules.meters import Meters
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
 from arena.world.kinds.kind import Exam
-from arena.world.models import Model, build, pack, unpack
+from arena.world.models import Model, pack, unpack
 from arena.world.rng import Rng
 from arena.world.task import Task, TaskSpec, load_task
 from arena.world.training import Examples, Trainer
@@ -57,7 +57,7 @@ class TrainStep(Step):
     def recipe(self) -> dict[str, Json]:
         """Return the parameters."""
         return {
-            "task": self.task.plain(),
+            "task": self.task.identity(),
             "seed": self.seed,
             "stream": list(self.stream),
             "half": self.half,
@@ -79,7 +79,7 @@ class TrainStep(Step):
         meters, rng = Meters(), self.rng()
         examples = differs.examples(Examples.of(data), rng.child("variant"))
         recipe = differs.recipe_for(task.spec.recipe, len(examples))
-        model = build(card, rng.child("initial"))
+        model = task.started(card, rng.child("initial"))
         trainer = Trainer(task.compute, meters, setting.progress)
         history = trainer.train(model, examples, recipe, rng.child("training"), differs.hooks(card))
         exam = exam_of(task, inputs) if self.parents() else task.exam()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from arena.world.models.loaders.folders import folder_tensors, normalisation
 from arena.world.models.loaders.registry import LoadedModel, ModelFile, loader
 from arena.world.models.loaders.words import constants_in_words, with_constants
 from arena.world.models.model import restore
-from arena.world.models.nets.foreign.hugging_face import network_of, plain_config, transformers
+from arena.world.models.nets.foreign.hugging_face import network_of, plain_config, quiet
 
 _PREFIX = "body.network."  # of the names of a network of transformers in a `Model`
 
@@ -37,7 +36,9 @@ def read_hugging_face(file: ModelFile, form: ModelCard, want: Output) -> LoadedM
     card = _card(file.path, settings, form)
     if file.architecture:
         card = constants_in_words(file.architecture, card)
-    state = _mapped(file.path, settings, card.n_classes)
+    with torch.random.fork_rng(devices=[]):  # initial weights that are replaced
+        network = network_of(str(settings["model_type"]), settings, card.n_classes)
+    state = mapped(file.path, network)
     return LoadedModel.of(restore(card, {_PREFIX + name: value for name, value in state.items()}))
 
 
@@ -64,16 +65,18 @@ def _n_classes(settings: Mapping[str, Raw]) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _mapped(folder: Path, settings: Mapping[str, Raw], n_classes: int) -> dict[str, Tensor]:
-    """Return the weights in a folder under the names of the network as it is built today.
+def mapped(folder: Path, network: Any) -> dict[str, Tensor]:
+    """Return the weights in a folder under the names of transformers' network as it is today.
+
+    Args:
+        folder: of the model.
+        network: of the same settings, for its class and these; its weights are not looked at.
 
     Raises:
         ModelError: some are missing, superfluous or of another shape.
     """
-    tensors, kind = folder_tensors(folder), str(settings["model_type"])
-    with torch.random.fork_rng(devices=[]):  # initial weights that are replaced
-        network = network_of(kind, settings, n_classes)
-    with _quiet():
+    tensors = folder_tensors(folder)
+    with quiet():
         try:
             made, told = type(network).from_pretrained(
                 None,
@@ -99,18 +102,3 @@ def _check_whole(folder: Path, told: Mapping[str, Any]) -> None:
             f"the weights in {folder} are not those of its config.json: {'; '.join(said)}; "
             "save model and config together with save_pretrained"
         )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' bars and warnings off the screen; what is wrong is said by us."""
-    logs = transformers().utils.logging
-    verbosity, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
-    logs.set_verbosity_error()
-    logs.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logs.set_verbosity(verbosity)
-        if bars:
-            logs.enable_progress_bar()

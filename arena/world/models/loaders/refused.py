@@ -1,4 +1,4 @@
-"""Formats whose loaders can run code from the file: refused, each with its way out."""
+"""Formats that are refused, each with its way out: most, as their loaders can run code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from arena.errors import ModelError
 from arena.world.kinds.interface import Output
 from arena.world.models.card import ModelCard
-from arena.world.models.formats import JOBLIB, PICKLE, PT2, TORCHSCRIPT, recognise
+from arena.world.models.formats import GGUF, JOBLIB, PICKLE, PT2, TORCHSCRIPT, recognise
 from arena.world.models.loaders.registry import LoadedModel, ModelFile, loader
 
 _STATE = "torch.save(model.state_dict(), ...) and name the network with {option}"
@@ -27,6 +27,15 @@ def _refuse(file: ModelFile, form: ModelCard, want: Output) -> LoadedModel:
     raise ModelError(
         f"{file.path} is {found}, whose loader can run code from the file, and is refused; "
         + _WAYS_OUT[found].format(option=file.option)
+    )
+
+
+@loader(GGUF, grants="nothing")
+def refuse_language(file: ModelFile, form: ModelCard, want: Output) -> LoadedModel:
+    """Refuse a model of language, which is no answer to images."""
+    raise ModelError(
+        f"expected an image classifier, found {GGUF} in {file.path}, a model of language; these "
+        'play in scenarios: [task] model = "pretrained:PATH"'
     )
 
 

@@ -94,6 +94,10 @@ class GPT(nn.Module):
         logits: Tensor = self.head(self.norm(x))
         return logits
 
+    def past(self) -> Past:
+        """Return a past of no tokens."""
+        return Past()
+
     @torch.no_grad()
     def _initialise(self, depth: int) -> None:
         """Draw as GPT-2 does: small weights, smaller ones where a block adds to its input."""

@@ -6,7 +6,8 @@ first such model is built; nothing is ever downloaded, and no code but the libra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -93,8 +94,26 @@ def network_of(model_type: str, config: Mapping[str, Json], n_classes: int) -> A
         raise ModelError(f"huggingface:{model_type} cannot be built ({reason})") from error
 
 
-def transformers() -> ModuleType:
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' bars and warnings off the screen; what is wrong is said by us."""
+    logs = transformers().utils.logging
+    verbosity, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
+    logs.set_verbosity_error()
+    logs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logs.set_verbosity(verbosity)
+        if bars:
+            logs.enable_progress_bar()
+
+
+def transformers(extra: str = "models") -> ModuleType:
     """Return the library.
+
+    Args:
+        extra: of this package, that brings it.
 
     Raises:
         ModelError: it is not installed, or does not import.
@@ -104,7 +123,7 @@ def transformers() -> ModuleType:
     except ImportError as error:
         raise ModelError(
             f"expected the library transformers for a Hugging Face model, found none ({error}); "
-            "try pip install 'copyright-arena[models]'"
+            f"try pip install 'copyright-arena[{extra}]'"
         ) from error
 
 
@@ -112,6 +131,11 @@ def _check(model_type: str) -> None:
     transformers()
     auto = import_module("transformers.models.auto.modeling_auto")
     known = auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+    if model_type in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and model_type not in known:
+        raise ModelError(
+            f"expected an image classifier, found the type {model_type!r}, a model of language; "
+            'these play in scenarios: [task] model = "pretrained:PATH"'
+        )
     if model_type not in known:
         raise ModelError(
             f"transformers has no image classifier of the type {model_type!r}"
