@@ -17,6 +17,7 @@ from arena.runs.bench.result import write_result
 from arena.runs.bench.subject import Subject, subject_by_name, subject_in_file, subject_of_model
 from arena.runs.bench.suite import read_suite
 from arena.runs.executors.ray_options import LOCAL
+from arena.runs.executors.staff import Staff
 from arena.runs.keys.folder import read_key
 from arena.runs.ledger import Ledger
 from arena.runs.preflight import preflight
@@ -29,7 +30,6 @@ from arena.view.bench.words import print_result
 from arena.view.commands.failures import resumable
 from arena.view.commands.run import made_folder, play_into
 from arena.view.commands.run_options import Order, game_of
-from arena.view.commands.staff import Staff
 from arena.view.exit_codes import ExitCode
 from arena.view.protect.passphrase import passphrase_from
 from arena.world.compute import Compute

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
+from typing import Protocol
 
-from arena.runs.executors import Executor, Heard
+from arena.runs.executors.executor import Executor, Heard
 from arena.runs.store import Store
-from arena.view.commands.run_options import ReadyRun
+
+
+class Game(Protocol):
+    """What is played: on which terms, and who could make its steps."""
+
+    @property
+    def terms(self) -> tuple[object, ...]:
+        """What an executor is made for: games of equal terms may share one."""
+
+    def executor(self, store: Store, heard: Heard) -> AbstractContextManager[Executor]:
+        """Give who makes its steps."""
 
 
 class Staff:
@@ -20,7 +31,7 @@ class Staff:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._hired = ExitStack()
-        self._game: ReadyRun | None = None
+        self._game: Game | None = None
         self._executor: Executor
         self._heard: Heard
 
@@ -35,7 +46,7 @@ class Staff:
     ) -> None:
         self._hired.__exit__(kind, error, trace)
 
-    def of(self, game: ReadyRun, heard: Heard) -> Executor:
+    def of(self, game: Game, heard: Heard) -> Executor:
         """Return who makes the steps of a game and tells `heard` of their progress."""
         self._heard = heard
         if self._game is None or game.terms != self._game.terms:
