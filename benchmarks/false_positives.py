@@ -256,12 +256,18 @@ def regression_p_value(value: float, utility: float, values: Floats, utilities: 
 
 
 def compared(pools: Bench, drawn: Drawn) -> Iterator[str]:
-    """Yield how often each way to compute DeepJudge's p-values accuses, a metric at a time."""
+    """Yield how often each way to compute DeepJudge's p-values accuses, a metric at a time.
+
+    And the means over models of the victim's own recipe: of null models, and of innocents.
+    """
     accused: dict[str, list[list[bool]]] = defaultdict(list)
+    alike: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for number in range(drawn.n_keys):
         contents = Contents.read(pools.key(drawn, number))
         calibrations = contents.calibrations("all", (0.9, 0.6))
-        for model in pools.reporting:
+        for metric, known in calibrations.items():
+            alike[metric][0].extend(known.alike)
+        for step, model in zip(pools.match.reporting(), pools.reporting, strict=True):
             suspect = Suspect.bare(model, pools.task.compute)
             utility = contents.reference.utility(suspect)
             if not contents.reference.covers(utility):
@@ -273,18 +279,20 @@ def compared(pools: Bench, drawn: Drawn) -> Iterator[str]:
                     line = regression_p_value(
                         value, utility, np.array(known.nulls), np.array(known.utilities)
                     )
-                    alike = replace(known, nulls=known.alike, utilities=())
+                    own = replace(known, nulls=known.alike, utilities=())
+                    alike[metric][1].extend([value] if step.kind in SAME else [])
                     ways = (
-                        alike.p_value(value),
+                        own.p_value(value),
                         known.p_value(value),
                         known.p_value(value, utility),
                         line,
                     )
                     accused[metric].append([p <= LEVEL for p in ways])
-    yield f"{'metric':8s} {'own recipe':>12s} {'all':>8s} {'nearest':>8s} {'line':>8s}"
+    heads = ("own recipe", "all", "nearest", "line", "mean null", "innocent")
+    yield f"{'metric':8s}" + "".join(f"{head:>11s}" for head in heads)
     for metric, rows in accused.items():
-        shares = np.array(rows).mean(0)
-        yield f"{metric:8s} {shares[0]:12.4f} {shares[1]:8.4f} {shares[2]:8.4f} {shares[3]:8.4f}"
+        means = [*np.array(rows).mean(0), *(float(np.mean(part)) for part in alike[metric])]
+        yield f"{metric:8s}" + "".join(f"{mean:11.4f}" for mean in means)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
