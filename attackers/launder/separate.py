@@ -64,7 +64,7 @@ class Separate(Attack):
     Versions: 1.
     """
 
-    needs: ClassVar[ThreatModel] = ASKS.model_copy(update={"length": 1})
+    needs: ClassVar[ThreatModel] = ASKS
     task_needs: ClassVar[frozenset[str]] = frozenset({"text"})
     victim: ClassVar[Mapping[str, Json]] = SMALL_WRITER
     paper: ClassVar[str] = "Kirchenbauer et al., ICML 2023"
@@ -83,6 +83,6 @@ class Separate(Attack):
         texts = rows[: self.n_texts, : self.prompt]
         mark = texts.new_full((len(texts), 1), token)
         for _ in range(self.length):
-            answer = access.query(torch.cat([texts[:, -room:], mark], 1))
-            texts = torch.cat([texts, answer[:, :1].long()], 1)
+            answer = access.query(torch.cat([texts[:, -room:], mark], 1), length=1)
+            texts = torch.cat([texts, answer.long()], 1)
         return Deliverable(outputs=Outputs(tokens_of(access.card).texts(texts[:, self.prompt :])))

@@ -71,7 +71,12 @@ def reading_verdict(
         p = binomial_tail(k, n, reading.chance)
         return p if null_matches is None else max(p, null_matches_p_value(k, n, null_matches))
 
-    p = p_value(matches)
+    p, said = p_value(matches), f"{matches} of {n} bits match"
+    if null_matches is not None and p_value(n) > level:
+        said += (
+            f"; {len(null_matches)} independent models let nobody be accused at {level:g}, "
+            "calibrate on more of them"
+        )
     return Verdict(
         is_copy=p <= level,
         p_value=p,
@@ -79,7 +84,7 @@ def reading_verdict(
         threshold=1 - _least(n, p_value, level) / n,
         name="BER",
         copies="low",
-        reason=f"{matches} of {n} bits match",
+        reason=said,
         rule=reading.rule or Rule("BER = 0", matches == n),
         figures={"n_bits": n, **reading.figures},
     )

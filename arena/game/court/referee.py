@@ -160,7 +160,7 @@ class Referee:
         found = self._measured(suspect, self._victim("weights", rng.child("victim")))
         self._check_alike(deliverable, found)
         kept = score.kept(found.utility, found.victim_utility, self.exam.floor)
-        gained = self._gained(found, kept, alone, rng.child("worth"))
+        gained = self._gained(found, alone, rng.child("worth"))
         ruling = self._dispute(deliverable, suspect, nulls, rng)
         payoff = score.evading_payoff(gained.gain if gained.pays else 0.0, verdict.is_copy)
         if ruling is not None:
@@ -185,16 +185,14 @@ class Referee:
         rows = self.task.serve(model, self.exam.inputs)
         return Alone(self.exam.utility(rows), self.exam.each(rows))
 
-    def _gained(self, found: _Measured, kept: float, alone: Sequence[Alone], rng: Rng) -> Worth:
+    def _gained(self, found: _Measured, alone: Sequence[Alone], rng: Rng) -> Worth:
         """Return what the theft was worth; of what no model alone is like, what it kept.
 
         A thief cannot have alone what another task's data teach, so there its floor is chance.
         """
         exam = self.exam
-        if found.unlike:
-            return Worth(alone=exam.floor, gain=kept, low=kept, high=kept, pays=True)
-        if found.parts is None or found.victim_parts is None:
-            own = [model.utility for model in alone]
+        if found.unlike or found.parts is None or found.victim_parts is None:
+            own = [] if found.unlike else [model.utility for model in alone]
             return plain_worth(found.utility, found.victim_utility, own, exam.floor)
         known = [model.parts for model in alone if model.parts is not None]
         return worth(found.parts, found.victim_parts, known, exam.floor, rng)

@@ -18,7 +18,7 @@ from arena.game.sides.lab import Lab
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
-from arena.world.json_values import Raw
+from arena.world.json_values import Json, Raw
 from arena.world.models import Model, ModelCard, unpack
 from arena.world.rng import Rng
 from arena.world.training import Progress
@@ -65,11 +65,13 @@ class Access:
         """Return how many classes the victim tells apart."""
         return self.card.n_classes
 
-    def query(self, images: Tensor) -> Tensor:
+    def query(self, images: Tensor, length: int | None = None) -> Tensor:
         """Ask the victim; one adaptive round, billed for each image.
 
         Args:
             images: (N, *input_shape), uint8 or floats in [0, 1].
+            length: how many tokens are to be written behind each prompt, at most what is granted;
+                None for all of them.
 
         Returns:
             Labels (M,) or rows (M, C) for the first M <= N images: fewer than asked where the
@@ -79,7 +81,8 @@ class Access:
             BudgetExceeded: not even one image can be answered.
             RuleViolation: queries are not granted, or the inputs are not valid.
         """
-        return self.channel("query", Bundle(tensors={"images": images})).tensors["answers"]
+        asked: dict[str, Json] = {} if length is None else {"length": length}
+        return self.channel("query", Bundle(asked, {"images": images})).tensors["answers"]
 
     def soft_answers(self, images: Tensor) -> Tensor:
         """Return `query` as rows (M, C): labels become one-hot, logits become probabilities."""

@@ -6,8 +6,9 @@ It checks the threat model, charges the meters and answers; the thief's side is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from arena.game.sides.deliverable import Deliverable
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.data import Dataset
+from arena.world.json_values import Raw
 from arena.world.kinds.interface import Interface
 from arena.world.kinds.kind import Steer
 from arena.world.models import Model, pack
@@ -125,17 +127,27 @@ class Gatekeeper:
     def _on_query(self, given: Bundle) -> Bundle:
         if self.grants.output == "nothing":
             raise RuleViolation("the threat model grants no queries")
-        images, card = given.tensors["images"], self.victim.card
-        self.victim.kind.admit(images, card, self.grants)
-        marks, bits = self.meters.new_images(images), self.victim.kind.bits(card, self.grants)
+        images, card, kind = given.tensors["images"], self.victim.card, self.victim.kind
+        kind.admit(images, card, self.grants)
+        asked = self._asked(given.data)
+        marks, bits = self.meters.new_images(images), kind.bits(card, asked)
         n = self._affordable(marks, bits)
         self.meters.charge(self._costs(marks[:n], bits))
         self.meters.remember(marks[:n])
         self._touched = True
-        answers = self._answers(images[:n])
+        answers = self._answers(images[:n], asked.length)
         if self.log is not None:
             self.log.write(self.service.client, images[:n], answers)
         return Bundle(tensors={"answers": answers})
+
+    def _asked(self, given: Mapping[str, Raw]) -> ThreatModel:
+        """Return the grants with the length that is asked for, where one is."""
+        length = given.get("length", self.grants.length)
+        if type(length) is not int or not 1 <= length <= self.grants.length:
+            raise RuleViolation(
+                f"expected a length of 1 to {self.grants.length} tokens, found {length!r}"
+            )
+        return self.grants.model_copy(update={"length": length})
 
     def _costs(self, marks: list[bytes], bits: float) -> dict[str, float]:
         n = len(marks)
@@ -160,14 +172,14 @@ class Gatekeeper:
             n -= 1
         return max(n, 1)  # the charge for one image names the meter that is spent
 
-    def _answers(self, inputs: Tensor) -> Tensor:
+    def _answers(self, inputs: Tensor, length: int) -> Tensor:
         kind = self.victim.kind
         writes = kind.writes and self.grants.output == "outputs"
         if not self.serving and not writes:
             return kind.reveal(self._whole(inputs), self.grants)
         try:
             if writes:
-                return self.service.write(inputs, self._written)
+                return self.service.write(inputs, partial(self._written, length))
             served = self.service.answer(inputs)
         except Exception as error:  # what an owner's wrapper says may hold its secret
             raise PlayerError(
@@ -179,9 +191,9 @@ class Gatekeeper:
         kind = self.victim.kind
         return kind.reveal(self._whole(inputs), Interface(output=kind.served))
 
-    def _written(self, prompts: Tensor, steer: Steer, rng: Rng) -> Tensor:
+    def _written(self, length: int, prompts: Tensor, steer: Steer, rng: Rng) -> Tensor:
         self.compute.place(self.victim)
-        return self.victim.kind.write(self.victim, prompts, self.grants.length, steer, rng)
+        return self.victim.kind.write(self.victim, prompts, length, steer, rng)
 
     def _whole(self, inputs: Tensor) -> Tensor:
         double, victim = self.grants.double, self.victim

@@ -17,6 +17,7 @@ from arena.runs.bench.result import write_result
 from arena.runs.bench.subject import Subject, subject_by_name, subject_in_file, subject_of_model
 from arena.runs.bench.suite import read_suite
 from arena.runs.executors.ray_options import LOCAL
+from arena.runs.executors.staff import Staff
 from arena.runs.keys.folder import read_key
 from arena.runs.ledger import Ledger
 from arena.runs.preflight import preflight
@@ -101,10 +102,10 @@ class Place:
         made_folder(self.out / self.subject.name)
 
     @cached_property
-    def store(self) -> Store:
-        """What steps are kept in."""
+    def staff(self) -> Staff:
+        """Who makes the steps of all parts, and keeps them."""
         kept = KeylessStore if self.subject.stand_in else Store
-        return kept(self.out / ARTEFACTS)
+        return Staff(kept(self.out / ARTEFACTS))
 
     @property
     def setting(self) -> Setting:
@@ -129,7 +130,7 @@ class Place:
         )
         game = game_of(scenario, Path(scenario.name), order, folder)
         with closing(Ledger(folder / "ledger.sqlite")) as ledger:
-            play_into(game, self.store, ledger, Console(stderr=True))
+            play_into(game, self.staff, ledger, Console(stderr=True))
             return Played.read(ledger)
 
     def _trusted(self) -> tuple[Path, ...]:
@@ -156,7 +157,8 @@ def carry_out(order: BenchOrder) -> int:
     made_folder(out)
     with subject.known(), resumable(out):
         place, plan = Place(order, subject, out), Plan(suite, subject, data)
-        result = Bench(plan, place.play, place.task, place.store, place.setting).run()
+        with place.staff as staff:
+            result = Bench(plan, place.play, place.task, staff.store, place.setting).run()
     path = out / f"{subject.name}.json"
     write_result(path, result)
     print_result(result, path, out / subject.name, as_json=order.as_json)

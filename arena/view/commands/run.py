@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from arena.errors import ScenarioError, StoreError
+from arena.runs.executors.staff import Staff
 from arena.runs.ledger import Ledger
-from arena.runs.store import Store
 from arena.runs.tournament import Event, Tournament, open_folder, task_of
 from arena.view.commands.dry_run import show_plan
 from arena.view.commands.failures import resumable
@@ -67,8 +67,8 @@ def made_folder(out: Path) -> None:
 def play(game: ReadyRun, console: Console, *, as_json: bool) -> int:
     """Play a tournament with its progress on `console` and its results on stdout."""
     store, ledger = open_folder(game.out)
-    with closing(ledger):
-        n_made = play_into(game, store, ledger, console)
+    with closing(ledger), Staff(store) as staff:
+        n_made = play_into(game, staff, ledger, console)
         report = read_report(ledger)
     refresh_views(report, game.out)
     print_report(report, as_json=as_json)
@@ -78,14 +78,13 @@ def play(game: ReadyRun, console: Console, *, as_json: bool) -> int:
     return 0 if scored else ExitCode.FAILED
 
 
-def play_into(game: ReadyRun, store: Store, ledger: Ledger, console: Console) -> int:
-    """Play a tournament into a store and a ledger; return how many steps were made."""
+def play_into(game: ReadyRun, staff: Staff, ledger: Ledger, console: Console) -> int:
+    """Play a tournament into the staff's store and a ledger; return how many steps were made."""
     with choose_board(console) as board:
         watch = LiveViews(board, ledger, game.out if game.live else None)
         task = task_of(game.scenario, game.compute, game.secret)
-        with game.executor(store, board.heard) as executor:
-            tournament = Tournament(game.scenario, task, store, ledger, watch)
-            tournament.run(executor)
+        tournament = Tournament(game.scenario, task, staff.store, ledger, watch)
+        tournament.run(staff.of(game, board.heard))
     return tournament.n_made
 
 

@@ -72,6 +72,11 @@ class ReadyRun:
         cell = self.scenario.limits.cell() if self.scenario.isolate else None
         return Setting(cache=cache_folder(), cell=cell)
 
+    @property
+    def terms(self) -> tuple[object, ...]:
+        """What an executor is made for: games of equal terms may share one."""
+        return self.scenario.limits, self.scenario.isolate, self.players, self.n_jobs, self.ray
+
     @contextmanager
     def executor(self, store: Store, heard: Heard) -> Iterator[Executor]:
         """Give who makes its steps: a cluster, this process where one job is enough, or workers."""

@@ -185,7 +185,7 @@ def _ratings(axes: Axes, side: Bars) -> None:
     axes.errorbar(values, places, xerr=reach, fmt="o", color="0.2", capsize=3)
     axes.set_yticks(places, [])
     axes.set_ylim(len(side.players) - 0.5, -0.5)
-    axes.set(xlabel="rating (25 is average)", title=f"{side.title}: rating and interval")
+    axes.set(xlabel="rating (25 is average)", title="rating and interval")
     axes.grid(alpha=0.3)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from arena.runs.executors.staff import Staff
 from arena.runs.ledger import Ledger
 from arena.runs.store import Store
 from arena.view.commands.failures import resumable
@@ -59,9 +60,9 @@ def reproduce(
     said = Console(highlight=False, soft_wrap=True, markup=False)
     chapters: list[Chapter] = []
     pictures: dict[str, bytes] = {}
-    with resumable(out):
+    with resumable(out), Staff(Store(out / "artefacts")) as staff:
         for plan, game in zip(plans, games, strict=True):
-            report = _played(game, Store(out / "artefacts"), progress)
+            report = _played(game, staff, progress)
             chapter = chapter_of(plan.name, plan.scenario, report)
             pictures[chapter.stem] = write_chapter(chapter, out)
             chapters.append(chapter)
@@ -75,10 +76,10 @@ def reproduce(
     return 0 if all(chapter.findings.copies for chapter in chapters) else ExitCode.FAILED
 
 
-def _played(game: ReadyRun, store: Store, console: Console) -> Report:
+def _played(game: ReadyRun, staff: Staff, console: Console) -> Report:
     made_folder(game.out)
     with closing(Ledger(game.out / LEDGER)) as ledger:
-        play_into(game, store, ledger, console)
+        play_into(game, staff, ledger, console)
         report = read_report(ledger)
     refresh_owners(report, game.out)
     return report

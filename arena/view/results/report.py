@@ -31,7 +31,7 @@ NOT_YET, NOT_MEANT = "·", "-"  # a match still to be played; a pair that the sc
 MAX_LOSS = 0.05  # the fidelity that protecting may cost where a scenario says no other
 _COPY = 0.9  # a suspect that kept at least this share of the victim's usefulness is a copy
 _LEVEL = 0.01  # the share of innocents that an owner may accuse
-NOTHING = "none"  # nothing to steal: the thief could have had as much without the victim
+NOTHING = "void"  # nothing to steal: the thief could have had as much without the victim
 CLAIM = "claim"  # a thief that delivers a claim and no model
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from arena import testing
+from arena.errors import RuleViolation
 from arena.game.match.grants import granted
 from arena.game.serving.wrapper import Answer, Client, Wrapper
 from arena.game.sides.deliverable import Deliverable
@@ -166,7 +167,7 @@ class Letters(Wrapper):
 def test_separators_take_a_mark_away_and_cost_a_query_a_token(
     scheme: GreenMark, text_task: Task, text_model: Model
 ) -> None:
-    keeper = gate(text_task, text_model, length=1)
+    keeper = gate(text_task, text_model)
     keeper.serving = (Letters(scheme=scheme),)
     separate = Separate(n_texts=4, length=100, steps=4)
     delivered = separate.run(testing.access(text_task, keeper), Rng(0)).outputs
@@ -177,8 +178,8 @@ def test_separators_take_a_mark_away_and_cost_a_query_a_token(
     assert verdict(scheme, sources.texts(4, 100, scheme.wrapper(SECRET))).p_value < 1e-6
 
 
-def gate(task: Task, victim: Model, held: Outputs | None = None, length: int = 40) -> Gatekeeper:
-    made = testing.gatekeeper(task, victim, ASKS.model_copy(update={"length": length}))
+def gate(task: Task, victim: Model, held: Outputs | None = None) -> Gatekeeper:
+    made = testing.gatekeeper(task, victim, ASKS.model_copy(update={"length": 40}))
     made.data = granted(task.splits.thief, 1, Rng(0))
     made.current = None if held is None else Deliverable(outputs=held)
     return made
@@ -198,3 +199,14 @@ def test_one_that_holds_nothing_asks(text_task: Task, text_model: Model) -> None
     assert delivered.outputs is not None
     assert [len(BYTES.encode(text)) >= 40 for text in delivered.outputs.texts] == [True] * 3
     assert keeper.meters.reading().images_queried == 3
+
+
+@pytest.mark.parametrize("length", [0, 41, -1, True, 1.0, "1"])
+def test_no_other_length_is_written_than_from_one_token_to_what_is_granted(
+    length: int, text_task: Task, text_model: Model
+) -> None:
+    access = testing.access(text_task, gate(text_task, text_model))
+    prompts = access.data().images[:2, :8].long()
+    assert access.query(prompts, length=3).shape == (2, 3)
+    with pytest.raises(RuleViolation, match="expected a length of 1 to 40 tokens, found"):
+        access.query(prompts, length=length)

@@ -81,3 +81,12 @@ def test_figures_are_kept_beside_the_number_of_bits() -> None:
         BitReading(torch.ones(8), torch.ones(8), figures={"layer": "conv1"}), 0.01
     )
     assert verdict.figures == {"n_bits": 8, "layer": "conv1"}
+
+
+@pytest.mark.parametrize(("nulls", "few"), [([20, 30], True), ([23, 25, 24, 22, 26, 24], False)])
+def test_where_null_models_are_too_few_to_accuse_anybody_the_verdict_says_so(
+    nulls: list[int], few: bool
+) -> None:
+    verdict = reading_verdict(BitReading(torch.ones(48), torch.ones(48)), 0.01, nulls)
+    assert verdict.is_copy is not few
+    assert ("2 independent models let nobody be accused at 0.01" in verdict.reason) is few

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -79,3 +81,17 @@ def test_outputs_are_delivered_where_they_are_granted(task: Task, trained: Model
     referee = testing.referee(task, Protected(trained, Key("none")))
     with pytest.raises(RuleViolation, match="expected a deliverable of model, found outputs"):
         referee.admit(Deliverable(outputs=TEXTS))
+
+
+@pytest.mark.parametrize(("length", "pays"), [(1, False), (120, True)])
+def test_of_a_victim_whose_texts_are_worth_nothing_there_is_nothing_to_steal(
+    length: int, pays: bool, text_task: Task, text_model: Model
+) -> None:
+    """Texts of one token are worth nothing, whoever writes them: to hand them in is no gain."""
+    grants = ThreatModel(
+        output="outputs", data=1, length=length, deliverables=frozenset({"outputs"})
+    )
+    owner = Protected(text_model, Key("toy"))
+    referee = replace(testing.referee(text_task, owner, grants=grants), yardstick=text_model)
+    found = referee.judge(Deliverable(outputs=Outputs(("a",))), [], Rng(0))
+    assert (found.worth.pays, found.worth.gain) == (pays, 0.0)

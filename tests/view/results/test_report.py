@@ -121,7 +121,7 @@ def test_a_match_with_nothing_to_steal_counts_for_nobody() -> None:
     rounds[1] = replace(rounds[1], payoff=None, owner_payoff=None)
     report = made_report(rounds)
     assert [line.name for line in report.standings["thief"]] == ["t"]
-    assert report.payoffs.words == (("0.50", "none"),)
+    assert report.payoffs.words == (("0.50", "void"),)
 
 
 def test_copies_found_at_one_false_positive_in_a_hundred() -> None:
