@@ -132,7 +132,8 @@ def human(options: argparse.Namespace, done: set[str]) -> Iterator[Row]:
     """Judge every text under every key."""
     for kind, texts in human_texts(options.texts, options.length).items():
         tokens = torch.stack(read(texts))
-        for name, mark in MARKS.items():
+        for name in options.marks:
+            mark = MARKS[name]
             for number in range(options.keys):
                 cell = f"human/{kind}/{name}/{number}"
                 if cell in done or name == "kgw-hard":  # judged as kgw
