@@ -36,6 +36,7 @@ class Result:
 
     outcome: ClaimOutcome
     because: str
+    few: bool = False  # nothing speaks against it, in fewer cases than decide on one victim
 
 
 def judged(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
@@ -62,7 +63,7 @@ def voted(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     copies, innocents = (_majorities(s, claim, found) for s in (found.copies, found.innocents))
     caught, said = _always(copies, "copies voted copies")
     spared, too = _always([not vote for vote in innocents], "innocents not")
-    return Result(_universal(caught and spared, min(len(copies), len(innocents))), f"{said}, {too}")
+    return _universal(caught and spared, min(len(copies), len(innocents)), f"{said}, {too}")
 
 
 def _majorities(samples: Sequence[Sample], claim: ExperimentClaim, found: Measured) -> list[bool]:
@@ -88,7 +89,7 @@ def separates(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
         area = _area(found, metric, claim)
         says.append(f"{metric}: {near_says}, {far_says}, AUC {area:.3f}")
         holds, fewest = holds and near and far, min(fewest, len(copies), len(innocents))
-    return Result(_universal(holds, fewest), "; ".join(says))
+    return _universal(holds, fewest, "; ".join(says))
 
 
 def _of_series(claim: ExperimentClaim, found: Measured) -> Measured:
@@ -98,10 +99,11 @@ def _of_series(claim: ExperimentClaim, found: Measured) -> Measured:
     return replace(found, samples=kept)
 
 
-def _universal(holds: bool, n: int) -> ClaimOutcome:
+def _universal(holds: bool, n: int, says: str) -> Result:
+    """Return what becomes of a claim that something always holds, by its `n` cases."""
     if not holds:
-        return "refuted"
-    return "confirmed" if n >= _ENOUGH else "undecided"
+        return Result("refuted", says)
+    return Result("confirmed" if n >= _ENOUGH else "undecided", says, few=0 < n < _ENOUGH)
 
 
 def _votes(samples: Sequence[Sample], metric: str, claim: ExperimentClaim) -> list[bool]:
@@ -120,7 +122,7 @@ def ordered(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
         says.append(f"{metric}: {_share(sum(nearer), len(nearer))} copies nearer than every one of")
         says[-1] += f" {len(innocents)} innocents, AUC {separation(copies, innocents):.3f}"
         holds, fewest = holds and all(nearer), min(fewest, len(copies), len(innocents))
-    return Result(_universal(holds, fewest), "; ".join(says))
+    return _universal(holds, fewest, "; ".join(says))
 
 
 def _area(found: Measured, metric: str, claim: ExperimentClaim) -> float:
@@ -262,7 +264,7 @@ def lost(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
         spread = f", {min(values):.3f} to {max(values):.3f}" if values else ""
         says.append(f"{metric}: {said}{spread}")
         holds, n = holds and beyond, min(n, len(votes))
-    return Result(_universal(holds, n), "; ".join(says))
+    return _universal(holds, n, "; ".join(says))
 
 
 def evades_some(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
@@ -277,7 +279,7 @@ def evades_some(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
         holds.append(len(evaded) < len(votes))
         says.append(f"{sample.title} evades {', '.join(evaded) or 'none'} of {len(votes)}")
     share = _share(sum(holds), len(holds)) + " do not evade all"
-    return Result(_universal(all(holds) and any_evaded, len(holds)), "; ".join([share, *says]))
+    return _universal(all(holds) and any_evaded, len(holds), "; ".join([share, *says]))
 
 
 def differs(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
@@ -315,8 +317,7 @@ def same(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
             holds += [each <= _APART for each in apart]
             n = max(n, len(apart))
             says.append(f"{series.title}, {metric}: at most {max(apart, default=0):.2g} apart")
-    outcome: ClaimOutcome = "undecided" if not holds else _universal(all(holds), n)
-    return Result(outcome, f"{'; '.join(says)}; n = {n}")
+    return _universal(all(holds), n, f"{'; '.join(says)}; n = {n}")
 
 
 def below(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
@@ -330,7 +331,7 @@ def below(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
     ]
     holds, said = _always([low < high for low, high in pairs], f"below in {first}")
     means = ", ".join(f"{np.mean(side):.3f}" for side in zip(*pairs, strict=True))
-    return Result(_universal(holds, len(pairs)), f"{said}; means {means}")
+    return _universal(holds, len(pairs), f"{said}; means {means}")
 
 
 _TESTS: Mapping[Test, Callable[[ExperimentClaim, Measured, Rng], Result]] = {

@@ -52,7 +52,7 @@ def over_victims(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
 def _counted(results: Sequence[Result]) -> Result:
     """Return what holds of victims for which a claim always holds, or does not."""
     n, refuted = len(results), [r for r in results if r.outcome == "refuted"]
-    known = sum(r.outcome != "undecided" for r in results)
+    known = sum(r.outcome != "undecided" or r.few for r in results)
     low, high = proportion_interval(n - len(refuted), n)
     says = f"held for {n - len(refuted)} of {n} victims ({low:.2f} to {high:.2f})"
     if refuted:

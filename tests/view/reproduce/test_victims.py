@@ -23,11 +23,11 @@ def sample(kind: str, repeat: int, number: int, a: float, b: float) -> Sample:
     return Sample(name, kind, "owner", repeat, {"all": readings}, math.nan, {})
 
 
-def findings(n_victims: int, wrong: tuple[int, ...] = ()) -> Measured:
+def findings(n_victims: int, wrong: tuple[int, ...] = (), n_models: int = 6) -> Measured:
     """Return victims with six copies at 0.1, six innocents at 0.9; some have one innocent low."""
     samples = []
     for victim in range(n_victims):
-        for i in range(6):
+        for i in range(n_models):
             low = victim in wrong and i == 0
             samples.append(sample("copy", victim, i, 0.1, 0.3 + 0.01 * victim))
             samples.append(sample("Neg-1", victim, i, 0.2 if low else 0.9, 0.6))
@@ -45,6 +45,12 @@ def test_how_many_victims_confirm(n: int, outcome: str) -> None:
     result = over_victims(SEPARATES, findings(n), Rng(0))
     assert result.outcome == outcome
     assert f"held for {n} of {n} victims" in result.because
+
+
+def test_a_few_copies_of_each_of_many_victims_decide() -> None:
+    """On one victim two copies are too few to say always; the unit is the victim."""
+    assert over_victims(SEPARATES, findings(1, n_models=2), Rng(0)).outcome == "undecided"
+    assert over_victims(SEPARATES, findings(14, n_models=2), Rng(0)).outcome == "confirmed"
 
 
 def test_one_victim_refutes_what_always_holds() -> None:
