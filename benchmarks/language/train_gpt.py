@@ -23,7 +23,7 @@ from arena.world.training import Examples, Recipe, Trainer
 from benchmarks.common import heading, say
 
 BAR_BITS, BAR_S = 2.6, 360
-RECIPE = Recipe(steps=1150, batch=16, lr=3e-3, schedule="cosine", clip=1.0)
+RECIPE = Recipe(steps=2200, batch=16, lr=3e-3, schedule="cosine", clip=1.0)
 
 
 def bits(task: Task, model: Model) -> float:
