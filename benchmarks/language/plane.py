@@ -10,7 +10,6 @@ thieves who win: little lost, little recognised. `--picture` takes the figure as
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks.common import heading, say
-from benchmarks.language.text_marks import Row
+from benchmarks.language.rows import Row, read_rows
 
 ORIGINAL = "pass-on"
 
@@ -119,7 +118,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
-    planes = points([json.loads(line) for line in options.rows.open()])
+    planes = points(read_rows(options.rows))
     heading("quality lost against what is recognised", 1)
     for mark, found in planes.items():
         front = winners(found)

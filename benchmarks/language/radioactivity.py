@@ -16,9 +16,9 @@ from __future__ import annotations
 import argparse
 import copy
 import dataclasses
-import json
 import statistics
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,7 +34,8 @@ from arena.world.training import Examples, Recipe, Trainer
 from attackers.modify.merge import mixed
 from attackers.modify.perturb import quantise
 from benchmarks.common import heading, say
-from benchmarks.language.text_marks import Row, interval, p_value, service_of
+from benchmarks.language.rows import Row, carry_on
+from benchmarks.language.text_marks import interval, p_value, service_of
 from defenders.language.gumbel import Gumbel
 from defenders.language.kgw import SBW
 from defenders.language.marks import TextMark, read
@@ -157,12 +158,7 @@ def main() -> None:
     parser.add_argument("--changed", nargs="*", default=["sbw h=1"], choices=list(MARKS))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [json.loads(line) for line in options.out.open()] if options.out.exists() else []
-    with options.out.open("a") as file:
-        for row in rows_of(options, {str(row["cell"]) for row in rows}):
-            rows.append(row)
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+    rows = carry_on(options.out, partial(rows_of, options))
     heading("radioactivity", options.students)
     report(rows)
 

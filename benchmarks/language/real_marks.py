@@ -13,10 +13,10 @@ Parts, each of which writes rows of JSON to FILE and goes on where it stopped:
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -30,7 +30,8 @@ from arena.world.kinds.tokens import BYTES, Tokenizer
 from arena.world.models import pretrained
 from arena.world.rng import Rng
 from benchmarks.common import heading, say
-from benchmarks.language.text_marks import LAUNDERERS, MARKS, Row, interval
+from benchmarks.language.rows import Row, carry_on, read_rows
+from benchmarks.language.text_marks import LAUNDERERS, MARKS, interval
 from defenders.language.marks import TextMark, read
 
 PLAYED = ("kgw", "kgw-lefthash", "sbw", "gumbel", "unigram")
@@ -136,16 +137,12 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=50)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [json.loads(line) for line in options.out.open()] if options.out.exists() else []
     if options.part == "report":
         heading("marks in texts of a real model", 1)
-        report(rows)
+        report(read_rows(options.out))
         return
-    parts, done = {"written": written, "human": human}, {str(row["cell"]) for row in rows}
-    with options.out.open("a") as file:
-        for row in parts[options.part](options, done):
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+    parts = {"written": written, "human": human}
+    carry_on(options.out, partial(parts[options.part], options))
 
 
 if __name__ == "__main__":

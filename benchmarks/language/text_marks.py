@@ -18,10 +18,10 @@ Parts, each of which writes rows of JSON to FILE and goes on where it stopped:
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,7 @@ from attackers.launder.texts import Changer, PassOn
 from benchmarks.common import heading, say
 from benchmarks.language.bulk import p_values
 from benchmarks.language.ngrams import NGrams
+from benchmarks.language.rows import Row, carry_on, read_rows
 from defenders.language.gumbel import Gumbel
 from defenders.language.kgw import KGW, SBW
 from defenders.language.marks import TextMark, read
@@ -62,7 +63,6 @@ MARKS: dict[str, TextMark] = {
     "gumbel": Gumbel(),
 }
 LEVELS = (0.01, 1e-3, 1e-4)
-Row = dict[str, float | str | None]
 Launder = Callable[[str, str, np.random.Generator], str]
 """(text, text of the thief's own, draws) -> what is passed on."""
 
@@ -306,17 +306,12 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=100)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [json.loads(line) for line in options.out.open()] if options.out.exists() else []
     if options.part == "report":
         heading("marks in texts", 1)
-        report(rows)
+        report(read_rows(options.out))
         return
     parts = {"human": human, "once": once, "written": written}
-    done = {str(row["cell"]) for row in rows}
-    with options.out.open("a") as file:
-        for row in parts[options.part](options, done):
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+    carry_on(options.out, partial(parts[options.part], options))
 
 
 if __name__ == "__main__":

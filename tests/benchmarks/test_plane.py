@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.language.plane import drawn, points, winners
-from benchmarks.language.text_marks import Row
+from benchmarks.language.rows import Row
 
 CELLS = {"pass-on": (2.0, 40), "delete": (2.5, 10), "scramble": (2.6, 20), "copy-paste": (1.9, 4)}
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
 
 from benchmarks.language import radioactivity
 from benchmarks.language.bulk import p_values
 from benchmarks.language.ngrams import NGrams
-from benchmarks.language.text_marks import MARKS, Row, interval, p_value, report
+from benchmarks.language.rows import Row, carry_on, read_rows
+from benchmarks.language.text_marks import MARKS, interval, p_value, report
 from tests import sources
 
 
@@ -57,3 +61,15 @@ def test_students_of_marked_texts_stand_beside_those_of_unmarked_ones(
     assert len(lines) == 3
     assert "accused at 0.01: 5 of 5" in lines[0]
     assert all("accused at 0.01: 0 of 5" in line for line in lines[1:3])
+
+
+def test_rows_are_kept_and_none_is_made_twice(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+
+    def make(done: set[str]) -> Iterator[Row]:
+        yield from ({"cell": name, "n": 1} for name in ("a", "b", "c") if name not in done)
+
+    first = [row for row, _ in zip(make(set()), range(2), strict=False)]
+    assert carry_on(path, lambda done: first) == first
+    assert [row["cell"] for row in carry_on(path, make)] == ["a", "b", "c"]
+    assert read_rows(path) == carry_on(path, make)
