@@ -67,9 +67,10 @@ def test_rows_are_kept_and_none_is_made_twice(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
 
     def make(done: set[str]) -> Iterator[Row]:
-        yield from ({"cell": name, "n": 1} for name in ("a", "b", "c") if name not in done)
+        for name in {"a", "b", "c"} - done:
+            yield {"cell": name, "n": 1}
 
     first = [row for row, _ in zip(make(set()), range(2), strict=False)]
     assert carry_on(path, lambda done: first) == first
-    assert [row["cell"] for row in carry_on(path, make)] == ["a", "b", "c"]
+    assert sorted(str(row["cell"]) for row in carry_on(path, make)) == ["a", "b", "c"]
     assert read_rows(path) == carry_on(path, make)
