@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
-from types import TracebackType
 from typing import Protocol
 
 from arena.runs.executors.executor import Executor, Heard
@@ -38,13 +37,8 @@ class Staff:
     def __enter__(self) -> Staff:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._hired.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._hired.close()
 
     def of(self, game: Game, heard: Heard) -> Executor:
         """Return who makes the steps of a game and tells `heard` of their progress."""

@@ -26,6 +26,30 @@ def test_a_network_of_a_players_own_words_is_refused_wherever_it_stands(sent: Ra
         Networks().check(sent)
 
 
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"architecture": "causal:llama"},  # seven billion weights by its name alone
+        {"architecture": "causal:llama", "arguments": {}},
+        {"architecture": "torchvision:resnet18", "tokenizer": "abc"},
+    ],
+)
+def test_what_is_huge_or_holds_a_tokenizer_is_taken_where_it_was_shown_alone(card: Raw) -> None:
+    networks = Networks()
+    with pytest.raises(InvalidDeliverable, match="not shown"):
+        networks.check({"card": card})
+    networks.note({"card": card})
+    networks.check({"card": card})
+
+
+def test_another_tokenizer_is_another_network() -> None:
+    networks = Networks()
+    card = {"architecture": "causal:llama", "arguments": {"config": {}}, "tokenizer": "abc"}
+    networks.note({"card": card})
+    with pytest.raises(InvalidDeliverable, match="causal:llama"):
+        networks.check({"card": {**card, "tokenizer": "abd"}})
+
+
 def test_the_arenas_own_and_a_librarys_by_name_alone_are_taken() -> None:
     networks = Networks()
     networks.check({"card": {"architecture": "cnn8", "arguments": {"width": 4}}})

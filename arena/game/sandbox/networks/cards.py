@@ -2,7 +2,8 @@
 
 A card of `onnx:`, `huggingface:` or `timm:` can describe a network of anybody's, down to a whole
 graph, and whoever rebuilds it has a library read a stranger's text. So what a process sends names
-such a network with its arguments only where the referee showed it that very one.
+such a network with its arguments only where the referee showed it that very one. One of `causal:`
+has billions of weights by its name alone, and its card holds a tokenizer: it is always to be shown.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from arena.world.json_values import Raw, canonical
 
 FAMILY = "stranger"
 """The prefix of architectures whose code is a stranger's; see `own_network`."""
+_HUGE = "causal:"
 
 
 def is_own(architecture: str) -> bool:
@@ -39,18 +41,20 @@ class Networks:
         """
         for card in _described(data):
             if _title(card) not in self._shown:
+                own = "with arguments of a player's own" if card.get("arguments") else "not shown"
                 raise InvalidDeliverable(
                     f"expected a network of the arena's, or a library's by its name alone, found "
-                    f"{str(card['architecture'])[:60]} with arguments of a player's own; deliver "
-                    "one that `arena list models` shows, or the victim's own"
+                    f"{str(card['architecture'])[:60]} {own}; deliver one that `arena list models` "
+                    "shows, or the victim's own"
                 )
 
 
 def _described(value: Raw) -> Iterator[Mapping[str, Raw]]:
-    """Yield the tables that name a library's network and say more of it than its name."""
+    """Yield the tables that name a library's network and say more of it than a harmless name."""
     if isinstance(value, Mapping):
         name = value.get("architecture")
-        if isinstance(name, str) and ":" in name and value.get("arguments"):
+        says_more = value.get("arguments") or value.get("tokenizer")
+        if isinstance(name, str) and ":" in name and (says_more or name.startswith(_HUGE)):
             yield value
         for inside in value.values():
             yield from _described(inside)
@@ -60,4 +64,4 @@ def _described(value: Raw) -> Iterator[Mapping[str, Raw]]:
 
 
 def _title(card: Mapping[str, Raw]) -> str:
-    return canonical([card["architecture"], card["arguments"]])
+    return canonical([card.get(part) for part in ("architecture", "arguments", "tokenizer")])
