@@ -36,9 +36,11 @@ class Distill(Attack):
     the side) of the augmentation, applied after the images were answered.
     Cost: one query for each image, in one round; epochs * ceil(n / batch) steps; one model.
     Differences to the paper: probabilities serve as well, by their logarithms; no part of the loss
-    goes to the answered class alone (alpha = 1, the default of the SoK).
+    goes to the answered class alone (alpha = 1, the default of the SoK). The SoK's code divides the
+    loss by the number of classes too, so that its lr of 0.1 is one of 0.01 here, with ten classes;
+    at 0.1 a network without batch normalisation ends at chance.
     Reference: Hinton et al.: Distilling the knowledge in a neural network, 2015.
-    Versions: 1.
+    Versions: 2 (lr as the SoK's loss means it).
     """
 
     paper: ClassVar[str] = "Hinton et al., 2015; Lukas et al., S&P 2022"
@@ -47,7 +49,7 @@ class Distill(Attack):
 
     temperature: float = 3.0
     epochs: int = 60
-    lr: float = 0.1
+    lr: float = 0.01
     weight_decay: float = 5e-4
     batch: int = 64
     rotation: float = 5.0
