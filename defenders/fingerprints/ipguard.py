@@ -46,8 +46,9 @@ class IPGuard(Fingerprint):
     Parameters: n_points (K); margin (k, how far behind the boundary, in logits: small is unique,
     large is robust); target ("least-likely" or "random" class); lr, n_steps (of Adam); clip (keep
     points in [0, 1]).
-    Cost: to protect, at most n_steps forward and backward passes over the points, and two short
-    fine-tunings that set the paper's threshold; to verify, n_points label queries.
+    Cost: to protect, at most n_steps forward and backward passes over the points, in float64, so
+    that another machine finds the same ones, and two short fine-tunings that set the paper's
+    threshold; to verify, n_points label queries.
     Differences to the paper: points that do not arrive are left out; points are clipped, since an
     interface may refuse others; the p-value against independent models decides, the threshold on
     the matching rate is reported beside it and is set between copies and innocents that nobody
@@ -96,14 +97,15 @@ class IPGuard(Fingerprint):
             )
             target = (logits.argmax(1) + others) % logits.shape[1]
         how, device = Search(self.margin, self.lr, self.n_steps, self.clip), lab.compute.device
-        view = lab.frozen(victim)
-        points, arrived = boundary_points(view, start.to(device), target.to(device), how, lab.meter)
+        view, meter = lab.frozen(victim, double=True), lab.meter
+        start, target = start.double().to(device), target.to(device)
+        points, arrived = boundary_points(view, start, target, how, meter)
         if not bool(arrived.any()):
             raise PlayerError(
                 f"expected points behind the boundary by {self.margin:g}, none of {len(start)} "
                 "arrived; lower margin, or raise lr or n_steps"
             )
-        return points[arrived].cpu()
+        return points[arrived].float().cpu()
 
     def represent(self, suspect: Suspect, points: Tensor) -> Tensor:
         """Return the suspect's labels."""

@@ -296,6 +296,17 @@ def test_the_points_follow_from_the_committed_seed(mark: Marking) -> None:
         assert SCHEME.rederive(forged).commitment() != forged.commitment()
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="one library, one rounding")
+def test_another_machines_rounding_finds_the_same_points(
+    mark: Marking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as a machine can be another one: convolutions without the library of the CPU."""
+    slow = IPGuard()  # in float32 the thousand steps of Adam part
+    key = mark(slow).key
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    assert slow.rederive(key).commitment() == key.commitment()
+
+
 @pytest.mark.end_to_end
 def test_without_a_protocol_the_seed_is_thrown_away(owner_task: OwnerTask) -> None:
     assert (
