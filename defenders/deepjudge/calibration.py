@@ -85,15 +85,22 @@ class Calibration:
         return Nulls(self.nulls, self.utilities, "low").near(utility)
 
     def p_value(self, value: float, utility: float | None = None) -> float:
-        """Return the probability of a distance as small for one more innocent as useful.
+        """Return the probability of a distance as small for one more innocent.
+
+        The larger of that among innocents as useful as the suspect, and of that among all: the few
+        that are as useful lie close together at times, and what is not rare among all is no proof.
+        """
+        return max(self.p_among(value, self.near(utility)), self.p_among(value, self.nulls))
+
+    def p_among(self, value: float, nulls: Sequence[float]) -> float:
+        """Return the probability of a distance as small for one more of some innocents.
 
         RobD is a share of tests and may have no spread among few innocents, so the counting error
         of the tests is weighed in.
         """
-        near = self.near(utility)
         if self.metric != "RobD":
-            return null_p_value(value, near, high=False)
-        fooled = [self._fooled(null) for null in near]
+            return null_p_value(value, nulls, high=False)
+        fooled = [self._fooled(null) for null in nulls]
         return null_hits_p_value(self._fooled(value), self.n_tests, fooled)
 
     def rank_p_value(self, value: float, utility: float | None = None) -> float:
@@ -106,7 +113,8 @@ class Calibration:
     def critical(self, level: float, utility: float | None = None) -> float:
         """Return the largest distance with a p-value of at most `level`; below 0 if none has."""
         if self.metric != "RobD":
-            return null_threshold(self.near(utility), level, high=False)
+            known = (self.near(utility), self.nulls)
+            return min(null_threshold(nulls, level, high=False) for nulls in known)
         n = self.n_tests
         first = bisect.bisect_left(
             range(n + 1), True, key=lambda d: self.p_value(d / n, utility) > level

@@ -68,14 +68,15 @@ class DeepJudge(Defense):
     scenario exposes tests, the "held-out" ones decide).
     Cost: to protect, two short fine-tunings, the tests, and one pass of each innocent over them; to
     verify, n_seeds queries, and the white-box tests where weights are seen.
-    Differences to the paper: the verdict rests on p-values against the calibration innocents that
-    are nearest to the suspect in utility (one far from all has "no reference"); the vote is
-    reported beside it and rests on those that were trained as the victim was; distances have the
-    lecture's scale; PGD's step is eps / n_steps; alpha is our setting; a quarter of the innocents
-    of the victim's own recipe choose the generator and set no threshold.
+    Differences to the paper: the verdict rests on p-values, the larger of that against the
+    calibration innocents that are nearest to the suspect in utility (one far from all has "no
+    reference") and of that against all of them; the vote is reported beside it and rests on those
+    that were trained as the victim was; distances have the lecture's scale; PGD's step is
+    eps / n_steps; alpha is our setting; a quarter of the innocents of the victim's own recipe
+    choose the generator and set no threshold.
     Reference: Chen, Wang, Peng, Sun, Ma, Wang, Song: Copy, right? A testing framework for copyright
     protection of deep learning models, 2022.
-    Versions: 1.
+    Versions: 2 (what is not rare among all innocents is no proof).
     """
 
     paper: ClassVar[str] = "Chen et al., S&P 2022"

@@ -112,3 +112,25 @@ def test_few_tests_prove_less_than_many() -> None:
     few, many = (calibration("RobD", *[1.0] * 12, n_tests=n) for n in (4, 400))
     assert many.p_value(0.5) < 1e-6 < few.p_value(0.5)
     assert few.p_value(0.5) > 1e-3
+
+
+def test_what_is_not_rare_among_all_innocents_is_no_proof() -> None:
+    """Distances of innocents as they were on MNIST: the strong ones lie close together by luck."""
+    strong, weak = [0, 1, 0, 1, 0, 0, 1, 0], [4, 2, 3, 0, 2, 10, 10, 1]  # tests of 150 that hold
+    nulls = tuple(1 - n / 150 for n in strong + weak)
+    utilities = tuple([0.98] * len(strong) + [0.9] * len(weak))
+    found = Calibration("RobD", nulls, 0.9, 150, utilities)
+    innocent = 1 - 5 / 150
+    assert found.p_among(innocent, found.near(0.98)) < 0.001
+    assert found.p_value(innocent, 0.98) > 0.05
+    assert found.p_value(0.1, 0.98) < 1e-6
+
+
+@given(shares, shares, st.sampled_from([0.001, 0.01]))
+def test_the_critical_distance_holds_for_the_larger_p_value(
+    strong: list[float], weak: list[float], level: float
+) -> None:
+    nulls, utilities = (*strong, *weak), (*[0.9] * len(strong), *[0.5] * len(weak))
+    jsd = Calibration("JSD", nulls, 0.9, 40, utilities)
+    if jsd.tells and len(set(jsd.near(0.9))) > 1:
+        assert jsd.p_value(jsd.critical(level, 0.9) - 1e-6, 0.9) <= level * (1 + 1e-3)
