@@ -19,13 +19,15 @@ before, with nothing augmented, measured or judged.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import resource
 import shlex
 import statistics
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import torch
 import torch.nn.functional as F
@@ -38,8 +40,10 @@ from arena.game.match.steps.alone_step import alone_of
 from arena.game.match.steps.step_cache import MemoryMemo, Setting, Step, resolve
 from arena.game.rules.threat import PRESETS
 from arena.game.sides.player import PlayerSpec
+from arena.world.compute import Precision
 from arena.world.models import build
 from arena.world.one_thread import one_thread
+from arena.world.quick_pool import quick_pools
 from arena.world.rng import Rng
 from arena.world.splits import Shares
 from arena.world.task import TaskSpec, load_task
@@ -51,7 +55,7 @@ NO_INNOCENTS = Pools(
     calibration_same=0, calibration_other=0, calibration_odd=0,
     reporting_same=0, reporting_other=0, reporting_odd=0,
 )  # fmt: skip
-EPOCHS = {"mnist": 2, "cifar10": 1}
+N_BARE = 100  # steps of the bare loop
 _MODELS = {"mnist": "lenet5", "cifar10": "resnet20"}
 _AUGMENT = {"mnist": Augment(rotation=10, shift=0.1), "cifar10": Augment(flip=True, crop=4)}
 _SHARES = {
@@ -60,11 +64,19 @@ _SHARES = {
 }
 
 
-def cell(data: str, epochs: int, plain: bool) -> tuple[MatchSpec, PlayerSpec]:
+def cell(
+    data: str, epochs: int, plain: bool, precision: Precision = "float32"
+) -> tuple[MatchSpec, PlayerSpec]:
     """Return the match and the move of its thief."""
     augment = Augment() if plain else _AUGMENT[data]
     recipe = Recipe(epochs=epochs, augment=augment)
-    task = TaskSpec(data=data, model=_MODELS[data], recipe=recipe, shares=_SHARES[data])
+    task = TaskSpec(
+        data=data,
+        model=_MODELS[data],
+        recipe=recipe,
+        shares=_SHARES[data],
+        precision=precision,
+    )
     settings = {"epochs": epochs} | ({"rotation": 0.0, "shift": 0.0} if plain else {})
     match = MatchSpec(
         task=task,
@@ -87,20 +99,19 @@ def played(match: MatchSpec, move: PlayerSpec) -> dict[str, Any]:
     """Play a cell with an empty memo; return its seconds by part, its steps and its verdict."""
     memo, setting = MemoryMemo(), Setting(cache())
     load_task(match.task, setting.cache)
+    importlib.import_module("torch._dynamo")  # which the first optimiser would import
     seconds: dict[str, float] = {}
 
-    def made(name: str, step: Step, part: str) -> dict[str, Any]:
+    def made(name: str, step: Step, part: str) -> Mapping[str, Any]:
         started = cpu_s()
         found = resolve(step, part, memo, setting)
         seconds[name] = seconds.get(name, 0.0) + cpu_s() - started
         return found.data
 
     stolen = match.round(move, None, 0)
-    reports = [
-        TrainReport.model_validate(made("train", match.base(), "report")),
-        ProtectionReport.model_validate(made("embed", match.protect(), "report")),
-        RoundReport.model_validate(made("steal", stolen, "report")),
-    ]
+    trained = TrainReport.model_validate(made("train", match.base(), "report"))
+    embedded = ProtectionReport.model_validate(made("embed", match.protect(), "report"))
+    moved = RoundReport.model_validate(made("steal", stolen, "report"))
     for step in alone_of(match.task, match.grants, match.root):
         made("alone", step, "report")
     made("verify", match.judge(stolen), "judgement")
@@ -110,25 +121,26 @@ def played(match: MatchSpec, move: PlayerSpec) -> dict[str, Any]:
     judged = record.judged
     return {
         "seconds": seconds,
-        "steps": round(sum(report.meters.steps for report in reports)),
+        "steps": round(sum(part.meters.steps for part in (trained, embedded, moved))),
         "utility": judged.utility,
         "p_value": judged.verdict.p_value,
     }
 
 
-def bare_s(match: MatchSpec, n_steps: int) -> float:
-    """Return the CPU seconds of so many steps of a bare loop."""
+def bare_step_s(match: MatchSpec) -> float:
+    """Return the CPU seconds that a step of a bare loop takes."""
     task, recipe = load_task(match.task, cache()), match.task.recipe
     model = task.compute.place(build(task.card, Rng(0))).train()
     optimiser = make_optimiser(list(model.parameters()), recipe)
     images = task.compute.images(task.splits.owner.images)
     labels = task.splits.owner.labels.split(recipe.batch)
     batches = list(zip(images.split(recipe.batch), labels, strict=True))
-    with one_thread():
+    with one_thread(), quick_pools(model), task.compute.autocast():
+        _bare_step(model, optimiser, *batches[0])
         started = cpu_s()
-        for i in range(n_steps):
+        for i in range(N_BARE):
             _bare_step(model, optimiser, *batches[i % len(batches)])
-        return cpu_s() - started
+        return (cpu_s() - started) / N_BARE
 
 
 def _bare_step(
@@ -142,7 +154,7 @@ def _bare_step(
 def once(match: MatchSpec, move: PlayerSpec) -> None:
     """Play a cell in this process and say what it took as a line of JSON."""
     found = played(match, move)
-    found["bare"] = bare_s(match, found["steps"])
+    found["bare"] = bare_step_s(match) * found["steps"]
     say(json.dumps(found))
 
 
@@ -155,7 +167,8 @@ def asked(command: list[str]) -> dict[str, Any]:
 
 def total(found: dict[str, Any]) -> float:
     """Return the seconds of a cell, without those that it shares with others."""
-    return sum(s for part, s in found["seconds"].items() if part != "alone")
+    seconds: dict[str, float] = found["seconds"]
+    return sum(s for part, s in seconds.items() if part != "alone")
 
 
 def parts(found: list[dict[str, Any]]) -> str:
@@ -167,19 +180,21 @@ def parts(found: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", choices=list(EPOCHS), default="mnist")
-    parser.add_argument("--epochs", type=int, default=0, help="of each training")
+    parser.add_argument("--data", choices=list(_MODELS), default="mnist")
+    parser.add_argument("--epochs", type=int, default=1, help="of each training")
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--other", default="")
+    parser.add_argument("--precision", choices=get_args(Precision), default="float32")
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    epochs = given.epochs or EPOCHS[given.data]
+    epochs = given.epochs
     if given.once:
-        once(*cell(given.data, epochs, given.plain))
+        once(*cell(given.data, epochs, given.plain, given.precision))
         return
     options = ["--data", given.data, "--epochs", str(epochs), *(["--plain"] * given.plain)]
-    mine = [sys.executable, "-m", "benchmarks.training.whole_cell", "--once", *options]
+    own = ["--once", "--precision", given.precision]
+    mine = [sys.executable, "-m", "benchmarks.training.whole_cell", *own, *options]
     theirs = [*shlex.split(given.other), *options] if given.other else []
     heading(f"A whole cell: {' '.join(options)}", given.turns)
     ours: list[dict[str, Any]] = []
