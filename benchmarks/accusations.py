@@ -25,6 +25,7 @@ from benchmarks.false_positives import Drawn, bench, row_of
 
 SETTINGS: dict[str, dict[str, Json]] = {
     "akh": {},
+    "adv-tra": {},
     "sac": {},
     "sac-labels": {},
     "reef": {},

@@ -33,6 +33,7 @@ OWNERS: dict[str, dict[str, Json]] = {
     "margin": {"n_triggers": 30},
     "cfw": {},
     "akh": {},
+    "adv-tra": {},
     "ipguard": {"lr": 0.01, "n_steps": 200},
     "cem": {},
 }

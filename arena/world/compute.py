@@ -195,33 +195,44 @@ class Compute:
             parts.append(gradient.to("cpu", torch.float32))
         return torch.cat(parts)
 
-    def frozen(self, model: nn.Module) -> FixedModel:
+    def frozen(self, model: nn.Module, *, double: bool = False) -> FixedModel:
         """Return a view of the model for any library to call and to differentiate in its input.
 
         It runs in chunks, in the fast format, without the cost of weight gradients.
+
+        Args:
+            model: the model, which is copied.
+            double: compute in float64: what follows from many signs of gradients comes out the same
+                on another machine.
         """
-        return FixedModel(self, model)
+        return FixedModel(self, model, torch.float64 if double else torch.float32)
 
 
 class FixedModel(nn.Module):
     """A model whose weights take no gradients, run in chunks; what toolboxes attack."""
 
-    def __init__(self, compute: Compute, model: nn.Module) -> None:
+    def __init__(
+        self, compute: Compute, model: nn.Module, dtype: torch.dtype = torch.float32
+    ) -> None:
         super().__init__()
-        self.compute = compute
+        self.compute, self.dtype = compute, dtype
         self.model = copy.deepcopy(model).eval()
+        if dtype == torch.float64:
+            self.model.double()
         compute.place(self.model).requires_grad_(False)
         if compute.device == "cpu" and compute.precision == "float32":
             fix_convolutions(self.model)
             quicken(self.model)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return float32 outputs (N, ...) on the device; differentiable in `images`."""
+        """Return outputs (N, ...) of the view's type on the device; differentiable in `images`."""
+        exact = self.dtype == torch.float64
         sizes = [part.stop - part.start for part in self.compute.parts(self.model, images)]
         parts = []
         for chunk in torch.split(images, sizes):  # slices would add up gradients of the whole
-            with self.compute.autocast():
-                parts.append(self.model(self.compute.inputs(self.model, chunk)).float())
+            with contextlib.nullcontext() if exact else self.compute.autocast():
+                read = self.compute.inputs(self.model, chunk, self.dtype)
+                parts.append(self.model(read).to(self.dtype))
         return torch.cat(parts)
 
 

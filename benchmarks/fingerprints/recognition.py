@@ -45,6 +45,7 @@ from defenders.fingerprints.scheme import PrintKey
 
 SCHEMES: dict[str, dict[str, Json]] = {
     "akh": {},
+    "adv-tra": {},
     "ipguard": {"lr": 0.01, "n_steps": 200},
     "sac": {},
     "sac-labels": {},

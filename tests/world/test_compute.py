@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from arena.errors import ArenaError
-from arena.world.compute import Compute
+from arena.world.compute import Compute, Precision
 from arena.world.models import Model, build
 from arena.world.models.calls import captured
 from arena.world.rng import Rng
@@ -102,6 +102,20 @@ def test_a_fixed_model_takes_gradients_in_its_input_alone(trained: Model) -> Non
     assert images.grad is not None
     assert all(p.grad is None for p in view.parameters())
     assert all(p.requires_grad for p in trained.parameters())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_fixed_model_computes_in_float64_where_asked(
+    trained: Model, precision: Precision
+) -> None:
+    view = Compute("cpu", precision).frozen(trained, double=True)
+    images = torch.rand(300, 1, 8, 8, generator=Rng(4).torch()).double().requires_grad_(True)
+    logits = view(images)
+    assert logits.dtype == torch.float64
+    torch.testing.assert_close(logits.detach(), Compute().logits(trained, images, double=True))
+    (gradient,) = torch.autograd.grad(logits.sum(), images)
+    assert gradient.dtype == torch.float64
+    assert all(p.dtype == torch.float32 for p in trained.parameters())
 
 
 def test_bfloat16_is_close_and_comes_back_as_float32(trained: Model, task: Task) -> None:

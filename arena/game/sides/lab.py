@@ -97,9 +97,9 @@ class Lab:
         self.meter.charge({"images_forward": len(images), "images_backward": len(images)})
         return self.compute.input_gradients(model, images, objective)
 
-    def frozen(self, model: nn.Module) -> nn.Module:
+    def frozen(self, model: nn.Module, *, double: bool = False) -> nn.Module:
         """Return a view of an own model for a toolbox; its calls are on the meter."""
-        view = self.compute.frozen(model)
+        view = self.compute.frozen(model, double=double)
 
         def count(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             n = len(inputs[0])

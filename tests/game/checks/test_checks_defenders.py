@@ -10,6 +10,7 @@ from arena.game.sides.defense import defenses
 from tests.game.checks.cases import cases
 
 LONG = {
+    "adv-tra",
     "akh",
     "dawn",
     "deepipr-v1",

@@ -180,7 +180,7 @@ def test_findings_are_plain_and_name_everything(exhibits: Path, court: Path) -> 
     [
         ({"innocents": 2}, "expected at least 3 innocents for a bound, found 2"),
         ({"innocents": Path("nowhere")}, "found 0 in nowhere"),
-        ({"scheme": PlayerSpec(name="uchida")}, "which does not; try akh or cem or deepjudge or"),
+        ({"scheme": PlayerSpec(name="uchida")}, "which does not; try adv-tra or akh or cem or"),
         ({"scheme": PlayerSpec(name="none")}, "found 'none', which does not"),
         ({"scheme": PlayerSpec(name="deepjuge")}, "did you mean 'deepjudge'"),
         ({"scheme": PlayerSpec(name="deepjudge", settings={"n_seed": 1})}, "'n_seeds'"),
@@ -297,7 +297,7 @@ def test_every_fingerprint_may_judge(exhibits: Path, tmp_path: Path) -> None:
     assert (copy.name, copy.statistic) == ("MR", 1.0)
     assert copy.p_value < stranger.p_value
     for other in ("adi", "dataset-inference"):  # one marks models, one accuses of using data
-        with pytest.raises(RegistryError, match="try akh or cem or deepjudge or ipguard or"):
+        with pytest.raises(RegistryError, match="try adv-tra or akh or cem or deepjudge or"):
             judging_scheme(PlayerSpec(name=other))
 
 

@@ -166,7 +166,7 @@ def test_evidence_is_kept_when_an_endpoint_fails(court: Court) -> None:
         ("copy.safetensors", {"access": "label"}, "did you mean 'labels'?"),
         ("copy.safetensors", {"innocents": 2}, "at least 3 innocents for a bound, found 2"),
         ("copy.safetensors", {"innocents": "nowhere"}, "for a bound, found 0 in nowhere"),
-        ("copy.safetensors", {"scheme": "uchida"}, "does not; try akh or cem or deepjudge or"),
+        ("copy.safetensors", {"scheme": "uchida"}, "does not; try adv-tra or akh or cem or"),
         ("copy.safetensors", {"scheme": "deepjuge"}, "did you mean 'deepjudge'?"),
         ("copy.safetensors", {"set": "n_seed=3"}, "did you mean 'n_seeds'?"),
         ("copy.safetensors", {"device": "gpu"}, "expected a device of auto, cpu or cuda"),
