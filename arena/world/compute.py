@@ -19,6 +19,7 @@ from arena.errors import ArenaError, NotComparable, did_you_mean
 from arena.world.frozen_conv import fix_convolutions
 from arena.world.models.calls import captured
 from arena.world.models.model import Model
+from arena.world.quick_pool import quick_pools, quicken
 
 Precision = Literal["float32", "bfloat16"]
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -26,6 +27,8 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 
 _CHUNK = {"cpu": 256, "cuda": 4096}  # images a forward pass: fits the caches / fills the GPU
 _FLAT_CHUNK = 4096  # tabular inputs are small
+_PIXELS, _LEAST = 2**16, 32  # of a chunk of larger images on a CPU, and how many images at least
+_HEAP = 31 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Compute:
 
     def place(self, model: nn.Module) -> nn.Module:
         """Move a model (in place) to the device and into the memory format that is fast there."""
+        keep_heap()
         model.to(self.device)
         for parameter in model.parameters():
             if parameter.dim() == 4:
@@ -81,15 +85,19 @@ class Compute:
         return torch.autocast(self.device, torch.bfloat16)
 
     def chunks(self, n_images: int, n_dimensions: int = 4) -> Iterator[slice]:
-        """Yield the slices in which `n_images` are run."""
+        """Return the slices in which `n_images` are run."""
         size = _CHUNK[self.device] if n_dimensions == 4 else _FLAT_CHUNK
-        for start in range(0, n_images, size):
-            yield slice(start, min(start + size, n_images))
+        return _slices(n_images, size)
 
     def parts(self, model: nn.Module, inputs: Tensor) -> Iterator[slice]:
-        """Yield the slices in which a model runs some inputs."""
-        heavy = isinstance(model, Model) and model.kind.heavy
-        return self.chunks(len(inputs), 4 if heavy else inputs.dim())
+        """Return the slices in which a model runs some inputs."""
+        if isinstance(model, Model) and model.kind.heavy:
+            return self.chunks(len(inputs))
+        if inputs.dim() != 4 or self.device != "cpu":
+            return self.chunks(len(inputs), inputs.dim())
+        n_pixels = inputs.shape[2] * inputs.shape[3]
+        size = min(max(_PIXELS // max(n_pixels, 1), _LEAST), _CHUNK["cpu"])
+        return _slices(len(inputs), size)
 
     def inputs(
         self, model: nn.Module, inputs: Tensor, dtype: torch.dtype = torch.float32
@@ -112,7 +120,7 @@ class Compute:
         self.place(model).eval()
         dtype = torch.float64 if double else torch.float32
         context = contextlib.nullcontext() if double else self.autocast()
-        with torch.no_grad(), context:
+        with torch.no_grad(), context, quick_pools(model):
             outputs = [
                 model(self.inputs(model, inputs[part], dtype)).to("cpu", dtype)
                 for part in self.parts(model, inputs)
@@ -159,7 +167,8 @@ class Compute:
         def own(output: Tensor) -> Tensor:
             return reduce(output).to("cpu", torch.float32, copy=True)
 
-        with torch.no_grad(), self.autocast(), captured(model, layers, own) as seen:
+        reading = captured(model, layers, own)
+        with torch.no_grad(), self.autocast(), quick_pools(model), reading as seen:
             for part in self.parts(model, images):
                 model(self.inputs(model, images[part]))
                 for name in layers:
@@ -213,6 +222,7 @@ class FixedModel(nn.Module):
         compute.place(self.model).requires_grad_(False)
         if compute.device == "cpu" and compute.precision == "float32":
             fix_convolutions(self.model)
+            quicken(self.model)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return outputs (N, ...) of the view's type on the device; differentiable in `images`."""
@@ -224,3 +234,17 @@ class FixedModel(nn.Module):
                 read = self.compute.inputs(self.model, chunk, self.dtype)
                 parts.append(self.model(read).to(self.dtype))
         return torch.cat(parts)
+
+
+def _slices(n: int, size: int) -> Iterator[slice]:
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def keep_heap() -> None:
+    """Let the C library keep memory that is freed and asked for again at every step.
+
+    glibc raises its thresholds for giving memory back to the largest block that was freed so far,
+    up to one of 32 MiB; without this, a step pays for the page faults of its temporaries.
+    """
+    torch.empty(_HEAP, dtype=torch.uint8)

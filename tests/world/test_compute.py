@@ -24,6 +24,16 @@ def test_chunks_give_the_logits_of_one_pass(trained: Model, images: torch.Tensor
     torch.testing.assert_close(Compute().logits(trained, images), whole, atol=1e-5, rtol=1e-5)
 
 
+def test_large_images_run_in_smaller_chunks_and_a_gpu_takes_more(images: torch.Tensor) -> None:
+    model, large = torch.nn.Identity(), torch.zeros(600, 1, 64, 64, dtype=torch.uint8)
+    sizes = [part.stop - part.start for part in Compute().parts(model, images)]
+    assert sizes == [256, 256, 88]
+    parts = list(Compute().parts(model, large))
+    assert {part.stop - part.start for part in parts[:-1]} == {32}
+    assert [i for part in parts for i in range(part.start, part.stop)] == list(range(600))
+    assert len(list(Compute("cuda").parts(model, large))) == 1
+
+
 def test_uint8_and_floats_are_the_same_images(trained: Model, images: torch.Tensor) -> None:
     compute = Compute()
     assert torch.equal(

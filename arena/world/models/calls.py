@@ -83,6 +83,9 @@ def captured(
         ArenaError: the model has no such module.
     """
     seen: dict[str, Tensor] = {}
+    if not calls:
+        yield seen
+        return
     modules = dict(model.named_modules())
     wanted = {module_of(call) for call in calls}
     missing = sorted(wanted - set(modules))

@@ -48,12 +48,23 @@ def _cropped(images: Tensor, padding: int, generator: torch.Generator) -> Tensor
 
 
 def _moved(images: Tensor, how: Augment, generator: torch.Generator) -> Tensor:
-    n, device = len(images), images.device
-    uniform = torch.rand(3, n, generator=generator, device=device) * 2 - 1
+    uniform = torch.rand(3, len(images), generator=generator, device=images.device) * 2 - 1
     angle = uniform[0] * math.radians(how.rotation)
-    theta = torch.zeros(n, 2, 3, device=device)
-    theta[:, 0, 0] = theta[:, 1, 1] = angle.cos()
-    theta[:, 0, 1], theta[:, 1, 0] = -angle.sin(), angle.sin()
-    theta[:, :, 2] = uniform[1:].T * 2 * how.shift  # the grid spans [-1, 1]: two units a side
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    moved = uniform[1:].T * 2 * how.shift  # the grid spans [-1, 1]: two units a side
+    grid = _grid(angle, moved, images.shape[2], images.shape[3])
     return F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
+
+
+def _grid(angle: Tensor, moved: Tensor, height: int, width: int) -> Tensor:
+    """Return where each pixel comes from, (B, H, W, 2), in units of which a side has two.
+
+    The sums are those of F.affine_grid; what a row or a column has in common is made once.
+    """
+    rows, columns = (
+        torch.linspace(-1, 1, n, device=angle.device) * (n - 1) / n for n in (height, width)
+    )
+    cos, sin = angle.cos(), angle.sin()
+    along = torch.stack([cos, sin], 1)[:, :, None] * columns  # (B, 2, W)
+    across = torch.stack([-sin, cos], 1)[:, :, None] * rows  # (B, 2, H)
+    grid = along[:, :, None] + across[..., None]  # (B, 2, H, W)
+    return (grid + moved[:, :, None, None]).permute(0, 2, 3, 1)

@@ -17,6 +17,7 @@ from arena.world.kinds.kind import Objective
 from arena.world.models import Model
 from arena.world.models.calls import captured
 from arena.world.models.registry import fit_of
+from arena.world.quick_pool import quick_pools
 from arena.world.rng import Rng
 from arena.world.training.augment import augmented
 from arena.world.training.gradient_free import fit_whole
@@ -121,10 +122,11 @@ class _Run:
     def run(self) -> History:
         frozen = _frozen_parameters(self.model, self.parameters)
         try:
-            for _ in range(math.ceil(self.n_steps / self.per_epoch)):
-                self._epoch()
-                if self._stop():
-                    break
+            with quick_pools(self.model):
+                for _ in range(math.ceil(self.n_steps / self.per_epoch)):
+                    self._epoch()
+                    if self._stop():
+                        break
         finally:
             for parameter in frozen:
                 parameter.requires_grad_(True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from arena.world.compute import Compute
+from arena.world.compute import Compute, keep_heap
 from arena.world.json_values import Frozen
 from arena.world.models import Model
 from arena.world.training import Progress
@@ -18,7 +18,6 @@ from defenders.deepjudge.scheme.metrics import neurons
 _ROUNDING = 1e-5  # the path and the model itself add in another order; the bound holds for both
 _DECAY, _EPS = (0.9, 0.999), 1e-8  # of Adam
 _IDLE = 1 / 8  # share of finished rows at which a batch is filled up again
-_HEAP = 31 * 2**20  # bytes
 
 
 class Growth(Frozen):
@@ -82,7 +81,7 @@ def grow(
         how: the growth.
         progress: called with pairs done and pairs in all.
     """
-    _keep_heap()
+    keep_heap()
     alive = (bounds > 0).nonzero().flatten()
     indices = torch.arange(len(seeds), device=seeds.device)
     pairs = torch.cartesian_prod(alive, indices).view(-1, 2)  # (P, 2)
@@ -98,15 +97,6 @@ def grow(
     progress(len(pairs), len(pairs))
     dead = tuple((bounds <= 0).nonzero().flatten().tolist())
     return Grown(*_in_order(found, seeds), dead, n_steps)
-
-
-def _keep_heap() -> None:
-    """Let the C library keep memory that the loop frees and asks for again at every step.
-
-    glibc raises its thresholds for giving memory back to the largest block that was freed so far;
-    without this, a step pays for the page faults of its temporaries, several times its arithmetic.
-    """
-    torch.empty(_HEAP, dtype=torch.uint8)
 
 
 def _in_order(found: list[tuple[Tensor, Tensor]], seeds: Tensor) -> tuple[Tensor, Tensor, Tensor]:

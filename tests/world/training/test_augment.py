@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.world.rng import Rng
 from arena.world.training import Augment
-from arena.world.training.augment import augmented
+from arena.world.training.augment import _grid, augmented
 
 
 def batch(n: int = 5, side: int = 8) -> torch.Tensor:
@@ -62,3 +65,14 @@ def test_a_shift_is_a_share_of_the_side() -> None:
 def test_rows_of_a_table_are_left_alone() -> None:
     rows = torch.rand(3, 7)
     assert augmented(rows, Augment(flip=True, rotation=5), Rng(1).torch()) is rows
+
+
+@given(st.integers(1, 4), st.integers(2, 9), st.integers(2, 9))
+def test_rotations_and_shifts_are_those_of_an_affine_grid(n: int, height: int, width: int) -> None:
+    rng = Rng(n).torch()
+    angle = torch.rand(n, generator=rng) * math.pi
+    moved = torch.rand(n, 2, generator=rng)
+    rows = torch.stack([angle.cos(), -angle.sin(), moved[:, 0]], 1)
+    theta = torch.stack([rows, torch.stack([angle.sin(), angle.cos(), moved[:, 1]], 1)], 1)
+    expected = F.affine_grid(theta, [n, 1, height, width], align_corners=False)
+    torch.testing.assert_close(_grid(angle, moved, height, width), expected, atol=1e-6, rtol=0)
