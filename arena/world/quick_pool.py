@@ -15,7 +15,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 
 class _Halves(torch.autograd.Function):
@@ -30,9 +29,10 @@ class _Halves(torch.autograd.Function):
         return torch.maximum(upper, lower)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         right, lower = ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody will differentiate it again
+            return _spread(_spread(gradient, lower, 2), right, 3)
         columns = torch.empty_like(right)
         bits = gradient.contiguous().view(torch.int32)
         _share(bits, lower, columns[..., 0::2, :], columns[..., 1::2, :])
@@ -50,6 +50,13 @@ def _share(bits: Tensor, mask: Tensor, first: Tensor, second: Tensor) -> None:
     """Write bits to the second place where the mask has them, to the first where it has not."""
     torch.bitwise_and(bits, mask, out=second)
     torch.bitwise_xor(bits, second, out=first)
+
+
+def _spread(gradient: Tensor, mask: Tensor, axis: int) -> Tensor:
+    """Return a gradient twice as long along an axis, each value where its maximum was."""
+    second = mask != 0
+    pair = gradient.masked_fill(second, 0), gradient.masked_fill(~second, 0)
+    return torch.stack(pair, axis + 1).flatten(axis, axis + 1)
 
 
 def halved(images: Tensor) -> Tensor:
@@ -94,7 +101,7 @@ def quicken(model: nn.Module) -> list[nn.Module]:
 
 @contextlib.contextmanager
 def quick_pools(model: nn.Module) -> Iterator[None]:
-    """Let a model's max pooling run by halves meanwhile; its gradients are not differentiable."""
+    """Let a model's max pooling run by halves meanwhile."""
     changed = quicken(model)
     try:
         yield
