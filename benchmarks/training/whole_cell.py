@@ -196,7 +196,7 @@ def main() -> None:
     own = ["--once", "--precision", given.precision]
     mine = [sys.executable, "-m", "benchmarks.training.whole_cell", *own, *options]
     theirs = [*shlex.split(given.other), *options] if given.other else []
-    heading(f"A whole cell: {' '.join(options)}", given.turns)
+    heading(f"A whole cell: {' '.join(options)}, {given.precision}", given.turns)
     ours: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     for _ in range(given.turns):
