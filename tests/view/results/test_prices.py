@@ -42,3 +42,20 @@ def test_the_table_marks_the_front() -> None:
 
 def test_the_plane_is_drawn() -> None:
     assert render(plane(FOUND)).startswith(b"\x89PNG")
+
+
+def test_names_stand_beside_each_other_on_the_plane() -> None:
+    """Prices and gains as they came out on MNIST."""
+    found = [
+        Price(thief, gain, cost, 0, 0.0)
+        for thief, gain, cost in [
+            ("none", 1.0, 0.0), ("median", 0.98, 0.0), ("detect-keys", 1.0, 0.64),
+            ("label-only", 0.99, 1.2), ("distill", 0.97, 1.2), ("retrain", 0.96, 1.2),
+            ("double-extraction", 0.95, 1.8), ("neural-cleanse", 0.985, 2.15),
+            ("jba", 0.82, 0.26), ("autoencode", 0.81, 0.0), ("d-dae", 0.77, 3.73),
+        ]
+    ]  # fmt: skip
+    figure = plane(found)
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) > 6
+    assert not any(box.count_overlaps(boxes[:i]) for i, box in enumerate(boxes))
