@@ -200,7 +200,7 @@ def bench(data: str, out: Path, quick: bool) -> Bench:
     pools = Pools(
         reporting_same=12,
         reporting_other=12,
-        reporting_odd=24,
+        reporting_odd=96,
         architectures=UNFORESEEN,
     )
     if quick:
