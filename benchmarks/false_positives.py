@@ -14,8 +14,8 @@ accuses more than 2 % of either kind of innocent at level .01; no single key acc
 of the odd ones.
 
 The last table compares ways to compute DeepJudge's p-values on innocents that neither saw: from all
-null models, from those nearest in utility, the larger of these two (which the scheme uses), and by
-a regression on utility.
+null models, from those nearest in utility, the larger of these two (which the scheme uses), the
+same of the distances' logarithms, and by a regression on utility.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from arena.game.court.clusters import clustered_interval
+from arena.game.court.nulls import Distances
 from arena.game.court.reference import SAME
 from arena.game.match.play import MatchSpec, Pools
 from arena.game.match.steps.step_cache import Setting, resolve
@@ -276,21 +277,20 @@ def compared(pools: Bench, drawn: Drawn) -> Iterator[str]:
             values = contents.case.measure(suspect, "weights").values.get("all", {})
             for metric, value in values.items():
                 if metric in calibrations and calibrations[metric].tells:
-                    known = calibrations[metric]
-                    line = regression_p_value(
-                        value, utility, np.array(known.nulls), np.array(known.utilities)
-                    )
-                    own = replace(known, nulls=known.alike, utilities=())
+                    own, nulls = calibrations[metric].alike, calibrations[metric].known
                     alike[metric][1].extend([value] if step.kind in SAME else [])
                     ways = (
-                        own.p_value(value),
-                        known.p_among(value, known.nulls),
-                        known.p_among(value, known.near(utility)),
-                        known.p_value(value, utility),
-                        line,
+                        nulls.test.p_value(value, own),
+                        nulls.test.p_value(value, nulls.values),
+                        nulls.test.p_value(value, nulls.near(utility)),
+                        nulls.p_value(value, utility),
+                        replace(nulls, test=Distances()).p_value(value, utility),
+                        regression_p_value(
+                            value, utility, np.array(nulls.values), np.array(nulls.utilities)
+                        ),
                     )
                     accused[metric].append([p <= LEVEL for p in ways])
-    heads = ("own recipe", "all", "nearest", "larger", "line", "mean null", "innocent")
+    heads = ("own recipe", "all", "nearest", "larger", "of logs", "line", "mean null", "innocent")
     yield f"{'metric':8s}" + "".join(f"{head:>11s}" for head in heads)
     for metric, rows in accused.items():
         means = [*np.array(rows).mean(0), *(float(np.mean(part)) for part in alike[metric])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy  # its parts load when they are first used
 
-from arena.game.court.nulls import Nulls
-from arena.game.court.statistics import null_p_value, null_threshold, rank_p_value
-from defenders.triggers.trigger_sets import null_hits_p_value
+from arena.game.court.nulls import Nulls, Rates, Values
+from arena.game.court.statistics import rank_p_value
 
 
 def lower_bound(nulls: Sequence[float], confidence: float = 0.99) -> float:
@@ -80,43 +78,24 @@ class Calibration:
         """The threshold alpha * LB; never below 0, the distance of the victim itself."""
         return max(0.0, self.alpha * self.bound)
 
-    def near(self, utility: float | None) -> tuple[float, ...]:
-        """Return the distances of the innocents that are as useful as a suspect."""
-        return Nulls(self.nulls, self.utilities, "low").near(utility)
-
-    def p_value(self, value: float, utility: float | None = None) -> float:
-        """Return the probability of a distance as small for one more innocent.
-
-        The larger of that among innocents as useful as the suspect, and of that among all: the few
-        that are as useful lie close together at times, and what is not rare among all is no proof.
-        """
-        return max(self.p_among(value, self.near(utility)), self.p_among(value, self.nulls))
-
-    def p_among(self, value: float, nulls: Sequence[float]) -> float:
-        """Return the probability of a distance as small for one more of some innocents.
+    @property
+    def known(self) -> Nulls:
+        """The innocents' distances, and how rare another is among them.
 
         RobD is a share of tests and may have no spread among few innocents, so the counting error
         of the tests is weighed in.
         """
-        if self.metric != "RobD":
-            return null_p_value(value, nulls, high=False)
-        fooled = [self._fooled(null) for null in nulls]
-        return null_hits_p_value(self._fooled(value), self.n_tests, fooled)
+        test = Rates("low", self.n_tests) if self.metric == "RobD" else Values("low")
+        return Nulls(self.nulls, self.utilities, test)
+
+    def p_value(self, value: float, utility: float | None = None) -> float:
+        """Return the probability of a distance as small for one more innocent."""
+        return self.known.p_value(value, utility)
 
     def rank_p_value(self, value: float, utility: float | None = None) -> float:
-        """Return the rank of a distance among the innocents' as a p-value."""
-        return rank_p_value(value, self.near(utility), high=False)
-
-    def _fooled(self, distance: float) -> int:
-        return round(self.n_tests * (1 - distance))
+        """Return the rank of a distance among those of innocents as useful as a p-value."""
+        return rank_p_value(value, self.known.near(utility), high=False)
 
     def critical(self, level: float, utility: float | None = None) -> float:
         """Return the largest distance with a p-value of at most `level`; below 0 if none has."""
-        if self.metric != "RobD":
-            known = (self.near(utility), self.nulls)
-            return min(null_threshold(nulls, level, high=False) for nulls in known)
-        n = self.n_tests
-        first = bisect.bisect_left(
-            range(n + 1), True, key=lambda d: self.p_value(d / n, utility) > level
-        )
-        return (first - 1) / n
+        return self.known.threshold(level, utility)

@@ -98,7 +98,7 @@ class Comparison:
             vote=self.vote,
             p_value=self.p_value,
             rank_p_value=calibration.rank_p_value(self.value, self.utility),
-            n_innocents=len(calibration.near(self.utility)),
+            n_innocents=len(calibration.known.near(self.utility)),
             similarity=self.similarity,
         )
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from arena.errors import NotComparable
-from arena.game.court.nulls import nearest
+from arena.game.court.nulls import Nulls
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, fresh_seed
@@ -98,18 +98,14 @@ class Fingerprint(Defense):
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
             )
-        value = self.measure(suspect, secret.points, secret.answers)
-        near = list(secret.null_values)
-        if reference.utilities:
-            utility = reference.utility_of(suspect)
-            near = [near[i] for i in nearest(reference.utilities, utility)]
-        verdict = self.judge(value, len(secret.points), near)
+        value, n = self.measure(suspect, secret.points, secret.answers), len(secret.points)
+        nulls = reference.nulls(secret.null_values, self.distance.test(n))
+        verdict = self.judge(value, n, nulls, reference.utility_of(suspect))
         return dataclasses.replace(verdict, reference=reference.title)
 
-    def judge(self, value: float, n: int, nulls: list[float]) -> Verdict:
+    def judge(self, value: float, n: int, nulls: Nulls, utility: float | None = None) -> Verdict:
         """Return the verdict on a value on `n` points, beside those of independent models."""
-        p = self.distance.p_value(value, n, nulls)
-        needed = self.distance.threshold(n, nulls, self.level)
+        p, needed = nulls.p_value(value, utility), nulls.threshold(self.level, utility)
         return Verdict(
             is_copy=p <= self.level,
             p_value=p,
@@ -118,5 +114,5 @@ class Fingerprint(Defense):
             name=self.distance.name,
             copies=self.distance.copies,
             reason=self.distance.said(value, n, needed),
-            figures={"n_points": n, "null_values": nulls},
+            figures={"n_points": n, "null_values": list(nulls.near(utility))},
         )

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
+from arena.game.court.nulls import Nulls
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers, defense
@@ -17,17 +18,28 @@ from arena.game.sides.suspect import Suspect
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from defenders.triggers.scheme import RandomImagesKey, candidates
-from defenders.triggers.trigger_sets import TriggerFeed, binomial_verdict, n_hits, null_verdict
+from defenders.triggers.trigger_sets import (
+    TriggerFeed,
+    binomial_verdict,
+    hit_nulls,
+    n_hits,
+    null_verdict,
+)
 from defenders.weights.readers import Embed, embedded
 
 
-def verdict_on(hits: int, n: int, chance: float, null_hits: list[int], level: float) -> Verdict:
+def verdict_on(
+    hits: int, n: int, chance: float, nulls: Nulls, level: float, utility: float | None = None
+) -> Verdict:
     """Return the verdict on `hits` of `n` keys: the larger p-value of two.
 
     The binomial one is the paper's; but keys are those that one model could learn, and others of
     its kind may find them easier than chance says: so null models have their say.
     """
-    both = (binomial_verdict(hits, n, chance, level), null_verdict(hits, n, null_hits, level))
+    both = (
+        binomial_verdict(hits, n, chance, level),
+        null_verdict(hits, n, nulls, level, utility=utility),
+    )
     return dataclasses.replace(
         max(both, key=lambda verdict: verdict.p_value),
         threshold=max(verdict.threshold for verdict in both),
@@ -120,8 +132,9 @@ class DeepSignsBlackBox(Defense):
                 f"the suspect tells {suspect.n_classes} classes apart, the key holds labels of "
                 f"{secret.n_classes}"
             )
-        chance, nulls = 1 / suspect.n_classes, list(secret.null_hits)
-        return verdict_on(_hits(secret, suspect), len(secret.kept), chance, nulls, self.level)
+        chance, n = 1 / suspect.n_classes, len(secret.kept)
+        nulls = hit_nulls(secret.null_hits, n)
+        return verdict_on(_hits(secret, suspect), n, chance, nulls, self.level)
 
 
 def _hits(secret: RandomImagesKey, suspect: Suspect) -> int:

@@ -13,7 +13,6 @@ from pydantic import Field
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
-from arena.game.court.nulls import nearest
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.key_form import Count, shape_problem
@@ -28,7 +27,7 @@ from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
 from defenders.fingerprints.scheme import Origin, alike, drawn, floats, origin
 from defenders.triggers.deepsigns_blackbox import verdict_on
-from defenders.triggers.trigger_sets import TriggerFeed, n_hits
+from defenders.triggers.trigger_sets import TriggerFeed, hit_nulls, n_hits
 from defenders.weights.readers import Embed, embedded
 
 _CHANCE = 0.5  # of a model to give an adversary its right class: the paper's null
@@ -169,10 +168,8 @@ class FrontierStitching(Defense):
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, not {secret.n_classes}"
             )
-        hits = self.hits(secret, suspect)
-        near = list(secret.null_hits)
-        if reference.utilities:
-            utility = reference.utility_of(suspect)
-            near = [near[i] for i in nearest(reference.utilities, utility)]
-        verdict = verdict_on(hits, len(secret.points), _CHANCE, near, self.level)
+        hits, n = self.hits(secret, suspect), len(secret.points)
+        nulls = hit_nulls(secret.null_hits, n, reference)
+        utility = reference.utility_of(suspect)
+        verdict = verdict_on(hits, n, _CHANCE, nulls, self.level, utility)
         return dataclasses.replace(verdict, reference=reference.title)

@@ -6,17 +6,16 @@ import bisect
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import scipy  # its parts load when they are first used
 import torch
 from torch import Tensor, nn
 
-from arena.game.court.nulls import ENOUGH
-from arena.game.court.statistics import binomial_tail, null_p_value, rank_p_value
+from arena.game.court.nulls import ENOUGH, Nulls, Rates
+from arena.game.court.reference import NO_REFERENCE, Reference
+from arena.game.court.statistics import binomial_tail, count_p_value
 from arena.game.court.verdict import Rule, Verdict
 from arena.world.json_values import Json
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
-from defenders.weights.bit_error import null_matches_p_value
 
 _EQUAL = 1e-9  # rates of other numbers of triggers are equal up to this
 
@@ -68,7 +67,7 @@ def binomial_verdict(
 
     def p_value(k: int) -> float:
         exact = binomial_tail(k, n, chance)
-        return max(exact, null_matches_p_value(k, n, null_hits)) if known else exact
+        return max(exact, count_p_value(k, n, null_hits)) if known else exact
 
     figures: dict[str, Json] = {"n_triggers": n}
     if null_hits:
@@ -77,23 +76,29 @@ def binomial_verdict(
 
 
 def null_verdict(
-    hits: int, n: int, null_hits: Sequence[int], level: float, rates: Sequence[float] = ()
+    hits: int,
+    n: int,
+    nulls: Nulls,
+    level: float,
+    rates: Sequence[float] = (),
+    utility: float | None = None,
 ) -> Verdict:
     """Return the verdict on `hits` of `n` triggers that share one label, judged by null models.
 
     Args:
         hits: the suspect's.
         n: triggers.
-        null_hits: hits of independent models on the same triggers.
+        nulls: shares of the same triggers that independent models hit.
         level: the p-value at which a suspect is called a copy.
         rates: of hits of those models under other keys that might have been drawn. Hit rates are
             heavy-tailed between models and keys, which no few nulls under one key show: so a rate
             is besides no rarer than its rank among these.
+        utility: the suspect's, where it is known.
     """
     ranked = np.sort(np.asarray(rates, dtype=np.float64))
 
     def p_value(k: int) -> float:
-        p = null_hits_p_value(k, n, null_hits)
+        p = nulls.p_value(k / n, utility)
         if not len(ranked):
             return p
         n_as_high = len(ranked) - int(np.searchsorted(ranked, k / n - _EQUAL))
@@ -101,35 +106,15 @@ def null_verdict(
 
     figures: dict[str, Json] = {
         "n_triggers": n,
-        "null_hits": list(null_hits),
+        "null_hits": [round(rate * n) for rate in nulls.near(utility)],
         "n_redrawn": len(ranked),
     }
     return _verdict(hits, n, p_value, level, figures)
 
 
-def null_hits_p_value(hits: int, n: int, null_hits: Sequence[int]) -> float:
-    """Return the p-value of `hits` of `n` triggers against the hits of null models.
-
-    The largest of its tails, as a model's hits vary for two reasons: Student's t over the nulls'
-    rates (models differ), and the beta-binomial predictive of all nulls' hits pooled, under
-    Jeffreys' prior (a rate is seen through few triggers; nulls without a single hit do not make one
-    hit a proof). What a null reached itself is besides no rarer than its rank. Fewer than two nulls
-    prove nothing: 1.
-
-    >>> null_hits_p_value(1, 30, [0] * 12) > 0.01 > null_hits_p_value(3, 30, [0] * 12)
-    True
-    """
-    if len(null_hits) < 2 or not n:
-        return 1.0
-    total, n_shown = sum(null_hits), n * len(null_hits)
-    tail = np.arange(hits, n + 1)  # summed: scipy's own tail is 1 - cdf, which ends at 1e-16
-    sampling = float(scipy.stats.betabinom.pmf(tail, n, total + 0.5, n_shown - total + 0.5).sum())
-    tails = [min(1.0, sampling)]
-    if len(set(null_hits)) > 1:
-        tails.append(null_p_value(hits, null_hits, high=True))
-    if max(null_hits) >= hits:
-        tails.append(rank_p_value(hits, null_hits, high=True))
-    return max(tails)
+def hit_nulls(null_hits: Sequence[int], n: int, reference: Reference = NO_REFERENCE) -> Nulls:
+    """Return the shares of `n` triggers that null models hit, beside how useful they are."""
+    return reference.nulls([hits / max(n, 1) for hits in null_hits], Rates("high", n))
 
 
 def _verdict(

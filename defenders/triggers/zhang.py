@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
-from arena.game.court.nulls import nearest
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.key_form import Checked
@@ -27,7 +26,7 @@ from arena.world.rng import Rng
 from arena.world.training import Hook
 from defenders.triggers.keys_beside import is_quiet, quiet_rates, rates
 from defenders.triggers.scheme import ZhangKey
-from defenders.triggers.trigger_sets import TriggerFeed, n_hits, null_verdict
+from defenders.triggers.trigger_sets import TriggerFeed, hit_nulls, n_hits, null_verdict
 
 _BESIDE = 1000  # the number of the first redraw that is no candidate for the key
 _FEW = 24  # images by which null models answer each of these
@@ -155,12 +154,10 @@ class Zhang(Defense):
         hits = _hits(secret, suspect, secret.held_out)
         memorised = _hits(secret, suspect, secret.embedded) / max(n_embedded, 1)
         reference, null_hits = Reference.read(key), secret.null_hits
-        near = list(range(len(null_hits)))
-        if reference.utilities:
-            near = nearest(reference.utilities, reference.utility_of(suspect))
+        utility, nulls = reference.utility_of(suspect), hit_nulls(null_hits, n_held, reference)
         beside = key.tensors.get("beside", torch.zeros(len(null_hits), 0))
-        near_hits = [null_hits[i] for i in near]
-        verdict = null_verdict(hits, n_held, near_hits, self.level, quiet_rates(beside, near))
+        others = quiet_rates(beside, nulls.around(utility))
+        verdict = null_verdict(hits, n_held, nulls, self.level, others, utility)
         told: dict[str, Json] = {"tsa/generalise": hits / n_held, "tsa/memorise": memorised}
         figures = {**verdict.figures, **told}
         return dataclasses.replace(verdict, figures=figures, reference=reference.title)

@@ -6,15 +6,11 @@ import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import scipy  # its parts load when they are first used
 from torch import Tensor
 
-from arena.game.court.statistics import binomial_tail, rank_p_value
+from arena.game.court.statistics import binomial_tail, count_p_value
 from arena.game.court.verdict import Rule, Verdict
 from arena.world.json_values import Json
-
-_LEFT_OUT = 0.1  # the nulls' spread is taken at its upper confidence limit of 1 - this
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ def reading_verdict(
 
     def p_value(k: int) -> float:
         p = binomial_tail(k, n, reading.chance)
-        return p if null_matches is None else max(p, null_matches_p_value(k, n, null_matches))
+        return p if null_matches is None else max(p, count_p_value(k, n, null_matches))
 
     p, said = p_value(matches), f"{matches} of {n} bits match"
     if null_matches is not None and p_value(n) > level:
@@ -88,33 +84,6 @@ def reading_verdict(
         rule=reading.rule or Rule("BER = 0", matches == n),
         figures={"n_bits": n, **reading.figures},
     )
-
-
-def null_matches_p_value(matches: int, n: int, null_matches: Sequence[int]) -> float:
-    """Return the p-value of `matches` of `n` bits against the matches of null models.
-
-    The tail of a beta-binomial: models differ in their rate of matches, with the nulls' mean and
-    with the spread that is the upper 90 % limit for theirs. What a null reached itself is besides
-    no rarer than its rank.
-
-    >>> fair = [33, 30, 35, 28, 31, 36, 32, 29]
-    >>> null_matches_p_value(64, 64, fair) < 1e-6 < 0.2 < null_matches_p_value(34, 64, fair)
-    True
-    """
-    n_nulls = len(null_matches)
-    if n_nulls < 2:
-        return 1.0
-    rates = np.asarray(null_matches, dtype=np.float64) / n
-    mean = float((rates.sum() * n + 0.5) / (n_nulls * n + 1))
-    limit = (n_nulls - 1) / float(scipy.stats.chi2.ppf(_LEFT_OUT, n_nulls - 1))
-    variance = float(rates.var(ddof=1)) * limit * (1 + 1 / n_nulls)
-    excess = variance / (mean * (1 - mean) / n) - 1  # over that of independent bits
-    correlation = min(max(excess / max(n - 1, 1), 1e-6), 0.999)  # between the bits of one model
-    size = 1 / correlation - 1
-    tail = np.arange(matches, n + 1)  # summed: scipy's own tail is 1 - cdf, which ends at 1e-16
-    p = float(scipy.stats.betabinom.pmf(tail, n, mean * size, (1 - mean) * size).sum())
-    rank = rank_p_value(matches, null_matches, high=True) if max(null_matches) >= matches else 0.0
-    return min(1.0, max(p, rank))
 
 
 def _least(n: int, p_value: Callable[[int], float], level: float) -> int:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import torch
 
-from arena.game.court.nulls import Nulls
+from arena.game.court.nulls import Nulls, Values
 from arena.game.court.statistics import binomial_tail
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, drawn_seed, prf_labels
@@ -199,8 +199,8 @@ class Court:
             copies: whether copies have "low" or "high" values.
         """
         utilities = tuple(self.utilities[i] for i in values) if self.utilities else ()
-        near = Nulls(tuple(values.values()), utilities, copies).near(self.utility)
-        return Nulls(near, (), copies)
+        near = Nulls(tuple(values.values()), utilities, Values(copies)).near(self.utility)
+        return Nulls(near, (), Values(copies))
 
     def _owner_is_earlier(self, owner: Party, claimant: Party) -> bool:
         mine, theirs = self._entry(owner), self._entry(claimant)

@@ -3,29 +3,111 @@
 An innocent that is weaker than the victim, or differs in its training, is far from the victim and
 from strong innocents alike: compared with strong innocents alone it can look like a copy. So a
 p-value is computed among independent models that are as useful as the suspect, and where there are
-none, there is no reference and nothing is said.
+none, there is no reference and nothing is said. The few that are as useful lie close together at
+times, and what is not rare among all is no proof either: the larger of the two p-values counts.
 
     reference = task.reference(task.nulls())                  # in `protect`; part of the key
-    nulls = Nulls(values, reference.utilities, copies="low")  # of one statistic
+    nulls = Nulls(values, reference.utilities, Values("low"))  # of one statistic
     utility = reference.utility_of(suspect)                   # in `examine`; may raise NoReference
     p = nulls.p_value(statistic, utility)
 """
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
-from arena.game.court.statistics import null_p_value, null_threshold
+from arena.game.court.statistics import count_p_value, null_p_value, null_threshold
 
 ENOUGH = 6
 """Null models that tell their own spread: where a null is exact, fewer of them have no say."""
+Side = Literal["low", "high"]
 _FEWEST = 8  # independent models in a neighbourhood, where there are as many
 _SHARE = 1 / 3  # of all independent models that make a neighbourhood
+_ROUNDING = 1e-6  # distances of float32 answers below this cannot be told from 0
+
+
+class NullTest(Protocol):
+    """How rare a value is among those of null models."""
+
+    @property
+    def copies(self) -> Side:
+        """On which side the values of copies lie."""
+
+    def p_value(self, value: float, nulls: Sequence[float]) -> float:
+        """Return the p-value of one more value."""
+
+    def threshold(self, nulls: Sequence[float], level: float) -> float:
+        """Return the value from which, on the copies' side, the p-value is at most `level`."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """A statistic that is about normal among independent models: Student's t."""
+
+    copies: Side
+
+    def p_value(self, value: float, nulls: Sequence[float]) -> float:
+        """Return the p-value of one more value."""
+        return null_p_value(value, nulls, high=self.copies == "high")
+
+    def threshold(self, nulls: Sequence[float], level: float) -> float:
+        """Return the value from which the p-value is at most `level`."""
+        return null_threshold(nulls, level, high=self.copies == "high")
+
+
+@dataclass(frozen=True)
+class Distances:
+    """A distance from the victim, 0 or more, or a likeness of 1 less it: Student's t of its log.
+
+    Distances of independent models are skewed, and a copy's lies at 0, below all of them; on their
+    own scale a single far model makes even 0 no rarity.
+    """
+
+    copies: Side = "low"
+
+    def p_value(self, value: float, nulls: Sequence[float]) -> float:
+        """Return the p-value of one more value."""
+        return null_p_value(self._log(value), [self._log(null) for null in nulls], high=False)
+
+    def threshold(self, nulls: Sequence[float], level: float) -> float:
+        """Return the value from which the p-value is at most `level`."""
+        at = math.exp(null_threshold([self._log(null) for null in nulls], level, high=False))
+        return self._distance(at - _ROUNDING)
+
+    def _log(self, value: float) -> float:
+        return math.log(max(self._distance(value), 0.0) + _ROUNDING)
+
+    def _distance(self, value: float) -> float:
+        return value if self.copies == "low" else 1 - value
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A share of `n` answers: counts, whose spread among models no normal law describes."""
+
+    copies: Side
+    n: int
+
+    def p_value(self, value: float, nulls: Sequence[float]) -> float:
+        """Return the p-value of one more share."""
+        return count_p_value(self._count(value), self.n, [self._count(null) for null in nulls])
+
+    def threshold(self, nulls: Sequence[float], level: float) -> float:
+        """Return the share from which the p-value is at most `level`; past 0 or 1 where none is."""
+        counts = [self._count(null) for null in nulls]
+        needed = bisect.bisect_left(
+            range(self.n + 1), True, key=lambda k: count_p_value(k, self.n, counts) <= level
+        )
+        return needed / self.n if self.copies == "high" else (self.n - needed) / self.n
+
+    def _count(self, value: float) -> int:
+        return round(self.n * (value if self.copies == "high" else 1 - value))
 
 
 @dataclass(frozen=True)
@@ -35,26 +117,34 @@ class Nulls:
     Attributes:
         values: of each model.
         utilities: in [0, 1], of each model; none where they are not known.
-        copies: whether copies have "low" or "high" values.
+        test: how rare a value is among them.
     """
 
     values: tuple[float, ...]
     utilities: tuple[float, ...]
-    copies: Literal["low", "high"]
+    test: NullTest
+
+    def around(self, utility: float | None) -> list[int]:
+        """Return which models are nearest in utility; all where it is unknown."""
+        if utility is None or not self.utilities:
+            return list(range(len(self.values)))
+        return nearest(self.utilities, utility)
 
     def near(self, utility: float | None) -> tuple[float, ...]:
         """Return the values of the models that are nearest in utility; all where it is unknown."""
-        if utility is None or not self.utilities:
-            return self.values
-        return tuple(self.values[i] for i in nearest(self.utilities, utility))
+        return tuple(self.values[i] for i in self.around(utility))
 
     def p_value(self, value: float, utility: float | None = None) -> float:
-        """Return the p-value of a suspect's value among independent models as useful as it is."""
-        return null_p_value(value, self.near(utility), high=self.copies == "high")
+        """Return the larger p-value of a suspect's value: among models as useful, and among all."""
+        return max(self.test.p_value(value, nulls) for nulls in self._both(utility))
 
     def threshold(self, level: float, utility: float | None = None) -> float:
-        """Return the value beyond which the p-value is at most `level`."""
-        return null_threshold(self.near(utility), level, high=self.copies == "high")
+        """Return the value from which, on the copies' side, the p-value is at most `level`."""
+        both = [self.test.threshold(nulls, level) for nulls in self._both(utility)]
+        return min(both) if self.test.copies == "low" else max(both)
+
+    def _both(self, utility: float | None) -> tuple[tuple[float, ...], ...]:
+        return self.near(utility), self.values
 
 
 def nearest(utilities: Sequence[float], utility: float) -> list[int]:

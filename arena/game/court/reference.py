@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from arena.errors import NoReference
+from arena.game.court.nulls import Nulls, NullTest
 from arena.game.rules.keys import Key
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
@@ -68,15 +69,21 @@ class Reference:
             return 0.0
         return float(suspect.right(suspect.kind.inputs(self.images), self.labels).mean())
 
-    def utility_of(self, suspect: Suspect) -> float:
-        """Return a suspect's utility where the models cover it, and where there are none.
+    def nulls(self, values: Sequence[float], test: NullTest) -> Nulls:
+        """Return what these models show of a statistic, beside how useful they are."""
+        return Nulls(tuple(values), self.utilities, test)
+
+    def utility_of(self, suspect: Suspect) -> float | None:
+        """Return a suspect's utility where the models cover it; None where there are no models.
 
         Raises:
             NotComparable: as `utility`. NoReference: no model is as useful, or as useless.
         """
+        if not self.utilities:
+            return None
         found = self.utility(suspect)
-        if self.utilities and not self.covers(found):
-            low, high = min(self.utilities, default=0.0), max(self.utilities, default=0.0)
+        if not self.covers(found):
+            low, high = min(self.utilities), max(self.utilities)
             raise NoReference(
                 f"the suspect's accuracy is {found:.2f}, that of the {len(self.utilities)} "
                 f"independent models {low:.2f} to {high:.2f}; train some that are as useful as it"

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from arena.game.court.statistics import null_p_value, null_threshold
-from defenders.triggers.trigger_sets import null_hits_p_value
+from arena.game.court.nulls import Distances, NullTest, Rates
 
 
 @dataclass(frozen=True)
 class Distance:
-    """A number for two sets of answers, and its p-value against independent models.
+    """A number for two sets of answers, and its test against independent models.
 
     Attributes:
-        name: of the statistic. copies: on which side copies lie.
+        name: of the statistic. copies: on which side copies lie; where it is the high one, the
+            number is a likeness in [0, 1].
         between: (the victim's answers (K, ...), a suspect's (K, ...)) -> the statistic.
     """
 
@@ -32,13 +31,9 @@ class Distance:
         """What a scheme says that it measures."""
         return self.name, self.copies
 
-    def p_value(self, value: float, n: int, nulls: Sequence[float]) -> float:
-        """Return the p-value of a value on `n` points among those of independent models."""
-        return null_p_value(value, nulls, high=self.copies == "high")
-
-    def threshold(self, n: int, nulls: Sequence[float], level: float) -> float:
-        """Return the value beyond which the p-value is at most `level`."""
-        return null_threshold(nulls, level, high=self.copies == "high")
+    def test(self, n: int) -> NullTest:
+        """Return how rare a value on `n` points is among those of independent models."""
+        return Distances(self.copies)
 
     def said(self, value: float, n: int, needed: float) -> str:
         """Return a sentence about a value and the one that is needed."""
@@ -49,16 +44,9 @@ class Distance:
 class MatchingRate(Distance):
     """The share of points that get the victim's label: counts, so their p-value is that of hits."""
 
-    def p_value(self, value: float, n: int, nulls: Sequence[float]) -> float:
-        """Return the p-value of so many hits of `n` among those of independent models."""
-        return null_hits_p_value(round(value * n), n, [round(rate * n) for rate in nulls])
-
-    def threshold(self, n: int, nulls: Sequence[float], level: float) -> float:
-        """Return the least rate whose p-value is at most `level`; beyond 1 where none is."""
-        needed = bisect.bisect_left(
-            range(n + 1), True, key=lambda hits: self.p_value(hits / n, n, nulls) <= level
-        )
-        return needed / n
+    def test(self, n: int) -> NullTest:
+        """Return the test of so many hits of `n`."""
+        return Rates(self.copies, n)
 
     def said(self, value: float, n: int, needed: float) -> str:
         """Return a sentence about the hits and those that are needed."""

@@ -15,9 +15,8 @@ from pydantic import Field
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
-from arena.game.court.nulls import ENOUGH, nearest
+from arena.game.court.nulls import ENOUGH, Nulls, Values
 from arena.game.court.reference import Reference
-from arena.game.court.statistics import null_p_value, null_threshold
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.innocents import Accused
 from arena.game.rules.keys import Key, expand, fresh_seed
@@ -169,22 +168,23 @@ class Inference(Defense):
             raise NotComparable(
                 f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
             )
-        near = list(secret.null_values)
-        if len(near) >= ENOUGH and reference.utilities:
-            utility = reference.utility_of(suspect)
-            near = [near[i] for i in nearest(reference.utilities, utility)]
-        verdict = self.judge(self.measure(secret, suspect), near)
-        told = reference.title if len(near) >= ENOUGH else ""
-        return dataclasses.replace(verdict, reference=told)
+        strange, nulls = self.measure(secret, suspect), secret.null_values
+        if len(nulls) < ENOUGH:
+            return self.judge(strange)
+        known = reference.nulls(nulls, Values("high"))
+        verdict = self.judge(strange, known, reference.utility_of(suspect))
+        return dataclasses.replace(verdict, reference=reference.title)
 
-    def judge(self, strange: Kinds, nulls: list[float]) -> Verdict:
+    def judge(
+        self, strange: Kinds, nulls: Nulls | None = None, utility: float | None = None
+    ) -> Verdict:
         """Return the verdict: the larger p-value of Welch's test and against models if enough."""
         gap, error, degrees = welch(strange)
         welch_p = float(scipy.stats.t.sf(gap / error, degrees)) if error else 1.0
         p, needed = welch_p, error * float(scipy.stats.t.isf(self.level, degrees))
-        if len(nulls) >= ENOUGH:
-            p = max(p, null_p_value(gap, nulls, high=True))
-            needed = max(needed, null_threshold(nulls, self.level, high=True))
+        if nulls is not None:
+            p = max(p, nulls.p_value(gap, utility))
+            needed = max(needed, nulls.threshold(self.level, utility))
         return Verdict(
             is_copy=p <= self.level,
             p_value=p,
@@ -199,6 +199,6 @@ class Inference(Defense):
                 "n_members": len(strange[0]),
                 "n_held_out": len(strange[1]),
                 "welch_p": welch_p,
-                "null_values": nulls,
+                "null_values": [] if nulls is None else list(nulls.near(utility)),
             },
         )

@@ -121,7 +121,7 @@ def test_what_is_not_rare_among_all_innocents_is_no_proof() -> None:
     utilities = tuple([0.98] * len(strong) + [0.9] * len(weak))
     found = Calibration("RobD", nulls, 0.9, 150, utilities)
     innocent = 1 - 5 / 150
-    assert found.p_among(innocent, found.near(0.98)) < 0.001
+    assert found.known.test.p_value(innocent, found.known.near(0.98)) < 0.01
     assert found.p_value(innocent, 0.98) > 0.05
     assert found.p_value(0.1, 0.98) < 1e-6
 
@@ -132,5 +132,5 @@ def test_the_critical_distance_holds_for_the_larger_p_value(
 ) -> None:
     nulls, utilities = (*strong, *weak), (*[0.9] * len(strong), *[0.5] * len(weak))
     jsd = Calibration("JSD", nulls, 0.9, 40, utilities)
-    if jsd.tells and len(set(jsd.near(0.9))) > 1:
+    if jsd.tells and len(set(jsd.known.near(0.9))) > 1:
         assert jsd.p_value(jsd.critical(level, 0.9) - 1e-6, 0.9) <= level * (1 + 1e-3)

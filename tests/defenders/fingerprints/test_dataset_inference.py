@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from arena import testing
 from arena.errors import MalformedKey, PlayerError
+from arena.game.court.nulls import Nulls, Values
 from arena.game.rules.keys import Key
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
@@ -143,7 +144,7 @@ def test_the_difference_is_tested_as_scipy_tests_it(seed: int, n: int, m: int) -
 
 
 def test_points_that_are_all_alike_prove_nothing() -> None:
-    verdict = WALK.judge((torch.zeros(5), torch.zeros(7)), [])
+    verdict = WALK.judge((torch.zeros(5), torch.zeros(7)))
     assert (verdict.p_value, verdict.is_copy) == (1.0, False)
 
 
@@ -151,8 +152,8 @@ def test_points_that_are_all_alike_prove_nothing() -> None:
 def test_the_verdict_turns_at_its_threshold(shift: float, n_nulls: int) -> None:
     draw = torch.Generator().manual_seed(n_nulls)
     members, others = torch.randn(40, generator=draw) / 3, torch.randn(60, generator=draw) / 3
-    nulls = (0.1 * torch.randn(n_nulls, generator=draw)).tolist()
-    verdict = WALK.judge((members, others + shift), nulls)
+    nulls = tuple((0.1 * torch.randn(n_nulls, generator=draw)).tolist())
+    verdict = WALK.judge((members, others + shift), Nulls(nulls, (), Values("high")))
     assert verdict.is_copy == (verdict.statistic >= verdict.threshold)
     assert verdict.p_value >= float(str(verdict.figures["welch_p"]))
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import PlayerError
+from arena.game.court.nulls import Nulls
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
@@ -175,5 +176,5 @@ def test_a_weaker_model_than_any_null_has_no_reference(
 
 
 def test_without_nulls_a_distance_proves_nothing() -> None:
-    assert CKA.p_value(1.0, 10, []) == 1
-    assert not SCHEMES[3].judge(1.0, 10, []).is_copy
+    assert CKA.test(10).p_value(1.0, []) == 1
+    assert not SCHEMES[3].judge(1.0, 10, Nulls((), (), CKA.test(10))).is_copy

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from arena.errors import PlayerError
-from arena.game.court.nulls import nearest
+from arena.game.court.nulls import Nulls, Rates
 from arena.game.court.reference import Reference
+from arena.game.court.statistics import count_p_value
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model, build
@@ -25,7 +26,6 @@ from arena.world.training import Examples
 from defenders.fingerprints.ipguard import IPGuard
 from defenders.fingerprints.parts.boundary import Search, aruc, boundary_points, halfway
 from defenders.fingerprints.scheme import PrintKey, alike, boundary_loss, drawn, floats
-from defenders.triggers.trigger_sets import null_hits_p_value
 from tests.defenders.conftest import COMPUTE, LAB, Marking
 from tests.defenders.weights.rewritings import permuted
 
@@ -245,8 +245,8 @@ def test_the_matching_rate_counts_points_with_the_victims_label(mark: Marking) -
     shown = Suspect(answer, "labels", card)
     verdict = SCHEME.verify(key, shown, Rng(0))
     assert verdict.statistic == 15 / n
-    near = [round(n * key.settings["null_values"][i]) for i in nearest(reference.utilities, usual)]
-    assert verdict.p_value == null_hits_p_value(15, n, near)
+    nulls = Nulls(tuple(key.settings["null_values"]), reference.utilities, Rates("high", n))
+    assert verdict.p_value == nulls.p_value(15 / n, usual)
     assert shown.n_queries == n + len(exam)
 
 
@@ -257,11 +257,11 @@ def test_labels_are_enough(mark: Marking) -> None:
 
 
 def test_the_verdict_turns_at_its_threshold() -> None:
-    nulls = [k / 40 for k in (3, 5, 2, 4, 3, 4)]
+    nulls = Nulls(tuple(k / 40 for k in (3, 5, 2, 4, 3, 4)), (), Rates("high", 40))
     verdicts = [SCHEME.judge(found / 40, 40, nulls) for found in range(41)]
     for found, verdict in enumerate(verdicts):
         assert verdict.is_copy is (verdict.statistic >= verdict.threshold)
-        assert verdict.p_value == null_hits_p_value(found, 40, [3, 5, 2, 4, 3, 4])
+        assert verdict.p_value == count_p_value(found, 40, [3, 5, 2, 4, 3, 4])
     assert {verdict.is_copy for verdict in verdicts} == {False, True}
 
 
@@ -280,7 +280,7 @@ def test_the_papers_rule_lies_between_the_owners_copies_and_the_innocents(
 
 
 def test_without_innocents_nothing_is_proven() -> None:
-    verdict = SCHEME.judge(1.0, 40, [])
+    verdict = SCHEME.judge(1.0, 40, Nulls((), (), Rates("high", 40)))
     assert not verdict.is_copy
     assert verdict.p_value == 1
 

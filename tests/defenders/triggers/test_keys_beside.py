@@ -8,7 +8,7 @@ import torch
 from arena.game.sides.suspect import Suspect
 from arena.world.models import ModelCard
 from defenders.triggers.keys_beside import quiet_rates, rates
-from defenders.triggers.trigger_sets import null_verdict
+from defenders.triggers.trigger_sets import hit_nulls, null_verdict
 
 CARD = ModelCard(
     architecture="softmax", n_classes=3, input_shape=(1, 2, 2), mean=(0.5,), std=(0.5,)
@@ -35,9 +35,9 @@ def test_a_key_counts_for_a_model_if_the_others_are_quiet_under_it() -> None:
 
 
 def test_a_rate_is_no_rarer_than_its_rank_among_other_keys() -> None:
-    loud = [0.0] * 95 + [1.0] * 5
-    assert null_verdict(30, 30, [0] * 12, 0.01).p_value < 1e-6
-    heavy = null_verdict(30, 30, [0] * 12, 0.01, loud)
+    loud, quiet = [0.0] * 95 + [1.0] * 5, hit_nulls([0] * 12, 30)
+    assert null_verdict(30, 30, quiet, 0.01).p_value < 1e-6
+    heavy = null_verdict(30, 30, quiet, 0.01, loud)
     assert heavy.p_value == pytest.approx(6 / 101)
     assert not heavy.is_copy
     assert heavy.threshold > 1  # no number of hits is enough

@@ -14,8 +14,8 @@ from defenders.triggers.scheme import abstract_images
 from defenders.triggers.trigger_sets import (
     TriggerFeed,
     binomial_verdict,
+    hit_nulls,
     n_hits,
-    null_hits_p_value,
     null_verdict,
 )
 
@@ -108,43 +108,29 @@ def test_ten_triggers_cannot_reach_two_to_the_minus_64() -> None:
     assert verdict.threshold > 1
 
 
-null_sets = st.lists(st.integers(0, 30), min_size=2, max_size=15)
-
-
-@given(st.integers(0, 29), null_sets)
-def test_more_hits_are_never_weaker_evidence(hits: int, nulls: list[int]) -> None:
-    assert null_hits_p_value(hits + 1, 30, nulls) <= null_hits_p_value(hits, 30, nulls) + 1e-12
-
-
-@given(st.integers(0, 30), null_sets)
-def test_null_p_values_are_probabilities(hits: int, nulls: list[int]) -> None:
-    assert 0 <= null_hits_p_value(hits, 30, nulls) <= 1
-
-
-@given(st.lists(st.integers(0, 30), max_size=1), st.integers(0, 30))
-def test_fewer_than_two_nulls_prove_nothing(nulls: list[int], hits: int) -> None:
-    assert null_hits_p_value(hits, 30, nulls) == 1
-    assert not null_verdict(30, 30, nulls, 0.01).is_copy
+@given(st.lists(st.integers(0, 30), max_size=1))
+def test_fewer_than_two_nulls_prove_nothing(nulls: list[int]) -> None:
+    assert not null_verdict(30, 30, hit_nulls(nulls, 30), 0.01).is_copy
 
 
 def test_nulls_without_a_hit_do_not_make_one_hit_a_proof() -> None:
-    assert not null_verdict(1, 33, [0] * 12, 0.01).is_copy
-    assert null_verdict(33, 33, [0] * 12, 0.01).p_value < 1e-20
+    assert not null_verdict(1, 33, hit_nulls([0] * 12, 33), 0.01).is_copy
+    assert null_verdict(33, 33, hit_nulls([0] * 12, 33), 0.01).p_value < 1e-20
 
 
 def test_a_null_model_that_always_says_the_target_makes_every_count_innocent() -> None:
-    assert not null_verdict(33, 33, [0] * 11 + [33], 0.01).is_copy
+    assert not null_verdict(33, 33, hit_nulls([0] * 11 + [33], 33), 0.01).is_copy
 
 
 def test_a_single_label_is_not_judged_by_one_class_in_c() -> None:
     """Nulls that hit the shared label often are the trap of the binomial rule."""
     hits, n, nulls = 20, 40, [16, 22, 14, 25, 18, 20]
     assert binomial_tail(hits, n, 0.1) < 1e-6
-    assert not null_verdict(hits, n, nulls, 0.01).is_copy
+    assert not null_verdict(hits, n, hit_nulls(nulls, n), 0.01).is_copy
 
 
 def test_both_verdicts_report_the_papers_rule_and_the_nulls() -> None:
-    verdict = null_verdict(20, 33, [0, 1, 0, 2], 0.01)
+    verdict = null_verdict(20, 33, hit_nulls([0, 1, 0, 2], 33), 0.01)
     assert verdict.rule is not None
     assert (verdict.rule.name, verdict.rule.is_copy) == ("TSA > 0.5", True)
     assert verdict.figures["null_hits"] == [0, 1, 0, 2]

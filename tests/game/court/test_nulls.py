@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.game.court.nulls import Nulls, nearest
+from arena.game.court.nulls import Distances, Nulls, NullTest, Rates, Side, Values, nearest
 from arena.game.court.statistics import null_p_value
 
 UTILITIES = tuple(np.linspace(0.3, 0.98, 24).round(3).tolist())
@@ -15,9 +15,9 @@ FALLING = tuple(1 - 0.8 * u + 0.02 * (-1) ** i for i, u in enumerate(UTILITIES))
 
 
 def test_without_a_utility_all_models_count() -> None:
-    nulls = Nulls(FALLING, UTILITIES, "low")
+    nulls = Nulls(FALLING, UTILITIES, Values("low"))
     assert nulls.near(None) == FALLING
-    assert Nulls(FALLING, (), "low").near(0.5) == FALLING
+    assert Nulls(FALLING, (), Values("low")).near(0.5) == FALLING
     assert nulls.p_value(0.1) == null_p_value(0.1, FALLING, high=False)
 
 
@@ -39,24 +39,64 @@ def test_a_weak_innocent_is_a_copy_to_strong_ones_alone() -> None:
     """The worst fault that was: the distance of a weak model is small because it errs."""
     rising = tuple(0.2 + 0.7 * u + 0.01 * (-1) ** i for i, u in enumerate(UTILITIES))
     weak, value = UTILITIES[3], rising[3]
-    strong_alone = Nulls(rising[-12:], UTILITIES[-12:], "low")
+    strong_alone = Nulls(rising[-12:], UTILITIES[-12:], Values("low"))
     assert strong_alone.p_value(value, weak) < 1e-3
-    assert Nulls(rising, UTILITIES, "low").p_value(value, weak) > 0.05
+    assert Nulls(rising, UTILITIES, Values("low")).p_value(value, weak) > 0.05
 
 
 def test_the_threshold_is_where_the_p_value_turns() -> None:
-    nulls = Nulls(FALLING, UTILITIES, "low")
+    nulls = Nulls(FALLING, UTILITIES, Values("low"))
     turn = nulls.threshold(0.01, 0.9)
     assert nulls.p_value(turn - 1e-6, 0.9) <= 0.01 < nulls.p_value(turn + 1e-6, 0.9)
 
 
 @pytest.mark.parametrize("copies", ["low", "high"])
-def test_the_p_value_holds_for_a_model_like_the_nulls(copies: str) -> None:
+def test_the_p_value_holds_for_a_model_like_the_nulls(copies: Side) -> None:
     """Of independent values at the same utility, about one in a hundred has p <= 0.01."""
     dice = np.random.default_rng(0)
     values = dice.normal(size=(3000, 25))
     p = [
-        Nulls(tuple(row[1:]), UTILITIES, copies).p_value(float(row[0]), 0.7)  # type: ignore[arg-type]
+        Nulls(tuple(row[1:]), UTILITIES, Values(copies)).p_value(float(row[0]), 0.7)
         for row in values
     ]
     assert np.mean(np.array(p) <= 0.01) < 0.02
+
+
+def test_what_is_not_rare_among_all_models_is_no_proof() -> None:
+    """The nearest ones lie close together by luck: so it was with DeepJudge's RobD on MNIST."""
+    values = (*[0.5, 0.51, 0.5, 0.49, 0.5, 0.51, 0.49, 0.5], *np.linspace(0.1, 0.9, 16))
+    utilities = (*[0.98] * 8, *[0.9] * 16)
+    nulls = Nulls(values, utilities, Values("low"))
+    assert nulls.test.p_value(0.4, nulls.near(0.98)) < 1e-4
+    assert nulls.p_value(0.4, 0.98) == nulls.test.p_value(0.4, values) > 0.2
+    assert nulls.threshold(0.01, 0.98) < 0.0 < nulls.test.threshold(nulls.near(0.98), 0.01)
+
+
+SKEWED = (0.05, 0.06, 0.05, 0.07, 0.06, 0.08, 0.05, 0.09, 0.17, 0.3)
+"""Distances of independent models with far ones among them, as SAC finds them on MNIST."""
+
+
+@pytest.mark.parametrize("copies", ["low", "high"])
+def test_one_far_model_does_not_hide_a_copy(copies: Side) -> None:
+    """On their own scale even the victim, at 0, is not rare among such distances: p = 0.1."""
+    values = SKEWED if copies == "low" else tuple(1 - value for value in SKEWED)
+    copy, near = (0.0, 0.04) if copies == "low" else (1.0, 0.96)
+    assert Values(copies).p_value(copy, values) > 0.05
+    assert Distances(copies).p_value(copy, values) < 1e-6
+    assert Distances(copies).p_value(near, values) > 0.05
+
+
+@pytest.mark.parametrize("test", [Values("high"), Distances("high"), Rates("high", 40)], ids=str)
+def test_a_test_turns_at_its_threshold(test: NullTest) -> None:
+    values = (0.1, 0.15, 0.2, 0.1, 0.05, 0.2, 0.1, 0.15)
+    turn = test.threshold(values, 0.01)
+    assert 0.2 < turn < 1
+    assert test.p_value(turn + 1e-6, values) <= 0.01 < test.p_value(turn - 0.02, values)
+    assert test.p_value(0.9, ()) == test.p_value(0.9, (0.1,)) == 1
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=15), st.integers(0, 40))
+def test_rates_of_either_side_say_the_same(counts: list[int], found: int) -> None:
+    high, low = [[share(k / 40) for k in (found, *counts)] for share in (float, lambda x: 1 - x)]
+    p = Rates("high", 40).p_value(high[0], high[1:])
+    assert p == Rates("low", 40).p_value(low[0], low[1:])

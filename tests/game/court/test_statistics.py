@@ -1,0 +1,60 @@
+"""Counts of null models: what is rare where models differ in their rates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from arena.game.court.statistics import count_p_value, null_p_value
+
+null_sets = st.lists(st.integers(0, 30), min_size=2, max_size=15)
+
+
+@given(st.integers(0, 29), null_sets)
+def test_a_higher_count_is_never_weaker_evidence(count: int, nulls: list[int]) -> None:
+    assert count_p_value(count + 1, 30, nulls) <= count_p_value(count, 30, nulls) + 1e-12
+
+
+@given(st.integers(0, 30), null_sets)
+def test_p_values_of_counts_are_probabilities(count: int, nulls: list[int]) -> None:
+    assert 0 <= count_p_value(count, 30, nulls) <= 1
+
+
+@given(st.lists(st.integers(0, 30), max_size=1), st.integers(0, 30))
+def test_fewer_than_two_nulls_prove_nothing(nulls: list[int], count: int) -> None:
+    assert count_p_value(count, 30, nulls) == 1
+
+
+@given(null_sets)
+def test_what_a_null_reached_is_no_rarer_than_its_rank(nulls: list[int]) -> None:
+    assert count_p_value(max(nulls), 30, nulls) >= 2 / (1 + len(nulls)) - 1e-12
+
+
+def test_models_that_do_not_differ_leave_the_pooled_predictive() -> None:
+    """Nulls at the very rate of all: Jeffreys' beta-binomial of their 12 * 30 answers."""
+    a, b = 12 * 3 + 0.5, 12 * 27 + 0.5
+    assert count_p_value(9, 30, [3] * 12) == pytest.approx(stats.betabinom.sf(8, 30, a, b))
+
+
+@pytest.mark.parametrize(
+    ("shape", "at_most"),  # of the beta law of the models' rates
+    [((1.0, 20.0), 0.02), ((5.0, 45.0), 0.01), ((20.0, 180.0), 0.01), ((50.0, 50.0), 0.01)],
+    ids=str,
+)
+def test_the_p_value_holds_where_models_differ(shape: tuple[float, float], at_most: float) -> None:
+    """Of a model and eight nulls whose rates are drawn from one skewed law: p <= .01."""
+    dice = np.random.default_rng(0)
+    counts = dice.binomial(30, dice.beta(*shape, size=(2000, 9)))
+    found = [count_p_value(int(row[0]), 30, row[1:].tolist()) for row in counts]
+    assert np.mean(np.array(found) <= 0.01) <= at_most
+
+
+def test_students_t_calls_skewed_counts_rare_too_often() -> None:
+    """Why it is not what counts are tested by: more than 3 % at .01."""
+    dice = np.random.default_rng(0)
+    counts = dice.binomial(30, dice.beta(1.0, 20.0, size=(2000, 9)))
+    found = [null_p_value(int(row[0]), row[1:].tolist(), high=True) for row in counts]
+    assert np.mean(np.array(found) <= 0.01) > 0.03
