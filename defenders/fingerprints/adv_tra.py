@@ -52,7 +52,7 @@ class AdvTra(Fingerprint):
     p-value comes from independent models as useful as the suspect.
     Reference: Xu, Wang, Liu, Yang, Liu: United we stand, divided we fall: fingerprinting deep
     neural networks via adversarial trajectories, 2024; settings after its code.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Xu et al., NeurIPS 2024"

@@ -37,7 +37,7 @@ class AKH(Fingerprint):
     models as useful as the suspect.
     Reference: Godinot, Le Merrer, Tredan, Penzo, Taiani: Queries, representation and detection:
     the next 100 model fingerprinting schemes, 2025.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Godinot et al., AAAI 2025"

@@ -38,7 +38,7 @@ class Reef(Fingerprint):
     useful as the suspect.
     Reference: Zhang et al.: REEF: Representation encoding fingerprints for large language models,
     2025; Kornblith et al.: Similarity of neural network representations revisited, 2019.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Zhang et al., ICLR 2025"

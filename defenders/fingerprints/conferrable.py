@@ -58,7 +58,7 @@ class CEM(Fingerprint):
     a fixed rate of matches.
     Reference: Lukas, Zhang, Kerschbaum: Deep neural network fingerprinting by conferrable
     adversarial examples, 2021.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Lukas et al., ICLR 2021"

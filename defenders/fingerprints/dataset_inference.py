@@ -46,7 +46,7 @@ class DatasetInference(Inference):
     the null of six or more models of other data, and the larger p counts.
     Reference: Maini, Yaghini, Papernot: Dataset inference: ownership resolution in machine
     learning, 2021; false accusations: Szyller et al.: On the robustness of dataset inference, 2023.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     reads: ClassVar[Output] = "labels"
@@ -87,7 +87,7 @@ class GradientInference(Inference):
     which the paper does for a hundred.
     Reference: Maini, Yaghini, Papernot: Dataset inference: ownership resolution in machine
     learning, 2021.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     reads: ClassVar[Output] = "weights"

@@ -55,7 +55,7 @@ class IPGuard(Fingerprint):
     reports on.
     Reference: Cao, Jia, Gong: IPGuard: protecting intellectual property of deep neural networks via
     fingerprinting the classification boundary, 2021; settings after the DeepJudge baseline.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Cao et al., AsiaCCS 2021"

@@ -37,7 +37,7 @@ class SAC(Fingerprint):
     a suspect must answer the victim's classes, though the statistic would read others.
     Reference: Guan, Liang, He: Are you stealing my model? Sample correlation for fingerprinting
     deep neural networks, 2022.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Guan et al., NeurIPS 2022"

@@ -79,7 +79,7 @@ class BlackMarks(FrontierStitching):
     in the p-value instead, which is the larger of theirs and that of fair coins.
     Reference: Chen, Darvish Rouhani, Koushanfar: BlackMarks: blackbox multibit watermarking for
     deep neural networks, 2019; Lukas et al., S&P 2022 (settings).
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Chen et al., 2019"

@@ -35,7 +35,7 @@ class ClassFeature(Zhang):
     which fine-tunes for copies by queries, is left out.
     Reference: Xiao, Ye, Liang, Li, Li, Zheng, Hu: Class-feature watermark: a resilient black-box
     watermark against model extraction attacks, 2026.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Xiao et al., AAAI 2026"

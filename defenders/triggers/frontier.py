@@ -95,7 +95,7 @@ class FrontierStitching(Defense):
     independent models as useful as the suspect counts; eps is ours.
     Reference: Le Merrer, Perez, Tredan: Adversarial frontier stitching for remote neural network
     watermarking, 2020; Lukas et al., S&P 2022 (settings).
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Le Merrer et al., Neural Computing and Applications 2020"

@@ -65,7 +65,7 @@ class Zhang(Defense):
     marked, as small tasks have few images (the DeepJudge baseline marks 10 %, the SoK all).
     Reference: Zhang et al.: Protecting intellectual property of deep neural networks with
     watermarking, 2018; settings after the DeepJudge baseline.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Zhang et al., AsiaCCS 2018"

@@ -70,7 +70,7 @@ class Entangled(Zhang):
     place of a t-test against one class in C.
     Reference: Jia, Choquette-Choo, Chandrasekaran, Papernot: Entangled watermarks as a defense
     against model extraction, 2021.
-    Versions: 1.
+    Versions: 2 (what is not rare among all null models is no proof).
     """
 
     paper: ClassVar[str] = "Jia et al., USENIX Security 2021"
