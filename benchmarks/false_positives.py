@@ -246,6 +246,19 @@ def row_of(found: Floats, same: NDArray[np.bool_], title: str) -> tuple[str, flo
     return line, shares[0], shares[1], worst
 
 
+def whom(found: Floats, kinds: Sequence[str]) -> str:
+    """Return the kinds of innocents that are accused most: the share of each, over keys and models.
+
+    Args:
+        found: p-values, (keys, models).
+        kinds: of the models.
+    """
+    of_kind = {kind: found[:, [kind == other for other in kinds]] for kind in dict.fromkeys(kinds)}
+    shares = {kind: float((part <= LEVEL).mean()) for kind, part in of_kind.items()}
+    most = sorted((kind for kind in shares if shares[kind]), key=lambda kind: -shares[kind])[:3]
+    return ", ".join(f"{kind} {shares[kind]:.4f}" for kind in most) or "nobody"
+
+
 def regression_p_value(value: float, utility: float, values: Floats, utilities: Floats) -> float:
     """Return the one-sided p-value of a low value by a straight line over utility: its t-test."""
     design = np.column_stack([np.ones(len(values)), utilities])
@@ -313,12 +326,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     heading(f"false positives on {asked.data}: {same.sum()} same, {(~same).sum()} odd innocents", 1)
     say(f"{'scheme':28s} {'keys':>5s}  {'P(p <= .01), same':28s} {'odd':28s} worst  P(p <= 1e-4)")
     reached: list[tuple[str, float, float, float]] = []
+    most: dict[str, str] = {}
     for drawn in rows:
         found = [pools.p_values(drawn, number) for number in range(drawn.n_keys)]
-        line, of_same, of_odd, worst = row_of(np.array([p for p, _ in found]), same, drawn.title)
+        p_values = np.array([p for p, _ in found])
+        line, of_same, of_odd, worst = row_of(p_values, same, drawn.title)
+        most[drawn.title] = whom(p_values, [step.kind for step in reporting])
         n_without = sum(outcome == "no reference" for _, told in found for outcome in told)
         say(f"{line}{f'  no reference {n_without}' if n_without else ''}")
         reached.append((drawn.title, of_same, of_odd, worst))
+    say("\nkinds of innocents accused most")
+    for title, accused in most.items():
+        say(f"{title:28s} {accused}")
     for title, of_same, of_odd, worst in reached:
         bar(f"{title}: share of innocents accused", max(of_same, of_odd), 0.02, at_least=False)
         bar(f"{title}: the worst key's share of odd innocents", worst, 0.05, at_least=False)

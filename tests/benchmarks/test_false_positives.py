@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import false_positives
-from benchmarks.false_positives import regression_p_value, row_of
+from benchmarks.false_positives import regression_p_value, row_of, whom
 
 
 def test_a_line_counts_both_kinds_and_the_worst_key() -> None:
@@ -38,3 +38,9 @@ def test_a_short_run_continues_where_it_was(
     assert capsys.readouterr().out == first
     assert len(list((tmp_path / "artefacts").iterdir())) == n_made
     assert "uchida (verifier = aligned)" in first
+
+
+def test_the_kinds_that_are_accused_most_are_told() -> None:
+    found = np.array([[0.001, 0.5, 0.005, 0.9], [0.2, 0.5, 0.002, 0.01]])
+    assert whom(found, ["SGD", "Neg-1", "SGD", "tree"]) == "SGD 0.7500, tree 0.5000"
+    assert whom(found + 1, ["SGD", "Neg-1", "SGD", "tree"]) == "nobody"
