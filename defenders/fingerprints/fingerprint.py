@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +11,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from arena.errors import NotComparable
-from arena.game.court.nulls import Nulls
+from arena.game.court.nulls import Nulls, NullTest
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, fresh_seed
@@ -29,7 +30,8 @@ class Fingerprint(Defense):
     """Base class of fingerprints. Subclasses write `sample` and `represent` and name a `distance`.
 
     The victim and the null models answer the points in `protect`; a suspect's distance to the
-    victim is then compared with those of the null models that are as useful as the suspect is.
+    victim is then compared with those of the null models: of all, and of those that are as useful
+    as the suspect is.
     """
 
     task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "nulls"})
@@ -90,6 +92,10 @@ class Fingerprint(Defense):
         """Return the points."""
         return PrintKey.of(key).points
 
+    def null_test(self, key: Key) -> NullTest:
+        """Return the test of the distance on the key's points."""
+        return self.distance.test(len(PrintKey.of(key).points))
+
     def examine(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
         """Compare the suspect's answers with the victim's, among models as useful as it is."""
         secret, reference = PrintKey.of(key), Reference.read(key)
@@ -99,7 +105,9 @@ class Fingerprint(Defense):
                 f"the suspect tells {suspect.n_classes} classes apart, the victim {n_classes}"
             )
         value, n = self.measure(suspect, secret.points, secret.answers), len(secret.points)
-        nulls = reference.nulls(secret.null_values, self.distance.test(n))
+        if not math.isfinite(value):
+            raise NotComparable("the suspect's answers are not finite")
+        nulls = reference.nulls(secret.null_values, self.null_test(key))
         verdict = self.judge(value, n, nulls, reference.utility_of(suspect))
         return dataclasses.replace(verdict, reference=reference.title)
 

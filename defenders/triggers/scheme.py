@@ -173,6 +173,8 @@ class ZhangKey(KeyForm):
         yield from shape_problem("place", self.place, 2)
         for name, images in (("embedded", self.embedded), ("held-out", self.held_out)):
             yield from shape_problem(name, images, None, *self.shape)
+        if not len(self.held_out):
+            yield "expected held-out images, found none"
 
 
 @dataclass(frozen=True, kw_only=True)

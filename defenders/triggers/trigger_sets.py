@@ -114,7 +114,7 @@ def null_verdict(
 
 def hit_nulls(null_hits: Sequence[int], n: int, reference: Reference = NO_REFERENCE) -> Nulls:
     """Return the shares of `n` triggers that null models hit, beside how useful they are."""
-    return reference.nulls([hits / max(n, 1) for hits in null_hits], Rates("high", n))
+    return reference.nulls([hits / n for hits in null_hits], Rates("high", n))
 
 
 def _verdict(

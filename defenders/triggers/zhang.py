@@ -53,8 +53,9 @@ class Zhang(Defense):
     class's images are marked and embedded; the rest, never shown with the mark, are the triggers
     by which a suspect is judged. Both accuracies are recorded: tsa/generalise and tsa/memorise.
     Threat model: verification asks for labels. All triggers share one label, so chance is not one
-    class in C: the p-value compares with independent models that are as useful as the suspect,
-    under this key and under others that might have been drawn.
+    class in C: the p-value compares with independent models under this key, and with those that are
+    as useful as the suspect under others that might have been drawn: weak ones give one label to
+    whole classes under many of these, which says nothing of a suspect that is not weak.
     Parameters: source, target (classes, None expands them from the seed); size (side of the pattern
     as a share of the image's); embedded (share of the source class's images that are marked for
     training); per_batch (marked images appended to a batch); n_beside (other keys that the null

@@ -16,7 +16,7 @@ from typing import Literal
 
 import torch
 
-from arena.game.court.nulls import Nulls, Values
+from arena.game.court.nulls import Nulls, NullTest, Values
 from arena.game.court.statistics import binomial_tail
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import PUBLICATION, Entry, Key, Register, drawn_seed, prf_labels
@@ -144,7 +144,8 @@ class Court:
             for i, null in enumerate(self.nulls)
         ]
         read = {i: found.statistic for i, found in enumerate(verdicts) if not found.withheld}
-        null, hits = self._null(read, verdict.copies), sum(v.is_copy for v in verdicts)
+        test = party.defense.null_test(party.key)
+        null, hits = self._null(read, test), sum(v.is_copy for v in verdicts)
         p = null.p_value(verdict.statistic)
         level = party.defense.level
         # Nulls that agree to the last digit allow the rank test only, which ends at 1 / (1 + n).
@@ -183,7 +184,8 @@ class Court:
         values = {
             i: kind.likeness(null.answer(noise), answers) for i, null in enumerate(self.nulls)
         }
-        p = self._null(values, "high").p_value(kind.likeness(suspect.answer(noise), answers))
+        found = kind.likeness(suspect.answer(noise), answers)
+        p = self._null(values, Values("high")).p_value(found)
         if p <= party.defense.level:
             return ""
         return (
@@ -191,16 +193,16 @@ class Court:
             f"{len(values)} independent models are (p = {p:.2g})"
         )
 
-    def _null(self, values: Mapping[int, float], copies: Literal["low", "high"]) -> Nulls:
+    def _null(self, values: Mapping[int, float], test: NullTest) -> Nulls:
         """Return what the referee's models show that are as useful as the model in dispute.
 
         Args:
             values: of a statistic, by the number of the model.
-            copies: whether copies have "low" or "high" values.
+            test: how rare a value is among them.
         """
         utilities = tuple(self.utilities[i] for i in values) if self.utilities else ()
-        near = Nulls(tuple(values.values()), utilities, Values(copies)).near(self.utility)
-        return Nulls(near, (), Values(copies))
+        near = Nulls(tuple(values.values()), utilities, test).near(self.utility)
+        return Nulls(near, (), test)
 
     def _owner_is_earlier(self, owner: Party, claimant: Party) -> bool:
         mine, theirs = self._entry(owner), self._entry(claimant)

@@ -5,6 +5,7 @@ from strong innocents alike: compared with strong innocents alone it can look li
 p-value is computed among independent models that are as useful as the suspect, and where there are
 none, there is no reference and nothing is said. The few that are as useful lie close together at
 times, and what is not rare among all is no proof either: the larger of the two p-values counts.
+(The court, whose models are the referee's own and not many, compares with the nearest alone.)
 
     reference = task.reference(task.nulls())                  # in `protect`; part of the key
     nulls = Nulls(values, reference.utilities, Values("low"))  # of one statistic
@@ -78,10 +79,14 @@ class Distances:
     def threshold(self, nulls: Sequence[float], level: float) -> float:
         """Return the value from which the p-value is at most `level`."""
         at = math.exp(null_threshold([self._log(null) for null in nulls], level, high=False))
-        return self._distance(at - _ROUNDING)
+        if at <= _ROUNDING:  # not even the victim's own
+            return -math.inf if self.copies == "low" else math.inf
+        least = min(self._distance(null) for null in nulls)
+        at = min(at, math.nextafter(least, -1.0))
+        return at if self.copies == "low" else math.nextafter(1 - at, 2.0)
 
     def _log(self, value: float) -> float:
-        return math.log(max(self._distance(value), 0.0) + _ROUNDING)
+        return math.log(max(self._distance(value), _ROUNDING))
 
     def _distance(self, value: float) -> float:
         return value if self.copies == "low" else 1 - value
@@ -100,6 +105,8 @@ class Rates:
 
     def threshold(self, nulls: Sequence[float], level: float) -> float:
         """Return the share from which the p-value is at most `level`; past 0 or 1 where none is."""
+        if not self.n:
+            return -math.inf if self.copies == "low" else math.inf
         counts = [self._count(null) for null in nulls]
         needed = bisect.bisect_left(
             range(self.n + 1), True, key=lambda k: count_p_value(k, self.n, counts) <= level

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from arena.errors import NoReference
+from arena.errors import MalformedKey, NoReference
 from arena.game.court.nulls import Nulls, NullTest
 from arena.game.rules.keys import Key
 from arena.game.sides.suspect import Suspect
@@ -70,7 +70,14 @@ class Reference:
         return float(suspect.right(suspect.kind.inputs(self.images), self.labels).mean())
 
     def nulls(self, values: Sequence[float], test: NullTest) -> Nulls:
-        """Return what these models show of a statistic, beside how useful they are."""
+        """Return what these models show of a statistic, beside how useful they are.
+
+        Raises:
+            MalformedKey: there are more or fewer values than models.
+        """
+        if self.utilities and len(values) != len(self.utilities):
+            n = len(self.utilities)
+            raise MalformedKey(f"expected a value of each of {n} null models, found {len(values)}")
         return Nulls(tuple(values), self.utilities, test)
 
     def utility_of(self, suspect: Suspect) -> float | None:

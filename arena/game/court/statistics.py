@@ -53,7 +53,7 @@ def null_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
         return 1.0
     signed, null = (value, sample) if high else (-value, -sample)
     spread = float(null.std(ddof=1))
-    if spread == 0.0:
+    if null.max() == null.min():  # rounding may leave a spread of 1e-17
         return rank_p_value(value, nulls, high=high)
     t = (signed - float(null.mean())) / (spread * math.sqrt(1 + 1 / len(null)))
     tail = float(scipy.stats.t.sf(t, len(null) - 1))
@@ -107,14 +107,14 @@ def null_threshold(nulls: Sequence[float], level: float, *, high: bool) -> float
     sample = np.asarray(nulls, dtype=np.float64)
     if len(sample) < 2:
         return math.inf if high else -math.inf
-    reach = (
-        scipy.stats.t.isf(level, len(sample) - 1)
-        * sample.std(ddof=1)
-        * math.sqrt(1 + 1 / len(sample))
-    )
-    if high:
-        return max(float(sample.mean() + reach), float(sample.max()))
-    return min(float(sample.mean() - reach), float(sample.min()))
+    signed, n = (sample if high else -sample), len(sample)
+    if signed.max() == signed.min():
+        reach = 0.0 if 1 / (1 + n) <= level else math.inf
+    else:
+        t = float(scipy.stats.t.isf(level, n - 1))
+        reach = t * float(signed.std(ddof=1)) * math.sqrt(1 + 1 / n)
+    at = max(float(signed.mean()) + reach, math.nextafter(float(signed.max()), math.inf))
+    return at if high else -at
 
 
 def proportion_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

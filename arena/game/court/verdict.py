@@ -71,7 +71,7 @@ class Verdict:
         w = 1 - self.statistic if flip else self.statistic
         t = 1 - self.threshold if flip else self.threshold
         if t >= 1:
-            return 1.0 if w >= t else 0.5 * max(w, 0.0)
+            return 1.0 if w >= t else 0.5 * max(w, 0.0) / t
         return min(1.0, max(0.0, 0.5 / (1 - t) * w + (0.5 - t) / (1 - t)))
 
     @classmethod

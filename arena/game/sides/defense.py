@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from arena.errors import NoReference, NotComparable, RuleViolation
+from arena.game.court.nulls import NullTest, Values
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.innocents import Accused, Half
@@ -201,6 +202,10 @@ class Defense(Player):
             return Verdict.no_reference(str(error), *self.statistic)
         except (NotComparable, RuleViolation) as error:
             return Verdict.unreadable(str(error), *self.statistic)
+
+    def null_test(self, key: Key) -> NullTest:
+        """Return how rare a suspect's statistic is among those of independent models."""
+        return Values(self.statistic[1])
 
     def seeing(self, grants: Output) -> Defense:
         """Return the scheme for suspects of which no more than that is seen; here, itself."""

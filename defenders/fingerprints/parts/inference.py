@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -181,7 +182,9 @@ class Inference(Defense):
         """Return the verdict: the larger p-value of Welch's test and against models if enough."""
         gap, error, degrees = welch(strange)
         welch_p = float(scipy.stats.t.sf(gap / error, degrees)) if error else 1.0
-        p, needed = welch_p, error * float(scipy.stats.t.isf(self.level, degrees))
+        p, needed = welch_p, math.inf
+        if error:
+            needed = error * float(scipy.stats.t.isf(self.level, degrees))
         if nulls is not None:
             p = max(p, nulls.p_value(gap, utility))
             needed = max(needed, nulls.threshold(self.level, utility))

@@ -175,6 +175,20 @@ def test_a_weaker_model_than_any_null_has_no_reference(
     assert verdict.outcome == "no reference"
 
 
+def test_answers_that_are_not_finite_are_no_evidence(mark: Marking) -> None:
+    protected = mark(SCHEMES[1])
+    card = protected.model.card
+    shown = Suspect(lambda images: torch.full((len(images), 10), torch.nan), "probabilities", card)
+    verdict = SCHEMES[1].verify(protected.key, shown, Rng(0))
+    assert (verdict.outcome, verdict.is_copy) == ("unreadable", False)
+
+
+@each
+def test_the_court_asks_what_the_scheme_asks(scheme: Fingerprint, mark: Marking) -> None:
+    key = mark(scheme).key
+    assert scheme.null_test(key) == scheme.distance.test(len(PrintKey.of(key).points))
+
+
 def test_without_nulls_a_distance_proves_nothing() -> None:
     assert CKA.test(10).p_value(1.0, []) == 1
     assert not SCHEMES[3].judge(1.0, 10, Nulls((), (), CKA.test(10))).is_copy

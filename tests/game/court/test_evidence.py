@@ -193,6 +193,12 @@ def test_a_full_mark_rescales_to_one() -> None:
     assert verdict(0.0, 0.34, "low").rescaled == 1.0
 
 
+def test_where_no_value_is_enough_none_reaches_one_half() -> None:
+    assert verdict(1.0, math.inf, "high").rescaled < 0.5
+    assert verdict(0.0, -math.inf, "low").rescaled < 0.5
+    assert verdict(1.0, 1.1, "high").rescaled < 0.5
+
+
 def test_an_unreadable_suspect_is_not_verified() -> None:
     found = Verdict.unreadable("no layer", "BER", "low")
     assert (found.is_copy, found.p_value, found.reason) == (False, 1.0, "not verified: no layer")

@@ -95,6 +95,40 @@ def test_a_test_turns_at_its_threshold(test: NullTest) -> None:
     assert test.p_value(0.9, ()) == test.p_value(0.9, (0.1,)) == 1
 
 
+TESTS = [Values("low"), Values("high"), Distances("low"), Distances("high"), Rates("low", 40)]
+
+
+@pytest.mark.parametrize("test", [*TESTS, Rates("high", 40)], ids=str)
+@given(
+    st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 0.8854, 1.0]), max_size=24),
+    st.sampled_from([0.0, 0.05, 0.1, 0.25, 0.5, 0.8854, 0.975, 1.0]),
+    st.sampled_from([0.01, 0.05, 0.2]),
+)
+def test_the_threshold_says_what_the_p_value_says(
+    test: NullTest, values: list[float], value: float, level: float
+) -> None:
+    turn = test.threshold(values, level)
+    beyond = value <= turn if test.copies == "low" else value >= turn
+    assert beyond is (test.p_value(value, values) <= level)
+
+
+@pytest.mark.parametrize("test", TESTS[:4], ids=str)
+def test_nulls_that_agree_allow_the_rank_alone(test: NullTest) -> None:
+    """A deviation of 1e-17, which rounding leaves, made everything rare: p was 0."""
+    copy = 0.0 if test.copies == "low" else 1.0
+    assert test.p_value(copy, [0.1] * 12) == pytest.approx(1 / 13)
+
+
+def test_a_null_as_near_as_rounding_ties_with_the_victim() -> None:
+    nulls = [0.2, 0.21, 0.19, 0.2, 0.22, 0.2, 0.18, 0.2, 0.21, 0.2, 0.2, 1e-9]
+    assert Distances("low").p_value(0.0, nulls) == pytest.approx(2 / 13)
+
+
+@pytest.mark.parametrize("test", TESTS, ids=str)
+def test_where_nothing_is_known_no_value_is_enough(test: NullTest) -> None:
+    assert not 0 <= test.threshold((), 0.01) <= 1
+
+
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=15), st.integers(0, 40))
 def test_rates_of_either_side_say_the_same(counts: list[int], found: int) -> None:
     high, low = [[share(k / 40) for k in (found, *counts)] for share in (float, lambda x: 1 - x)]

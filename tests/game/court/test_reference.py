@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from arena.errors import NoReference, NotComparable
+from arena.errors import MalformedKey, NoReference, NotComparable
+from arena.game.court.nulls import Values
 from arena.game.court.reference import N_EXAM, Reference
 from arena.game.rules.keys import Key
 from arena.game.sides.suspect import Suspect
@@ -70,6 +71,13 @@ def test_a_key_without_one_refuses_nobody() -> None:
     assert none.utilities == ()
     assert none.title == "no independent models"
     assert none.utility_of(right_on(3)) is None
+
+
+def test_each_model_has_one_value() -> None:
+    found = reference(40, 20, 10)
+    assert found.nulls([0.1, 0.2, 0.3], Values("low")).near(0.5) == (0.1, 0.2, 0.3)
+    with pytest.raises(MalformedKey, match="a value of each of 3 null models, found 2"):
+        found.nulls([0.1, 0.2], Values("low"))
 
 
 def test_the_title_counts_kinds() -> None:
