@@ -23,7 +23,12 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from arena.game.court.statistics import count_p_value, null_p_value, null_threshold
+from arena.game.court.statistics import (
+    count_p_value,
+    null_p_value,
+    null_threshold,
+    rank_threshold,
+)
 
 ENOUGH = 6
 """Null models that tell their own spread: where a null is exact, fewer of them have no say."""
@@ -79,10 +84,9 @@ class Distances:
     def threshold(self, nulls: Sequence[float], level: float) -> float:
         """Return the value from which the p-value is at most `level`."""
         at = math.exp(null_threshold([self._log(null) for null in nulls], level, high=False))
-        if at <= _ROUNDING:  # not even the victim's own
+        if at < _ROUNDING:  # not even the victim's own
             return -math.inf if self.copies == "low" else math.inf
-        least = min(self._distance(null) for null in nulls)
-        at = min(at, math.nextafter(least, -1.0))
+        at = min(at, -rank_threshold([-self._distance(null) for null in nulls], level))
         return at if self.copies == "low" else math.nextafter(1 - at, 2.0)
 
     def _log(self, value: float) -> float:
@@ -94,14 +98,18 @@ class Distances:
 
 @dataclass(frozen=True)
 class Rates:
-    """A share of `n` answers: counts, whose spread among models no normal law describes."""
+    """A share of `n` answers: a count, whose spread among models no normal law describes.
+
+    The larger of two p-values: the beta-binomial's, which decides near the usual levels, and
+    Student's t, which decides far out, where a dozen models vouch for no law's tail.
+    """
 
     copies: Side
     n: int
 
     def p_value(self, value: float, nulls: Sequence[float]) -> float:
         """Return the p-value of one more share."""
-        return count_p_value(self._count(value), self.n, [self._count(null) for null in nulls])
+        return self._among(self._count(value), [self._count(null) for null in nulls])
 
     def threshold(self, nulls: Sequence[float], level: float) -> float:
         """Return the share from which the p-value is at most `level`; past 0 or 1 where none is."""
@@ -109,9 +117,13 @@ class Rates:
             return -math.inf if self.copies == "low" else math.inf
         counts = [self._count(null) for null in nulls]
         needed = bisect.bisect_left(
-            range(self.n + 1), True, key=lambda k: count_p_value(k, self.n, counts) <= level
+            range(self.n + 1), True, key=lambda k: self._among(k, counts) <= level
         )
         return needed / self.n if self.copies == "high" else (self.n - needed) / self.n
+
+    def _among(self, count: int, nulls: Sequence[int]) -> float:
+        p = count_p_value(count, self.n, nulls)
+        return max(p, null_p_value(count, nulls, high=True)) if len(set(nulls)) > 1 else p
 
     def _count(self, value: float) -> int:
         return round(self.n * (value if self.copies == "high" else 1 - value))

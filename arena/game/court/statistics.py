@@ -103,7 +103,7 @@ def count_p_value(count: int, n: int, null_counts: Sequence[int]) -> float:
 
 
 def null_threshold(nulls: Sequence[float], level: float, *, high: bool) -> float:
-    """Return the value beyond which `null_p_value` is at most `level`: past every null."""
+    """Return the value from which `null_p_value` is at most `level`; infinite where none is."""
     sample = np.asarray(nulls, dtype=np.float64)
     if len(sample) < 2:
         return math.inf if high else -math.inf
@@ -113,8 +113,19 @@ def null_threshold(nulls: Sequence[float], level: float, *, high: bool) -> float
     else:
         t = float(scipy.stats.t.isf(level, n - 1))
         reach = t * float(signed.std(ddof=1)) * math.sqrt(1 + 1 / n)
-    at = max(float(signed.mean()) + reach, math.nextafter(float(signed.max()), math.inf))
+    at = max(float(signed.mean()) + reach, rank_threshold(signed.tolist(), level))
     return at if high else -at
+
+
+def rank_threshold(nulls: Sequence[float], level: float) -> float:
+    """Return the value from which the rank among nulls, copies high, leaves a p-value of `level`.
+
+    Past all of them, or past all but as many as the level allows.
+    """
+    n_before = sum((2 + k) / (1 + len(nulls)) <= level for k in range(len(nulls)))
+    if n_before == len(nulls):
+        return -math.inf
+    return math.nextafter(sorted(nulls, reverse=True)[n_before], math.inf)
 
 
 def proportion_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

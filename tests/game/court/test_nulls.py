@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.game.court.nulls import Distances, Nulls, NullTest, Rates, Side, Values, nearest
-from arena.game.court.statistics import null_p_value
+from arena.game.court.statistics import count_p_value, null_p_value
 
 UTILITIES = tuple(np.linspace(0.3, 0.98, 24).round(3).tolist())
 FALLING = tuple(1 - 0.8 * u + 0.02 * (-1) ** i for i, u in enumerate(UTILITIES))
@@ -134,3 +134,23 @@ def test_rates_of_either_side_say_the_same(counts: list[int], found: int) -> Non
     high, low = [[share(k / 40) for k in (found, *counts)] for share in (float, lambda x: 1 - x)]
     p = Rates("high", 40).p_value(high[0], high[1:])
     assert p == Rates("low", 40).p_value(low[0], low[1:])
+
+
+def test_a_dozen_models_do_not_vouch_for_one_in_10_to_the_200() -> None:
+    """The beta-binomial alone said 2e-229 of a copy, since it takes its own spread for known."""
+    counts = [220, 250, 240, 260, 230, 245, 255, 235, 225, 265, 240, 250]
+    assert count_p_value(1460, 1460, counts) < 1e-100
+    p = Rates("high", 1460).p_value(1.0, [count / 1460 for count in counts])
+    assert p == null_p_value(1460, counts, high=True) > 1e-30
+
+
+def test_the_verdict_on_a_count_near_the_level_is_the_beta_binomials() -> None:
+    dice = np.random.default_rng(0)
+    for shape in [(1.0, 20.0), (5.0, 45.0), (20.0, 180.0)]:
+        counts = dice.binomial(100, dice.beta(*shape, size=(200, 9)))
+        for row in counts.tolist():
+            p, alone = (
+                Rates("high", 100)._among(row[0], row[1:]),
+                count_p_value(row[0], 100, row[1:]),
+            )
+            assert (p <= 0.01) is (alone <= 0.01)
