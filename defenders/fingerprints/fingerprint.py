@@ -11,7 +11,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from arena.errors import NotComparable
-from arena.game.court.nulls import Nulls, NullTest
+from arena.game.court.nulls import Nulls, NullTest, Side
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, fresh_seed
@@ -92,7 +92,7 @@ class Fingerprint(Defense):
         """Return the points."""
         return PrintKey.of(key).points
 
-    def null_test(self, key: Key) -> NullTest:
+    def null_test(self, key: Key, copies: Side) -> NullTest:
         """Return the test of the distance on the key's points."""
         return self.distance.test(len(PrintKey.of(key).points))
 
@@ -107,7 +107,7 @@ class Fingerprint(Defense):
         value, n = self.measure(suspect, secret.points, secret.answers), len(secret.points)
         if not math.isfinite(value):
             raise NotComparable("the suspect's answers are not finite")
-        nulls = reference.nulls(secret.null_values, self.null_test(key))
+        nulls = reference.nulls(secret.null_values, self.distance.test(n))
         verdict = self.judge(value, n, nulls, reference.utility_of(suspect))
         return dataclasses.replace(verdict, reference=reference.title)
 

@@ -144,7 +144,7 @@ class Court:
             for i, null in enumerate(self.nulls)
         ]
         read = {i: found.statistic for i, found in enumerate(verdicts) if not found.withheld}
-        test = party.defense.null_test(party.key)
+        test = party.defense.null_test(party.key, verdict.copies)
         null, hits = self._null(read, test), sum(v.is_copy for v in verdicts)
         p = null.p_value(verdict.statistic)
         level = party.defense.level

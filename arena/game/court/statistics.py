@@ -76,8 +76,8 @@ def count_p_value(count: int, n: int, null_counts: Sequence[int]) -> float:
     less than the answers of all nulls together leave open. What a null reached itself is besides no
     rarer than its rank. Fewer than two nulls prove nothing: 1.
 
-    Student's t over the rates, in its place, called 5 % of models rare at .01 where rates are
-    skewed (tests/game/court/test_statistics.py).
+    Student's t over the rates, in its place, called more than 3 % of models rare at .01 where rates
+    are skewed (tests/game/court/test_statistics.py).
 
     >>> count_p_value(1, 30, [0] * 12) > 0.01 > count_p_value(3, 30, [0] * 12)
     True

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from arena.errors import NoReference, NotComparable, RuleViolation
-from arena.game.court.nulls import NullTest, Values
+from arena.game.court.nulls import NullTest, Side, Values
 from arena.game.court.reference import Reference
 from arena.game.court.verdict import Verdict
 from arena.game.rules.innocents import Accused, Half
@@ -203,9 +203,14 @@ class Defense(Player):
         except (NotComparable, RuleViolation) as error:
             return Verdict.unreadable(str(error), *self.statistic)
 
-    def null_test(self, key: Key) -> NullTest:
-        """Return how rare a suspect's statistic is among those of independent models."""
-        return Values(self.statistic[1])
+    def null_test(self, key: Key, copies: Side) -> NullTest:
+        """Return how rare a statistic is among those of independent models.
+
+        Args:
+            key: that found it.
+            copies: on which side the verdict says that copies lie.
+        """
+        return Values(copies)
 
     def seeing(self, grants: Output) -> Defense:
         """Return the scheme for suspects of which no more than that is seen; here, itself."""

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import PlayerError
-from arena.game.court.nulls import Nulls
-from arena.game.sides.defense import OwnerTask
+from arena.game.court.dispute import Court, Party
+from arena.game.court.nulls import Nulls, NullTest, Side
+from arena.game.court.verdict import Verdict
+from arena.game.rules.keys import Key, Register
+from arena.game.sides.defense import Defense, OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.rng import Rng
@@ -183,10 +186,49 @@ def test_answers_that_are_not_finite_are_no_evidence(mark: Marking) -> None:
     assert (verdict.outcome, verdict.is_copy) == ("unreadable", False)
 
 
-@each
-def test_the_court_asks_what_the_scheme_asks(scheme: Fingerprint, mark: Marking) -> None:
-    key = mark(scheme).key
-    assert scheme.null_test(key) == scheme.distance.test(len(PrintKey.of(key).points))
+class Told(SAC):
+    """Says of the model in dispute a distance of 0, of the referee's models far ones as well."""
+
+    def verify(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Return what is told of a suspect by its number of classes: 10 for that in dispute."""
+        value = (0.0, *FAR)[suspect.n_classes - 10]
+        return Verdict(value == 0, value, value, 0.01, "correlation gap", "low", "told")
+
+
+class Plain(Told):
+    """The same, and its distances are compared on their own scale."""
+
+    statistic = ("", "high")  # what no verdict of it says: the verdict's word counts
+
+    def null_test(self, key: Key, copies: Side) -> NullTest:
+        """Return what a scheme has that says nothing of it: Student's t."""
+        return Defense.null_test(self, key, copies)
+
+
+class Near(Plain):
+    """The same without far ones among them: then Student's t finds the victim rare as well."""
+
+    def verify(self, key: Key, suspect: Suspect, rng: Rng) -> Verdict:
+        """Return what is told of a suspect by its number of classes: 10 for that in dispute."""
+        told = super().verify(key, suspect, rng)
+        return replace(told, statistic=min(told.statistic, 0.08 + told.statistic / 100))
+
+
+FAR = (0.05, 0.06, 0.05, 0.07, 0.06, 0.08, 0.05, 0.09, 0.17, 0.3)
+
+
+@pytest.mark.parametrize(("scheme", "failed"), [(Told(), ()), (Plain(), ("nulls",)), (Near(), ())])
+def test_the_court_asks_the_schemes_own_test(
+    scheme: Told, failed: tuple[str, ...], mark: Marking
+) -> None:
+    """By Student's t one far model makes an honest claim fail: so it was."""
+    key, card = mark(SCHEMES[1]).key, mark(SCHEMES[1]).model.card
+    first, *nulls = [
+        Suspect(lambda images: images, "labels", card.model_copy(update={"n_classes": 10 + i}))
+        for i in range(1 + len(FAR))
+    ]
+    court = Court(first, Register(), nulls, Rng(0), frozenset({"nulls"}))
+    assert court.rule(Party(scheme, key), Party(scheme, key)).failed == failed
 
 
 def test_without_nulls_a_distance_proves_nothing() -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from arena.errors import PlayerError
 from arena.game.court.nulls import Nulls, Rates
 from arena.game.court.reference import Reference
+from arena.game.court.statistics import count_p_value, null_p_value
 from arena.game.sides.defense import OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model, build
@@ -260,7 +261,9 @@ def test_the_verdict_turns_at_its_threshold() -> None:
     verdicts = [SCHEME.judge(found / 40, 40, nulls) for found in range(41)]
     for found, verdict in enumerate(verdicts):
         assert verdict.is_copy is (verdict.statistic >= verdict.threshold)
-        assert verdict.p_value == nulls.p_value(found / 40)
+        counts = [3, 5, 2, 4, 3, 4]
+        far = null_p_value(found, counts, high=True)
+        assert verdict.p_value == max(count_p_value(found, 40, counts), far)
     assert {verdict.is_copy for verdict in verdicts} == {False, True}
 
 
