@@ -18,6 +18,10 @@ if [ -z "$out" ]; then
   echo "expected a folder for what comes out, found none; try OUT=gpu benchmarks/gpu.sh" >&2
   exit 2
 fi
+if ! python3 -c 'import importlib.metadata as of; of.version("copyright-arena")' 2> /dev/null; then
+  echo "expected the arena installed, found none; try pip install --no-deps ." >&2
+  exit 2
+fi
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 2
 ARENA_DATA=${ARENA_DATA:-$PWD/shared/data}
 export ARENA_DATA PYTHONUNBUFFERED=1
@@ -42,16 +46,17 @@ has() { compgen -G "$ARENA_DATA/$1*" > /dev/null; }
 : > "$out/summary.txt"
 say "$(date --utc '+%Y-%m-%d %H:%M UTC'), $(git rev-parse --short HEAD 2> /dev/null || echo 'no commit')"
 say "$(nvidia-smi --query-gpu=name,memory.total --format=csv,noheader 2> /dev/null || echo 'no GPU')"
-say "$(lscpu | sed -n 's/^Model name: *//p'), $(nproc) cores"
+say "$(lscpu | sed -n 's/^Model name: *//p'), $(nproc --all) cores"
 say "$(python3 -c 'import platform, torch; print("Python", platform.python_version(), "torch", torch.__version__)')"
 
 short=(--dry-run)
 if [ "$device" = cuda ]; then short=(); fi
-part tests 60 python3 -m pytest -q -m cuda tests/world
-part pgd 60 python3 -m benchmarks.deepjudge.pgd --device "$device"
-part quickstart 140 python3 -m arena run quickstart --device "$device" --out "$runs/quickstart" "${short[@]}"
+mapfile -t files < <(grep -rl 'mark\.cuda' tests)
+part tests 45 python3 -m pytest -q -m cuda "${files[@]}"
+part pgd 30 python3 -m benchmarks.deepjudge.pgd --device "$device"
+part quickstart 160 python3 -m arena run quickstart --device "$device" --out "$runs/quickstart" "${short[@]}"
 if has mnist; then
-  part pool 90 python3 -m benchmarks.training.pool
+  part pool 115 python3 -m benchmarks.training.pool
 else
   say "pool: no MNIST in $ARENA_DATA"
 fi
