@@ -12,6 +12,7 @@ from arena.game.match.steps.protect_step import ProtectStep
 from arena.game.match.steps.step_cache import Step
 from arena.game.match.steps.train_step import TrainStep
 from arena.world.models import build
+from arena.world.one_thread import one_thread
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Examples, Trainer
@@ -48,7 +49,8 @@ def time_needed(steps: Iterable[Step], training_s: float, n_workers: int) -> Tim
 def seconds_of_training(task: TaskSpec, cache: Path | None, watched_s: float = WATCHED_S) -> float:
     """Return how long the task's model is trained on this machine.
 
-    A training is begun, watched for a moment, and given up; what is left of it is reckoned.
+    A training is begun, with one thread as in a step, watched for a moment, and given up; what is
+    left of it is reckoned.
 
     Raises:
         ArenaError: the data cannot be read, or the network not be built.
@@ -59,7 +61,7 @@ def seconds_of_training(task: TaskSpec, cache: Path | None, watched_s: float = W
     watch = Watch(watched_s)
     trainer = Trainer(loaded.compute, progress=watch.see)
     examples = Examples.of(loaded.splits.owner)
-    with contextlib.suppress(SeenEnough):
+    with one_thread(), contextlib.suppress(SeenEnough):
         trainer.train(model, examples, task.recipe, rng.child("training"))
     return watch.seconds()
 

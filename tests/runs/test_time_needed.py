@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.steps.train_step import TrainStep
@@ -37,6 +38,20 @@ def test_what_warms_up_is_not_reckoned_with() -> None:
 def test_a_training_that_ends_is_timed_whole(tmp_path: Path) -> None:
     short = TaskSpec(model="mlp", recipe=Recipe(epochs=1))
     assert 0 < seconds_of_training(short, tmp_path, watched_s=600) < 600
+
+
+def test_a_training_is_watched_with_the_one_thread_that_a_step_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    monkeypatch.setattr(Watch, "see", lambda *_: threads.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)  # on a busy machine the second thread waits for the first
+    try:
+        seconds_of_training(TaskSpec(model="mlp", recipe=Recipe(steps=3)), tmp_path)
+        assert (threads, torch.get_num_threads()) == ([1, 1, 1], 2)
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Round(Step):
