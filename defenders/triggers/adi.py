@@ -22,7 +22,7 @@ from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
 from defenders.triggers.scheme import AdiKey
-from defenders.triggers.trigger_sets import TriggerFeed, binomial_verdict, n_hits
+from defenders.triggers.trigger_sets import TriggerFeed, n_hits, random_label_verdict
 
 
 def head_of(model: Model) -> dict[str, Tensor]:
@@ -124,9 +124,8 @@ class Adi(Defense):
             )
         if self.swap_head:
             suspect = Suspect.bare(with_head(suspect.model(), secret.head), suspect.compute)
-        hits = n_hits(suspect.labels(secret.images), secret.labels)
-        nulls, chance = Checked.of(key).null_hits, 1 / suspect.n_classes
-        return binomial_verdict(hits, secret.n_triggers, chance, self.level, nulls)
+        answers, nulls = suspect.labels(secret.images), Checked.of(key).null_hits
+        return random_label_verdict(answers, secret.labels, secret.n_classes, self.level, nulls)
 
 
 def _hits_of(secret: AdiKey, models: Sequence[Suspect]) -> list[int]:

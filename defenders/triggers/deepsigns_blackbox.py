@@ -9,7 +9,6 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
-from arena.game.court.nulls import Nulls
 from arena.game.court.verdict import Rule, Verdict
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers, defense
@@ -20,30 +19,24 @@ from arena.world.rng import Rng
 from defenders.triggers.scheme import RandomImagesKey, candidates
 from defenders.triggers.trigger_sets import (
     TriggerFeed,
-    binomial_verdict,
     hit_nulls,
     n_hits,
     null_verdict,
+    random_label_verdict,
 )
 from defenders.weights.readers import Embed, embedded
 
 
-def verdict_on(
-    hits: int, n: int, chance: float, nulls: Nulls, level: float, utility: float | None = None
-) -> Verdict:
-    """Return the verdict on `hits` of `n` keys: the larger p-value of two.
+def larger(paper: Verdict, null: Verdict) -> Verdict:
+    """Return the verdict with the larger p-value of two on the same keys.
 
-    The binomial one is the paper's; but keys are those that one model could learn, and others of
-    its kind may find them easier than chance says: so null models have their say.
+    The first is the paper's; but keys are those that one model could learn, and others of its kind
+    may find them easier than chance says: so null models have their say.
     """
-    both = (
-        binomial_verdict(hits, n, chance, level),
-        null_verdict(hits, n, nulls, level, utility=utility),
-    )
     return dataclasses.replace(
-        max(both, key=lambda verdict: verdict.p_value),
-        threshold=max(verdict.threshold for verdict in both),
-        rule=Rule("mismatches < theta", both[0].is_copy),
+        max(paper, null, key=lambda verdict: verdict.p_value),
+        threshold=max(paper.threshold, null.threshold),
+        rule=Rule("mismatches < theta", paper.is_copy),
     )
 
 
@@ -132,9 +125,13 @@ class DeepSignsBlackBox(Defense):
                 f"the suspect tells {suspect.n_classes} classes apart, the key holds labels of "
                 f"{secret.n_classes}"
             )
-        chance, n = 1 / suspect.n_classes, len(secret.kept)
+        images, labels = secret.triggers
+        answers, n = suspect.labels(images), len(secret.kept)
         nulls = hit_nulls(secret.null_hits, n)
-        return verdict_on(_hits(secret, suspect), n, chance, nulls, self.level)
+        return larger(
+            random_label_verdict(answers, labels, secret.n_classes, self.level),
+            null_verdict(n_hits(answers, labels), n, nulls, self.level),
+        )
 
 
 def _hits(secret: RandomImagesKey, suspect: Suspect) -> int:

@@ -26,8 +26,14 @@ from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
 from defenders.fingerprints.scheme import Origin, alike, drawn, floats, origin
-from defenders.triggers.deepsigns_blackbox import verdict_on
-from defenders.triggers.trigger_sets import TriggerFeed, hit_nulls, n_hits
+from defenders.triggers.deepsigns_blackbox import larger
+from defenders.triggers.trigger_sets import (
+    TriggerFeed,
+    binomial_verdict,
+    hit_nulls,
+    n_hits,
+    null_verdict,
+)
 from defenders.weights.readers import Embed, embedded
 
 _CHANCE = 0.5  # of a model to give an adversary its right class: the paper's null
@@ -171,5 +177,8 @@ class FrontierStitching(Defense):
         hits, n = self.hits(secret, suspect), len(secret.points)
         nulls = hit_nulls(secret.null_hits, n, reference)
         utility = reference.utility_of(suspect)
-        verdict = verdict_on(hits, n, _CHANCE, nulls, self.level, utility)
+        verdict = larger(
+            binomial_verdict(hits, n, _CHANCE, self.level),
+            null_verdict(hits, n, nulls, self.level, utility=utility),
+        )
         return dataclasses.replace(verdict, reference=reference.title)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from arena.game.court.nulls import ENOUGH, Nulls, Rates
 from arena.game.court.reference import NO_REFERENCE, Reference
-from arena.game.court.statistics import binomial_tail, count_p_value
+from arena.game.court.statistics import binomial_tail, count_p_value, dealt_tail
 from arena.game.court.verdict import Rule, Verdict
 from arena.world.json_values import Json
 from arena.world.rng import Rng
@@ -51,6 +51,30 @@ def n_hits(answers: Tensor, labels: Tensor) -> int:
     return int((answers == labels).sum())
 
 
+def random_label_verdict(
+    answers: Tensor,
+    labels: Tensor,
+    n_classes: int,
+    level: float,
+    null_hits: Sequence[int] = (),
+) -> Verdict:
+    """Return the verdict on answers (K,) to triggers whose labels (K,) were drawn at random.
+
+    Like `binomial_verdict`, and no rarer than if the key's labels had been dealt to the answers
+    anew: the triggers are so alike to most models that they say one class to nearly all of them,
+    and where a key happens to have many labels of that class, every such model hits them.
+    """
+    counts = [torch.bincount(x, minlength=n_classes).tolist() for x in (answers, labels)]
+    return _random_verdict(
+        n_hits(answers, labels),
+        len(labels),
+        1 / n_classes,
+        level,
+        null_hits,
+        lambda k: dealt_tail(k, *counts),
+    )
+
+
 def binomial_verdict(
     hits: int, n: int, chance: float, level: float, null_hits: Sequence[int] = ()
 ) -> Verdict:
@@ -63,10 +87,22 @@ def binomial_verdict(
     and before the suspect was seen. Source: Adi et al., USENIX Security 2018
     (random labels); the exact test is ours.
     """
+    return _random_verdict(hits, n, chance, level, null_hits)
+
+
+def _random_verdict(
+    hits: int,
+    n: int,
+    chance: float,
+    level: float,
+    null_hits: Sequence[int],
+    besides: Callable[[int], float] = lambda hits: 0.0,
+) -> Verdict:
+    """Return the verdict of a binomial test; no hits are rarer than `besides` says."""
     known = len(null_hits) >= ENOUGH
 
     def p_value(k: int) -> float:
-        exact = binomial_tail(k, n, chance)
+        exact = max(binomial_tail(k, n, chance), besides(k))
         return max(exact, count_p_value(k, n, null_hits)) if known else exact
 
     figures: dict[str, Json] = {"n_triggers": n}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import scipy  # its parts load when they are first used
@@ -33,6 +34,46 @@ def least_hits(n: int, p: float, level: float) -> int:
     return bisect.bisect_left(
         range(n + 1), True, key=lambda hits: binomial_tail(hits, n, p) <= level
     )
+
+
+def dealt_tail(hits: int, answers: Sequence[int], labels: Sequence[int]) -> float:
+    """Return P(at least so many matches) where labels are dealt to answers at random.
+
+    Which answers and which labels there are is given: a model that says one class to everything
+    matches as often as there are labels of it, and its p-value is 1. Exact, by rook polynomials
+    and inclusion and exclusion (Riordan: An Introduction to Combinatorial Analysis, 1958).
+
+    Args:
+        hits: matches.
+        answers: how many there are of each class (C,).
+        labels: how many there are of each class (C,); as many together.
+
+    >>> dealt_tail(20, [100, 0, 0], [20, 50, 30]), dealt_tail(2, [1, 1], [1, 1])
+    (1.0, 0.5)
+    """
+    n, rooks = sum(labels), _rooks(tuple(answers), tuple(labels))
+    if hits <= 0:
+        return 1.0
+    sums = [
+        math.comb(k - 1, hits - 1) * rooks[k] * math.factorial(n - k)
+        for k in range(hits, len(rooks))
+    ]
+    return (sum(sums[::2]) - sum(sums[1::2])) / math.factorial(n)
+
+
+@lru_cache(maxsize=4)  # one verdict asks for many tails of the same counts
+def _rooks(answers: tuple[int, ...], labels: tuple[int, ...]) -> list[int]:
+    """Return in how many ways k answers can be given a label that matches, for every k."""
+    ways = [1]
+    for n_answers, n_labels in zip(answers, labels, strict=True):
+        most = min(n_answers, n_labels)
+        of_class = [math.comb(n_answers, k) * math.perm(n_labels, k) for k in range(most + 1)]
+        grown = [0] * (len(ways) + most)
+        for i, before in enumerate(ways):
+            for k, way in enumerate(of_class):
+                grown[i + k] += before * way
+        ways = grown
+    return ways
 
 
 def null_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:

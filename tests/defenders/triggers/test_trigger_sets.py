@@ -17,6 +17,7 @@ from defenders.triggers.trigger_sets import (
     hit_nulls,
     n_hits,
     null_verdict,
+    random_label_verdict,
 )
 
 shapes = st.sampled_from([(1, 8, 8), (3, 5, 7), (1, 28, 28), (30,), (13,)])
@@ -106,6 +107,32 @@ def test_ten_triggers_cannot_reach_two_to_the_minus_64() -> None:
     verdict = binomial_verdict(10, 10, 0.1, 2**-64)
     assert not verdict.is_copy
     assert verdict.threshold > 1
+
+
+LABELS = torch.tensor([2] * 20 + [0] * 11 + [1] * 9 + [3] * 9 + [4] * 7 + [5] * 10 + [6] * 34)
+"""A key of MNIST's: models that trained for a moment say 2 to nearly all of its images."""
+
+
+@pytest.mark.parametrize("n_said", [90, 95, 100])
+def test_a_model_that_says_one_class_is_no_copy_by_the_keys_many_labels_of_it(n_said: int) -> None:
+    answers = torch.full((100,), 2)
+    answers[n_said:] = 7
+    verdict = random_label_verdict(answers, LABELS, 10, 0.01, null_hits=[10] * 24)
+    assert binomial_verdict(20, 100, 0.1, 0.01, null_hits=[10] * 24).is_copy
+    assert (verdict.statistic, verdict.is_copy) == (0.2, False)
+
+
+def test_who_gives_the_owners_labels_is_a_copy_whatever_their_numbers() -> None:
+    verdict = random_label_verdict(LABELS, LABELS, 10, 1e-6)
+    assert verdict.is_copy
+    assert verdict.p_value < 1e-50
+
+
+def test_labels_that_are_spread_evenly_are_judged_by_the_binomial() -> None:
+    labels = torch.arange(100) % 10
+    answers = torch.where(torch.arange(100) < 23, labels, (labels + 1) % 10)
+    found = random_label_verdict(answers, labels, 10, 0.01).p_value
+    assert found == pytest.approx(binomial_tail(23, 100, 0.1), rel=0.2)
 
 
 @given(st.lists(st.integers(0, 30), max_size=1))

@@ -1,6 +1,8 @@
-"""Counts of null models: what is rare where models differ in their rates."""
+"""Counts: what is rare where models differ in their rates, and where labels are dealt anew."""
 
 from __future__ import annotations
+
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from arena.game.court.statistics import count_p_value, null_p_value
+from arena.game.court.statistics import count_p_value, dealt_tail, null_p_value
 
 null_sets = st.lists(st.integers(0, 30), min_size=2, max_size=15)
 
@@ -58,3 +60,27 @@ def test_students_t_calls_skewed_counts_rare_too_often() -> None:
     counts = dice.binomial(30, dice.beta(1.0, 20.0, size=(2000, 9)))
     found = [null_p_value(int(row[0]), row[1:].tolist(), high=True) for row in counts]
     assert np.mean(np.array(found) <= 0.01) > 0.03
+
+
+rows = st.integers(1, 6).flatmap(
+    lambda n: st.tuples(*2 * (st.lists(st.integers(0, 2), min_size=n, max_size=n),))
+)
+
+
+@given(rows)
+def test_dealt_labels_match_as_often_as_in_all_orders_of_them(
+    drawn: tuple[list[int], list[int]],
+) -> None:
+    answers, labels = drawn
+    deals = list(permutations(labels))
+    matches = [sum(a == b for a, b in zip(answers, deal, strict=True)) for deal in deals]
+    counts = [np.bincount(x, minlength=3).tolist() for x in drawn]
+    for hits in range(len(labels) + 2):
+        share = sum(found >= hits for found in matches) / len(deals)
+        assert dealt_tail(hits, *counts) == pytest.approx(share, abs=1e-12)
+
+
+def test_a_thousand_labels_are_dealt_without_loss_of_digits() -> None:
+    found = [dealt_tail(k, [250, 250, 250, 250], [400, 200, 200, 200]) for k in range(0, 1001, 50)]
+    assert found == sorted(found, reverse=True)
+    assert 0 <= found[-1] < 1e-100 < 0.4 < dealt_tail(250, [250] * 4, [400, 200, 200, 200]) < 0.6
