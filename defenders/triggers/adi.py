@@ -61,7 +61,8 @@ class Adi(Defense):
     Differences to the paper: triggers are fractal noise (the photographs cannot be passed on);
     per_batch is 6 (2 in the paper, whose runs have 500 steps an epoch for 60 epochs; tasks here are
     small, and a trigger must be seen more than a few times to be learnt); the suspect's own last
-    layer answers unless swap_head is set.
+    layer answers unless swap_head is set; hits are besides no rarer than if the key's labels were
+    dealt to the suspect's answers anew.
     Reference: Adi, Baum, Cisse, Pinkas, Keshet: Turning your weakness into a strength, 2018.
     Versions: 1.
     """

@@ -56,7 +56,7 @@ class DeepSignsBlackBox(Defense):
     Cost: per_batch more images a step; K queries and one more forward pass of the candidates.
     Differences to the paper: 2 candidates for each key (40 there: a small model does not learn 40 K
     random labels and stay useful); candidates are appended to batches of training data; the p-value
-    also compares with null models, whose hits the key holds.
+    also compares with null models, whose hits the key holds, and with labels dealt anew.
     Reference: Darvish Rouhani, Chen, Koushanfar: DeepSigns: an end-to-end watermarking framework,
     2019.
     Versions: 1.
