@@ -21,7 +21,7 @@ from arena.world import layers
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.rng import Rng
-from defenders.triggers.scheme import AdiKey
+from defenders.triggers.scheme import AdiKey, Few
 from defenders.triggers.trigger_sets import TriggerFeed, n_hits, random_label_verdict
 
 
@@ -55,8 +55,8 @@ class Adi(Defense):
     function of seed and image; a few triggers are appended to every batch of training. A key that
     accuses independent models more often than its level allows is redrawn before it is committed.
     Threat model: verification asks for labels of the triggers; each public use burns them.
-    Parameters: n_triggers (K); per_batch (triggers appended to a batch); swap_head (verification
-    puts the owner's last layer back, as the authors' code does: white-box evidence).
+    Parameters: n_triggers (K, at most 1,000); per_batch (triggers appended to a batch); swap_head
+    (verification puts the owner's last layer back, as the authors' code does: white-box evidence).
     Cost: per_batch more images a step; verification is K label queries.
     Differences to the paper: triggers are fractal noise (the photographs cannot be passed on);
     per_batch is 6 (2 in the paper, whose runs have 500 steps an epoch for 60 epochs; tasks here are
@@ -74,7 +74,7 @@ class Adi(Defense):
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 1, 32, "log")
 
-    n_triggers: int = 100
+    n_triggers: Few = 100
     per_batch: int = 6
     swap_head: bool = False
 

@@ -16,7 +16,7 @@ from arena.game.sides.player import Dial
 from arena.game.sides.suspect import Suspect
 from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
-from defenders.triggers.scheme import RandomImagesKey, candidates
+from defenders.triggers.scheme import Few, RandomImagesKey, candidates
 from defenders.triggers.trigger_sets import (
     TriggerFeed,
     hit_nulls,
@@ -51,8 +51,8 @@ class DeepSignsBlackBox(Defense):
     Threat model: verification asks for labels of the keys; each public use burns them. Which
     candidates became keys no seed tells, and a forger may pick those that suit any model: only the
     date speaks for the choice.
-    Parameters: n_keys (K, at most); oversampling (candidates for each key); per_batch (candidates
-    appended to a batch); embed (as in uchida).
+    Parameters: n_keys (K, at most; 1,000 or fewer); oversampling (candidates for each key);
+    per_batch (candidates appended to a batch); embed (as in uchida).
     Cost: per_batch more images a step; K queries and one more forward pass of the candidates.
     Differences to the paper: 2 candidates for each key (40 there: a small model does not learn 40 K
     random labels and stay useful); candidates are appended to batches of training data; the p-value
@@ -68,7 +68,7 @@ class DeepSignsBlackBox(Defense):
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("TSA", "high")
     dial: ClassVar[Dial] = Dial("per_batch", 2, 32, "log")
 
-    n_keys: int = 40
+    n_keys: Few = 40
     oversampling: int = 2
     per_batch: int = 8
     embed: Embed = "fine-tune"

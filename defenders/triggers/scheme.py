@@ -16,6 +16,9 @@ from arena.game.rules.key_form import Count, KeyForm, Shape, Tensors, shape_prob
 from arena.game.rules.keys import expand, prf_labels
 from arena.world.rng import Rng
 
+MOST = 1000
+"""Triggers with random labels: a verdict deals the labels anew, exactly, which takes a second."""
+Few = Annotated[int, Field(le=MOST)]
 _FALL = (0.0, 1.0)  # the amplitude of a frequency f falls as f ** -fall: from grain to clouds
 
 
@@ -54,7 +57,7 @@ class AdiKey(KeyForm):
         head: parameters of the owner's last layer, where verification puts it back.
     """
 
-    n_triggers: int
+    n_triggers: Few
     shape: Shape
     n_classes: Count
     images: Tensor
@@ -314,6 +317,8 @@ class RandomImagesKey(KeyForm):
         inside = (self.kept >= 0) & (self.kept < self.n_candidates)
         if not len(self.kept) or not bool(inside.all()):
             yield f"expected some of {self.n_candidates} candidates to be kept, found others"
+        if len(self.kept) > MOST:
+            yield f"expected at most {MOST:,} keys, found {len(self.kept):,}"
 
 
 @dataclass(frozen=True, kw_only=True)

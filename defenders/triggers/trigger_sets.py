@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -64,7 +65,8 @@ def random_label_verdict(
     anew: the triggers are so alike to most models that they say one class to nearly all of them,
     and where a key happens to have many labels of that class, every such model hits them.
     """
-    counts = [torch.bincount(x, minlength=n_classes).tolist() for x in (answers, labels)]
+    found = [Counter(x.tolist()) for x in (answers, labels)]
+    counts = [[one[label] for label in sorted(found[0] | found[1])] for one in found]
     return _random_verdict(
         n_hits(answers, labels),
         len(labels),

@@ -7,10 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena.errors import MalformedKey
 from arena.game.court.statistics import binomial_tail
+from arena.game.rules.keys import Key
 from arena.world.models import Model
 from arena.world.rng import Rng
-from defenders.triggers.scheme import abstract_images
+from defenders.triggers.scheme import MOST, AdiKey, abstract_images
 from defenders.triggers.trigger_sets import (
     TriggerFeed,
     binomial_verdict,
@@ -133,6 +135,14 @@ def test_labels_that_are_spread_evenly_are_judged_by_the_binomial() -> None:
     answers = torch.where(torch.arange(100) < 23, labels, (labels + 1) % 10)
     found = random_label_verdict(answers, labels, 10, 0.01).p_value
     assert found == pytest.approx(binomial_tail(23, 100, 0.1), rel=0.2)
+
+
+def test_a_thousand_triggers_are_the_most_that_labels_are_dealt_to() -> None:
+    key = AdiKey.holding(torch.zeros(MOST, 1, 2, 2, dtype=torch.uint8), torch.arange(MOST) % 10, 10)
+    assert random_label_verdict(key.labels, key.labels, 10, 1e-6).is_copy
+    more = AdiKey.holding(torch.cat([key.images] * 2), torch.cat([key.labels] * 2), 10)
+    with pytest.raises(MalformedKey, match="1000"):
+        AdiKey.of(more.into(Key("adi", "")))
 
 
 @given(st.lists(st.integers(0, 30), max_size=1))
