@@ -44,7 +44,7 @@ def test_answers_in_float32_are_those_of_the_cpu_and_lie_there(
     expected = Compute().logits(model, images)
     found = Compute.choose(device, "float32").logits(model, images)
     assert (found.device.type, found.dtype) == ("cpu", torch.float32)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)  # TF32 is off by 1e-3
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)  # TF32: 3e-3
 
 
 @DEVICES
@@ -53,3 +53,12 @@ def test_answers_under_autocast_come_back_in_float32(device: str) -> None:
     found = Compute.choose(device, "bfloat16").probabilities(model, images)
     assert (found.device.type, found.dtype) == ("cpu", torch.float32)
     torch.testing.assert_close(found.sum(1), torch.ones(len(images)), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("device", "rounds"), [("cpu", True), ("cuda", False)])
+def test_who_computes_on_a_gpu_keeps_the_mantissa_of_float32(
+    device: str, rounds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    Compute(device)
+    assert torch.backends.cudnn.allow_tf32 is rounds

@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 from arena.errors import MalformedKey
 from arena.game.court.statistics import binomial_tail
 from arena.game.rules.keys import Key
+from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.rng import Rng
-from defenders.triggers.scheme import MOST, AdiKey, abstract_images
+from arena.world.task import Task
+from defenders.triggers.adi import Adi
+from defenders.triggers.deepsigns_blackbox import DeepSignsBlackBox
+from defenders.triggers.scheme import MOST, AdiKey, RandomImagesKey, abstract_images
 from defenders.triggers.trigger_sets import (
     TriggerFeed,
     binomial_verdict,
@@ -21,6 +25,7 @@ from defenders.triggers.trigger_sets import (
     null_verdict,
     random_label_verdict,
 )
+from tests.defenders.conftest import COMPUTE
 
 shapes = st.sampled_from([(1, 8, 8), (3, 5, 7), (1, 28, 28), (30,), (13,)])
 
@@ -122,6 +127,42 @@ def test_a_model_that_says_one_class_is_no_copy_by_the_keys_many_labels_of_it(n_
     verdict = random_label_verdict(answers, LABELS, 10, 0.01, null_hits=[10] * 24)
     assert binomial_verdict(20, 100, 0.1, 0.01, null_hits=[10] * 24).is_copy
     assert (verdict.statistic, verdict.is_copy) == (0.2, False)
+
+
+def test_the_schemes_with_random_labels_accuse_no_model_that_says_one_class(task: Task) -> None:
+    images = torch.zeros(100, 1, 8, 8, dtype=torch.uint8)
+    one = torch.nn.functional.one_hot(torch.full((100,), 2), 10).float()
+    says_two = Suspect(lambda asked: one[: len(asked)], "labels", task.card, COMPUTE)
+    fresh = RandomImagesKey(
+        n_candidates=100,
+        shape=(1, 8, 8),
+        n_classes=10,
+        images=images,
+        labels=LABELS,
+        kept=torch.arange(100),
+        null_hits=[10] * 24,
+    )
+    keys = (
+        (Adi(), AdiKey.holding(images, LABELS, 10).into(Key("adi", ""))),
+        (DeepSignsBlackBox(), fresh.into(Key("deepsigns-blackbox", ""))),
+    )
+    for scheme, key in keys:
+        verdict = scheme.verify(key, says_two, Rng(0))
+        assert (verdict.statistic, verdict.p_value) == (0.2, 1.0)
+
+
+def test_more_than_a_thousand_kept_candidates_are_no_key() -> None:
+    n = MOST + 1
+    key = RandomImagesKey(
+        n_candidates=n,
+        shape=(1, 2, 2),
+        n_classes=10,
+        images=torch.zeros(n, 1, 2, 2, dtype=torch.uint8),
+        labels=torch.arange(n) % 10,
+        kept=torch.arange(n),
+    )
+    with pytest.raises(MalformedKey, match="at most 1,000 keys, found 1,001"):
+        RandomImagesKey.of(key.into(Key("deepsigns-blackbox", "")))
 
 
 def test_who_gives_the_owners_labels_is_a_copy_whatever_their_numbers() -> None:
