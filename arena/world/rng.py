@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from secrets import randbits
 
 import numpy as np
 import torch
 
 _SECRET = 1 << 64
 """Roots from here on hold a secret: their streams are one-way functions of root and name."""
+_BITS = 128
+
+
+def secret_root() -> int:
+    """Return a root that nobody can guess, another one at every call."""
+    return _SECRET + randbits(_BITS)
 
 
 class Rng:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from arena.runs.scenario import Scenario
 from arena.runs.secret import VARIABLE, commitment, read_secret, root_of
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.world.compute import Compute
-from arena.world.rng import Rng
+from arena.world.rng import Rng, secret_root
 
 from .conftest import SMALL, scenario
 
@@ -28,6 +30,13 @@ def test_a_secret_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -> 
     assert len(made) == 64
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert read_secret(path) == made
+
+
+def test_a_secret_root_is_another_one_in_every_process_and_seals_its_streams() -> None:
+    command = [sys.executable, "-c", "from arena.world.rng import *; print(secret_root())"]
+    made = [int(subprocess.check_output(command)) for _ in range(2)]
+    assert len({secret_root(), *made}) == 3
+    assert Rng(min(made), ("owner",)).sealed().path == ()
 
 
 def test_a_secret_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
@@ -30,9 +29,8 @@ from arena.world.files.cache_folder import cache_folder
 from arena.world.models.loaders.registry import granted
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import BatchForm
+from arena.world.rng import secret_root
 from arena.world.training import Recipe
-
-_SEED_BITS = 62
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,4 +181,4 @@ def kept_seed(out: Path) -> int:
     try:
         return int(json.loads((out / REPORT).read_bytes())["asked"]["seed"])
     except (OSError, ValueError, KeyError, TypeError):
-        return secrets.randbits(_SEED_BITS)
+        return secret_root()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -28,9 +27,9 @@ from arena.world.compute import Compute
 from arena.world.models import Model
 from arena.world.models.loaders.answers import Ask
 from arena.world.remote.endpoint import Endpoint
+from arena.world.rng import secret_root
 from arena.world.training import Recipe
 
-_SECRET_BITS = 128
 COMPUTE = Compute()
 
 
@@ -147,7 +146,7 @@ def protect(
         model=own,
         task=task_of_own(source, own.card, chosen.data_seed),
         scheme=_spec(scheme),
-        seed=secrets.randbits(_SECRET_BITS) if chosen.seed is None else chosen.seed,
+        seed=secret_root() if chosen.seed is None else chosen.seed,
         limits=Limits(p_value=chosen.p, max_loss=chosen.max_loss),
         fine_tuning=Recipe(lr=chosen.lr),
         epochs=tuple(chosen.epochs),

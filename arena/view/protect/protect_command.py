@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +32,9 @@ from arena.view.protect.words import report_lines
 from arena.world.compute import Compute
 from arena.world.files.cache_folder import cache_folder
 from arena.world.models import Model
+from arena.world.rng import secret_root
 from arena.world.task import Task, TaskSpec, load_task, plain_model
 from arena.world.training import Recipe
-
-_SECRET_BITS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +93,7 @@ def order_of(wish: Wish) -> Order:
     ModelFile(wish.model).check()
     model, task = read_own(wish)
     check_format(wish.model)
-    seed = secrets.randbits(_SECRET_BITS) if wish.seed is None else wish.seed
+    seed = secret_root() if wish.seed is None else wish.seed
     return Order(
         model=model,
         task=task,
