@@ -157,6 +157,7 @@ class Scenario(Frozen):
     isolate: bool = False  # every move in a process of its own
     max_loss: float = Field(0.05, ge=0, le=1)  # fidelity that an owner may cost and still win
     tolerance: float = Field(TOLERANCE, ge=0, le=1)  # utility that removing a mark may cost
+    paired: bool = False  # owners who release the bare twin all meet the same thieves
     players: tuple[str, ...] = ()  # Python files with players, run in a sandbox unless trusted
     task: TaskTable = TaskTable()
     innocents: Pools = Pools()
@@ -195,6 +196,7 @@ class Scenario(Frozen):
                         verification=owner.verification,
                         pools=self.innocents,
                         tolerance=self.tolerance,
+                        paired=self.paired,
                         seed=self.seed,
                         repeat=repeat,
                         secret_root=None if task.seed == self.seed else task.seed,

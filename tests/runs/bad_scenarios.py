@@ -55,7 +55,7 @@ BAD = {
     "unknown key with the name of a type": (
         edit("seed = 1", "str = 1"),
         "line 2: unknown key 'str'; known are description, device, experiment, innocents, isolate, "
-        "limits, max_loss, name, owner, players, repeats, seed, task, thief, tolerance",
+        "limits, max_loss, name, owner, paired, players, repeats, seed, task, thief, tolerance",
     ),
     "unknown table": (
         GOOD + "\n[innocent]\nreporting_same = 1\n",

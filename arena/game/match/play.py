@@ -41,6 +41,8 @@ Want = tuple[Step, str]
 """A step and the name of the part that is wanted."""
 
 
+NOBODY = PlayerSpec(name="none")
+"""The owner who protects nothing: the bare twin is released."""
 MOST = 10_000
 """Innocents of one kind at most: each is a model to train."""
 
@@ -80,6 +82,7 @@ class MatchSpec(Frozen):
     verification: Output = "weights"
     pools: Pools = Pools()
     tolerance: float = TOLERANCE  # the utility that removing a mark may cost
+    paired: bool = False  # owners who release the bare twin all meet the same thief; see `attacked`
     seed: int = 0
     repeat: int = 0
     secret_root: int | None = None  # what takes the seed's place where the referee has a secret
@@ -158,18 +161,36 @@ class MatchSpec(Frozen):
         stream = (f"repeat {self.repeat}", "owner", self.owner)
         return ProtectStep(self.base(), self.defense, self.root, stream, nulls)
 
+    def attacked(self) -> MatchSpec:
+        """Return the match that the thief plays: this one, or that against nobody.
+
+        A thief that meets the bare twin and nothing else of its owner cannot tell whose it is. In
+        paired matches it is the same thief for all such owners, played once and judged by each; so
+        their verdicts are on the same suspects, and differ by the scheme alone.
+        """
+        scheme = defenses.make(self.defense)
+        sees_owner = (
+            "claim" in self.grants.deliverables
+            or self.grants.budget.verifier_calls != 0
+            or scheme.exposes in self.grants.knows
+        )
+        if not self.paired or sees_owner or not scheme.releases_twin:
+            return self
+        return self.model_copy(update={"owner": NOBODY.name, "defense": NOBODY})
+
     def round(self, move: PlayerSpec, previous: RoundStep | None, number: int) -> RoundStep:
         """Return a round of this match."""
-        stream = (f"repeat {self.repeat}", "thief", self.owner, self.thief, str(number))
+        met = self.attacked()
+        stream = (f"repeat {self.repeat}", "thief", met.owner, self.thief, str(number))
         return RoundStep(
-            self.protect(), self.grants, move, self.root, stream, previous, self.verification
+            met.protect(), self.grants, move, self.root, stream, previous, self.verification
         )
 
     def judge(self, played: RoundStep) -> JudgeStep:
         """Return the judgement of a round; claims are tested on the referee's own models."""
         nulls = self.calibration() if "claim" in self.grants.deliverables else ()
         alone = alone_of(self.task, self.grants, self.root)
-        return JudgeStep(played, nulls, alone, self.tolerance)
+        return JudgeStep(played, self.protect(), nulls, alone, self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -253,7 +274,7 @@ def play(match: MatchSpec, agent: Agent) -> Generator[list[Want], list[Bundle], 
             wanted: list[Want] = [
                 (played, "report"),
                 (judged, "judgement"),
-                (played.protect, "report"),
+                (judged.protect, "report"),
             ]
             report, judgement, protection = yield wanted
         except StepFailed as error:

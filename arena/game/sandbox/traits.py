@@ -41,6 +41,7 @@ class Traits(Frozen):
     reads: Output = "weights"
     task_needs: frozenset[str] = frozenset()
     invasive: bool = True
+    answers_for: bool = False
     exposes: str = ""
     accuses: Accused = "model"
     statistic: tuple[str, Literal["low", "high"]] = ("", "high")

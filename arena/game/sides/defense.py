@@ -229,6 +229,12 @@ class Defense(Player):
         """Return whether `evidence` is the scheme's own: then its interface is logged."""
         return type(self).evidence is not Defense.evidence
 
+    @property
+    def releases_twin(self) -> bool:
+        """Return whether all that is met of an owner is the bare twin of its victim."""
+        before = self.answers_for or self.reads_log
+        return not (self.invasive or before or self.accuses == "output")
+
     def rederive(self, key: Key) -> Key | None:
         """Return the key that its revealed seed expands to; None where a key has no such form."""
         return None

@@ -123,6 +123,7 @@ class Plan:
             description=self.suite.description,
             seed=seed,
             repeats=repeats,
+            paired=True,
             players=players,
             task=self.task,
             innocents=self.suite.innocents,

@@ -134,4 +134,5 @@ def _judged(
         stream = ("regress", *seed, str(number))
         played = RoundStep(protect, thief.grants, move, 0, stream, played)
     assert played is not None  # noqa: S101 - a thief has a move
-    return Judgement.model_validate(resolve(JudgeStep(played), "judgement", memo, setting).data)
+    judged = JudgeStep(played, protect)
+    return Judgement.model_validate(resolve(judged, "judgement", memo, setting).data)

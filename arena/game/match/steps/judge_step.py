@@ -6,10 +6,12 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from arena.errors import PlayerError
 from arena.game.court.referee import Alone, OwnerCase, Referee
 from arena.game.match.grants import foreign
 from arena.game.match.samples import samples
 from arena.game.match.steps.alone_step import AloneStep
+from arena.game.match.steps.protect_step import ProtectStep
 from arena.game.match.steps.round_step import RoundStep
 from arena.game.match.steps.step_cache import Inputs, Parts, Setting, Step
 from arena.game.match.steps.train_step import TrainStep, yardstick_of, yardsticks
@@ -38,6 +40,7 @@ class JudgeStep(Step):
     """The referee's judgement of a round. Parts "judgement", "samples"."""
 
     round: RoundStep
+    protect: ProtectStep
     nulls: tuple[TrainStep, ...] = ()
     alone: tuple[AloneStep, ...] = ()
     tolerance: float = TOLERANCE
@@ -50,7 +53,7 @@ class JudgeStep(Step):
     def parents(self) -> tuple[Step, ...]:
         """Return the round, the protection, and the referee's own models."""
         own = (*self.nulls, *self.alone, *yardsticks(self.round.task))
-        return (self.round, self.round.protect, *own)
+        return (self.round, self.protect, *own)
 
     def recipe(self) -> dict[str, Json]:
         """Return what the verifier sees and a removal may cost; the parents say all else."""
@@ -58,9 +61,11 @@ class JudgeStep(Step):
 
     def compute(self, inputs: Inputs, setting: Setting) -> Parts:
         """Judge the deliverable."""
-        played, protect = self.round, self.round.protect
+        played, protect = self.round, self.protect
         task = load_task(played.task, setting.cache)
         scheme, log = defenses.make(protect.defense), QueryLog.read(inputs(played, "log"))
+        if played.protect != protect:
+            _check_released(protect, played.protect, inputs)
         evidence = OwnerCase(
             scheme,
             scheme.evidence(Key.read(inputs(protect, "key")), log),
@@ -100,3 +105,17 @@ class JudgeStep(Step):
             if len(_ALONE) > _REMEMBERED:
                 _ALONE.popitem(last=False)
         return _ALONE[step.digest]
+
+
+def _check_released(protect: ProtectStep, met: ProtectStep, inputs: Inputs) -> None:
+    """Refuse an owner who released anything but what the thief met in its place.
+
+    Raises:
+        PlayerError: its scheme says of itself what is not so.
+    """
+    for part in ("victim", "serving"):
+        if inputs(protect, part).digest() != inputs(met, part).digest():
+            raise PlayerError(
+                f"expected {protect.defense.name} to release the bare twin, as it says of itself, "
+                f"found another {part}; declare invasive or answers_for = True"
+            )
