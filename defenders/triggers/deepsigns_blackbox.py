@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from arena.errors import NotComparable, PlayerError
-from arena.game.court.verdict import Rule, Verdict
+from arena.game.court.verdict import Verdict
 from arena.game.rules.keys import Key, fresh_seed
 from arena.game.sides.defense import Defense, OwnerTask, Protected, Triggers, defense
 from arena.game.sides.player import Dial
@@ -20,24 +20,12 @@ from defenders.triggers.scheme import Few, RandomImagesKey, candidates
 from defenders.triggers.trigger_sets import (
     TriggerFeed,
     hit_nulls,
+    larger,
     n_hits,
     null_verdict,
     random_label_verdict,
 )
 from defenders.weights.readers import Embed, embedded
-
-
-def larger(paper: Verdict, null: Verdict) -> Verdict:
-    """Return the verdict with the larger p-value of two on the same keys.
-
-    The first is the paper's; but keys are those that one model could learn, and others of its kind
-    may find them easier than chance says: so null models have their say.
-    """
-    return dataclasses.replace(
-        max(paper, null, key=lambda verdict: verdict.p_value),
-        threshold=max(paper.threshold, null.threshold),
-        rule=Rule("mismatches < theta", paper.is_copy),
-    )
 
 
 @defense("deepsigns-blackbox")

@@ -26,11 +26,11 @@ from arena.world.models import Model
 from arena.world.rng import Rng
 from arena.world.training import Examples, Hook
 from defenders.fingerprints.scheme import Origin, alike, drawn, floats, origin
-from defenders.triggers.deepsigns_blackbox import larger
 from defenders.triggers.trigger_sets import (
     TriggerFeed,
     binomial_verdict,
     hit_nulls,
+    larger,
     n_hits,
     null_verdict,
 )

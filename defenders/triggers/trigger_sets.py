@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -148,6 +149,19 @@ def null_verdict(
         "n_redrawn": len(ranked),
     }
     return _verdict(hits, n, p_value, level, figures)
+
+
+def larger(paper: Verdict, null: Verdict) -> Verdict:
+    """Return the verdict with the larger p-value of two on the same keys.
+
+    The first is the paper's; but keys are those that one model could learn, and others of its kind
+    may find them easier than chance says: so null models have their say.
+    """
+    return dataclasses.replace(
+        max(paper, null, key=lambda verdict: verdict.p_value),
+        threshold=max(paper.threshold, null.threshold),
+        rule=Rule("mismatches < theta", paper.is_copy),
+    )
 
 
 def hit_nulls(null_hits: Sequence[int], n: int, reference: Reference = NO_REFERENCE) -> Nulls:
