@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -64,26 +65,34 @@ def _registered() -> Iterator[None]:
         yield
 
 
-def _count_secrets(patch: pytest.MonkeyPatch, first: int) -> None:
-    """Let what nobody can guess be the same in every run: the numbers from `first` on.
+def _know_secrets(patch: pytest.MonkeyPatch, name: str) -> None:
+    """Let what nobody can guess be the same in every run, and another for every name.
 
     Under a fresh key one innocent in a hundred may be accused, which is what its p-value says; a
     test of a verdict would fail as often.
     """
+    first = int.from_bytes(hashlib.sha256(name.encode()).digest())
     numbers = itertools.count(first)
     patch.setattr("arena.world.rng.randbits", lambda bits: next(numbers) % (1 << bits))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _secrets_of_the_module() -> Iterator[None]:
+@pytest.fixture(autouse=True, scope="session")
+def _secrets_of_the_session() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        _count_secrets(patch, 0)
+        _know_secrets(patch, "session")
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _secrets_of_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        _know_secrets(patch, request.node.nodeid)
         yield
 
 
 @pytest.fixture(autouse=True)
-def _secrets_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    _count_secrets(monkeypatch, 1000)
+def _secrets_of_the_test(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    _know_secrets(monkeypatch, request.node.nodeid)
 
 
 @pytest.fixture(autouse=True)
