@@ -113,6 +113,11 @@ def subject_of_model(victim: Model, owned: OwnedKey) -> Subject:
             """Return the model and its key as they are."""
             return protected
 
+        @property
+        def releases_twin(self) -> bool:
+            """Return False: it is no twin of a model that is trained here."""
+            return False
+
         @classmethod
         def version(cls) -> str:
             """Return a hash of the scheme's code, of the model and of the key's commitment."""

@@ -96,6 +96,23 @@ def test_a_protected_model_is_benched_with_its_key_which_is_not_written_down(
     assert set((board / "artefacts").rglob("*.key")) == before
 
 
+def test_a_model_with_a_fingerprint_is_stolen_itself_and_not_its_twin(
+    arena: Command, own: Path, tmp_path: Path
+) -> None:
+    """It is as it was, but no twin of what the suite trains: that one is its innocent."""
+    made, scheme = tmp_path / "made", ("--scheme=akh", "--innocents=6", "--innocent-epochs=20")
+    done = arena("protect", own / "mine.safetensors", "--data=digits", *scheme, f"--out={made}")
+    assert done.code == ExitCode.DONE, done.err
+    words = (f"--key={made / 'key'}", f"--suite={TINY}", f"--out={tmp_path / 'board'}")
+    done = arena("bench", made / "mine.safetensors", *words)
+    assert done.code == ExitCode.DONE, done.err
+    (path,) = (tmp_path / "board").glob("akh-*.json")
+    result = read_result(path)
+    assert (result.status, result.unknown, len(result.broken)) == ("OK", 0, 0)
+    (control,) = (family for family in result.families if family.family == "control")
+    assert control.found.hits == control.found.n > 0
+
+
 def test_two_models_under_one_key_are_two_subjects(own: Path) -> None:
     owned = read_key(own / "protected" / "key", "six blind mice")
     model = load_model(own / "protected" / "mine.safetensors")
