@@ -12,7 +12,8 @@ from arena.game.match.agents import Action, Scripted
 from arena.game.match.play import MatchSpec, Pools, RoundRecord, play_here
 from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.rules.threat import Budget, ThreatModel
-from arena.game.sides.defense import OwnerTask, Protected, defense
+from arena.game.sandbox.traits import Traits
+from arena.game.sides.defense import OwnerTask, Protected, defense, defenses
 from arena.game.sides.player import PlayerSpec
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec
@@ -55,6 +56,11 @@ def test_owners_of_the_bare_twin_meet_the_thief_of_nobody(owner: str) -> None:
 def test_who_marks_alters_answers_or_reads_a_log_has_thieves_of_his_own(owner: str) -> None:
     assert digest_of(match_of(owner)) == digest_of(match_of(owner, paired=False))
     assert digest_of(match_of(owner)) != digest_of(match_of("none"))
+
+
+@pytest.mark.parametrize(("owner", "answers"), [("coarse-answers", True), ("akh", False)])
+def test_a_stranger_says_as_well_what_stands_before_its_model(owner: str, answers: bool) -> None:
+    assert Traits.of(defenses.find(owner)).attributes()["answers_for"] is answers
 
 
 @pytest.mark.parametrize(
