@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -44,6 +45,11 @@ class Bundle:
             return cls(json.loads(header["__metadata__"]["data"]), load(blob))
         except Exception as error:
             raise StoreError(f"expected a bundle, found damaged bytes ({error})") from error
+
+    def copy(self) -> Bundle:
+        """Return the same words and values, in memory of their own."""
+        tensors = {name: tensor.detach().clone() for name, tensor in self.tensors.items()}
+        return Bundle(copy.deepcopy(dict(self.data)), tensors)
 
     def digest(self) -> str:
         """Return the SHA-256 of the blob."""

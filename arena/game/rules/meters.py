@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterable, Mapping
 
@@ -34,11 +35,11 @@ class Meters:
 
         Raises:
             BudgetExceeded: a meter would pass its budget; nothing is added.
-            ValueError: a cost is negative or a meter is unknown.
+            ValueError: a cost is not a number from 0 on, or a meter is unknown.
         """
         self._tick()
         for name, amount in costs.items():
-            if name not in self._spent or amount < 0:
+            if name not in self._spent or not 0 <= amount < math.inf:
                 raise ValueError(f"expected a cost >= 0 of one of {METERS}, found {name}={amount}")
             limit = self.budget.of(name)
             if limit is not None and self._spent[name] + amount > limit:

@@ -67,6 +67,7 @@ def protect(given: Bundle, channel: Channel) -> Bundle:
         null_halves=tuple(data["null_halves"]),
         null_kinds=tuple(data["null_kinds"]),
         marks_base=data["marks_base"],
+        exam=_dataset(given, "exam") if "exam" in data else None,
     )
     protected = scheme.protect(task, _rng(data["rng"]))
     if not isinstance(protected, Protected) or not isinstance(protected.key, Key):

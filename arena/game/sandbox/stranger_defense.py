@@ -95,12 +95,13 @@ class StrangerDefense(Defense):
             "marks_base": task.marks_base,
             "null_halves": list(task.null_halves),
             "null_kinds": list(task.null_kinds),
-            "data": [task.data.name, list(task.data.classes)],
-            "probe": [task.probe.name, list(task.probe.classes)],
         }
         base = pack(task.base())
         given["base"], tensors = dict(base.data), prefixed("base", base)
-        for name, data in (("data", task.data), ("probe", task.probe)):
+        for name, data in (("data", task.data), ("probe", task.probe), ("exam", task.exam)):
+            if data is None:
+                continue
+            given[name] = [data.name, list(data.classes)]
             tensors |= {f"{name}/images": data.images, f"{name}/labels": data.labels}
         found = self._do("protect", Bundle(given, tensors), _owner_answers(task))
         serving = self._wrappers(part(found, "serving"))

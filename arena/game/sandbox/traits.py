@@ -22,7 +22,11 @@ OPTIONAL = (
     *("rederive", "exposed", "trigger_images", "drawn_triggers"),
     *("projection", "reprojected", "evidence"),
 )
-"""Methods that a scheme may have; a scheme that has none is not asked."""
+"""Methods that a scheme may have; a scheme that has none is not asked.
+
+`null_test` is not among them: by what test a stranger's claim is measured the court decides, which
+takes Student's t. Nor are `seeing` and `trial_exposed`, which serve commands that isolate nobody.
+"""
 
 
 class Traits(Frozen):
@@ -40,6 +44,7 @@ class Traits(Frozen):
     victim: dict[str, Json] = Field(default_factory=dict)
     reads: Output = "weights"
     task_needs: frozenset[str] = frozenset()
+    uses_nulls: bool = False
     invasive: bool = True
     answers_for: bool = False
     exposes: str = ""

@@ -5,10 +5,12 @@ It checks the threat model, charges the meters and answers; the thief's side is 
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -42,6 +44,7 @@ class Gatekeeper:
         serving: the owner's wrappers, through which the victim answers; they never leave this side.
         client: the randomness of the service that this thief gets. served: its state so far.
         log: where calls are written down, for owners that read it.
+        touched: whether the thief has seen something of the victim, in this round or before.
         verifier: answers whether a suspect would be caught, for scenarios that grant calls of it.
     """
 
@@ -60,15 +63,15 @@ class Gatekeeper:
     client: Rng = field(default_factory=lambda: Rng(0))
     served: Bundle | None = None
     log: QueryLog | None = None
+    touched: bool = False
     verifier: Callable[[Deliverable], bool] | None = None
-    _touched: bool = False  # the thief has seen something of the victim
     _exact: Model | None = None  # the victim in float64, made once
 
     def __post_init__(self) -> None:
         self.service = Service(self._bare, self.serving, self.client, self.served)
 
     def answer(self, request: str, given: Bundle) -> Bundle:
-        """Answer one request.
+        """Answer one request, with what shares no memory with anything on this side.
 
         Raises:
             RuleViolation: the request is unknown or not granted.
@@ -87,7 +90,7 @@ class Gatekeeper:
         }
         if request not in handlers:
             raise RuleViolation(f"unknown request {request!r}{did_you_mean(request, handlers)}")
-        return handlers[request](given)
+        return handlers[request](given).copy()
 
     def _on_charge(self, given: Bundle) -> Bundle:
         self.meters.charge(given.data["costs"])
@@ -101,14 +104,14 @@ class Gatekeeper:
         if given.data["name"] == "data" and not self.grants.data_labels:
             labels = torch.zeros_like(labels)
         named = {"name": data.name, "classes": list(data.classes)}
-        return Bundle(named, {"images": data.images.clone(), "labels": labels.clone()})
+        return Bundle(named, {"images": data.images, "labels": labels})
 
     def _on_model(self, given: Bundle) -> Bundle:
         if self.current is not None and self.current.model is not None:
             return pack(self.current.model)
         if self.grants.output != "weights":
             raise RuleViolation(f"the weights are not granted (output: {self.grants.output!r})")
-        self._touched = True
+        self.touched = True
         return pack(self.victim)
 
     def _on_current(self, given: Bundle) -> Bundle:
@@ -117,6 +120,7 @@ class Gatekeeper:
     def _on_exposed(self, given: Bundle) -> Bundle:
         if not self.grants.secrets:
             raise RuleViolation("the threat model exposes nothing of the owner's key")
+        self.touched = True
         return self.exposed
 
     def _on_base(self, given: Bundle) -> Bundle:
@@ -134,7 +138,7 @@ class Gatekeeper:
         n = self._affordable(marks, bits)
         self.meters.charge(self._costs(marks[:n], bits))
         self.meters.remember(marks[:n])
-        self._touched = True
+        self.touched = True
         answers = self._answers(images[:n], asked.length)
         if self.log is not None:
             self.log.write(self.service.client, images[:n], answers)
@@ -167,9 +171,8 @@ class Gatekeeper:
             int(min(self.meters.left("calls") * self.grants.max_batch, len(marks))),
             int(min(self.meters.left("bits_revealed") / bits, len(marks))),
         )
-        unique = self.meters.left("images_unique")
-        while n and sum(1 for mark in marks[:n] if mark) > unique:
-            n -= 1
+        fresh = list(accumulate(bool(mark) for mark in marks[:n]))
+        n = bisect.bisect_right(fresh, self.meters.left("images_unique"))
         return max(n, 1)  # the charge for one image names the meter that is spent
 
     def _answers(self, inputs: Tensor, length: int) -> Tensor:
@@ -206,10 +209,11 @@ class Gatekeeper:
         self.meters.charge({"verifier_calls": 1})
         if self.verifier is None:
             raise RuleViolation("the scenario grants no calls of the verifier")
+        self.touched = True
         return Bundle({"caught": self.verifier(Deliverable.read(given))})
 
     def _on_commit(self, given: Bundle) -> Bundle:
-        early = self.grants.precommit and not self._touched
+        early = self.grants.precommit and not self.touched
         time = 0 if early else PUBLICATION + 1 + len(self.register.entries)
         model = given.data.get("model", "")
         entry = self.register.enter("thief", given.data["commitment"], time, model)

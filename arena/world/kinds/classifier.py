@@ -196,7 +196,8 @@ class Classifier(Kind):
         """Return log2 of the classes for a label, else the digits of the numbers shown."""
         if interface.output == "labels":
             return math.log2(card.n_classes)
-        shown = interface.top_k if interface.output == "top-k" else card.n_classes
+        most = interface.top_k if interface.output == "top-k" else card.n_classes
+        shown = min(most, card.n_classes)
         digits = interface.decimals if interface.decimals is not None else _DIGITS
         return shown * max(digits * math.log2(10), 1.0)  # 0 or 1 is still one bit
 

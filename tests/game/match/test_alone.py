@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from arena.game.court.referee import Alone, Referee
 from arena.game.match.agents import Action, Scripted
+from arena.game.match.grants import own_card
 from arena.game.match.play import MatchSpec, RoundRecord, play_here
 from arena.game.match.steps import judge_step
 from arena.game.match.steps.alone_step import N_ALONE, alone_of
@@ -13,7 +16,7 @@ from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.player import PlayerSpec
 from arena.world.models import Model
-from arena.world.task import TaskSpec
+from arena.world.task import TaskSpec, load_task
 from arena.world.training import Recipe
 
 TASK = TaskSpec(model="mlp", recipe=Recipe(epochs=2))
@@ -50,6 +53,24 @@ def test_only_the_last_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(judge_step, "_REMEMBERED", 1)
     played("t", MemoryMemo())
     assert len(judge_step._ALONE) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "mlp"),
+        ({"own_architecture": "lenet5"}, "lenet5"),
+        ({"output": "weights", "own_architecture": "lenet5"}, ""),
+    ],
+)
+def test_alone_a_thief_builds_what_it_builds_in_a_match(
+    fields: dict[str, Any], expected: str
+) -> None:
+    spec = TaskSpec(model="cnn8")
+    grants = GRANTS.model_copy(update={"output": "labels", **fields})
+    assert {step.architecture for step in alone_of(spec, grants, 0)} == {expected}
+    card = own_card(load_task(spec), grants)
+    assert card.architecture == (expected or "cnn8")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,8 @@ class Stamp(Defense):
     def protect(self, task, rng):
         model = task.trained()
         name, tensor = next(iter(model.state_dict().items()))
-        return Protected(model, Key("stranger-stamp", "ab", {"name": name}, {"w": tensor.clone()}))
+        settings = {"name": name, "exam": 0 if task.exam is None else len(task.exam)}
+        return Protected(model, Key("stranger-stamp", "ab", settings, {"w": tensor.clone()}))
 
     def examine(self, key, suspect, rng):
         found = suspect.model().state_dict()[key.settings["name"]]

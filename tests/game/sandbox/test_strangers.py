@@ -125,8 +125,10 @@ def test_an_owner_works_elsewhere_and_every_suspect_has_a_fresh_process(
         lab=Lab(Compute(), meters),
         train_rng=Rng(3, ("victim",)),
         unprotected=victim,
+        exam=data.select(torch.arange(7)),
     )
     protected = scheme.protect(task, Rng(3, ("owner",)))
+    assert protected.key.settings["exam"] == 7
     assert torch.equal(
         next(iter(protected.model.state_dict().values())), protected.key.tensors["w"]
     )

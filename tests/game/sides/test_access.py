@@ -223,6 +223,47 @@ def test_a_commitment_is_late_once_the_victim_was_touched(trained: Model, task: 
     assert access.commit("b" * 64)["time"] > PUBLICATION
 
 
+@pytest.mark.parametrize(
+    "look",
+    [Access.exposed, Access.model, lambda access: access.verify(Deliverable())],
+)
+def test_whatever_it_saw_touches_the_victim(trained: Model, task: Task, look: Any) -> None:
+    grants = {"output": "weights", "knows": frozenset({"passport"}), "precommit": True}
+    access, gate = granted(trained, task, **grants, budget=Budget(verifier_calls=1))
+    gate.verifier = lambda deliverable: True
+    assert access.commit("a" * 64)["time"] == 0
+    look(access)
+    assert access.commit("b" * 64)["time"] > PUBLICATION
+
+
+def test_what_is_exposed_cannot_be_written_into(trained: Model, task: Task) -> None:
+    access, gate = granted(trained, task, knows=frozenset({"passport"}))
+    gate.exposed = Bundle({"layers": ["a"]}, {"0/key": torch.ones(3)})
+    shown = access.exposed()
+    shown.tensors["0/key"].zero_()
+    shown.data["layers"].append("b")
+    assert torch.equal(gate.exposed.tensors["0/key"], torch.ones(3))
+    assert gate.exposed.data == {"layers": ["a"]}
+
+
+def test_what_was_asked_before_is_asked_for_nothing(trained: Model, task: Task) -> None:
+    access, gate = granted(trained, task, budget=Budget(images_unique=3))
+    first, second, *others = pictures(9)
+    asked = torch.stack([first, first, second, first, *others])
+    assert len(access.query(asked)) == 5  # three new ones, and the first twice more
+    assert gate.meters.reading().images_unique == 3
+    assert len(access.query(asked[:5])) == 5
+
+
+def test_more_classes_than_there_are_cost_no_more(trained: Model, task: Task) -> None:
+    spent = []
+    for fields in ({"output": "top-k", "top_k": 100}, {"output": "probabilities"}):
+        access, gate = granted(trained, task, **fields)
+        access.query(pictures(3))
+        spent.append(gate.meters.reading().bits_revealed)
+    assert spent[0] == spent[1] > 0
+
+
 def test_without_the_grant_every_commitment_is_late(trained: Model, task: Task) -> None:
     access, _ = granted(trained, task)
     assert access.commit("a" * 64)["time"] > PUBLICATION
@@ -244,7 +285,9 @@ def test_a_charge_is_whole_or_not_at_all() -> None:
     assert meters.reading().steps == 0
 
 
-@pytest.mark.parametrize("costs", [{"steps": -1}, {"nonsense": 1}])
+@pytest.mark.parametrize(
+    "costs", [{"steps": -1}, {"nonsense": 1}, {"steps": math.nan}, {"steps": math.inf}]
+)
 def test_a_meter_only_goes_up(costs: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected a cost >= 0"):
         Meters().charge(costs)

@@ -26,8 +26,8 @@ N_ALONE = 2
 class AloneStep(Step):
     """Trains on a thief's own labelled data alone, by the task's recipe. Parts "model", "report".
 
-    `share` is the part of the thief's split that is granted; `architecture` what it builds, the
-    victim's where that is known and "" is said. Matches with the same grants share these models.
+    `share` is the part of the thief's split that is granted; `architecture` what it builds,
+    "" for the victim's. Matches with the same grants share these models.
     """
 
     task: TaskSpec
@@ -79,7 +79,8 @@ def alone_of(task: TaskSpec, grants: ThreatModel, seed: int) -> tuple[AloneStep,
         return ()
     if grants.data == 0 or (task.kind().needs_labels and not grants.data_labels):
         return ()
-    architecture = "" if grants.knows_architecture else grants.own_architecture
+    own = grants.own_architecture or task.kind().plain_architecture
+    architecture = "" if grants.knows_architecture else own
     return tuple(
         AloneStep(task, seed, grants.data, architecture, number) for number in range(N_ALONE)
     )

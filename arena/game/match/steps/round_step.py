@@ -15,7 +15,7 @@ from arena.game.match.steps.train_step import yardstick_of, yardsticks
 from arena.game.match.utility import own_utility
 from arena.game.rules.keys import Key, Register
 from arena.game.rules.meters import Meters
-from arena.game.rules.threat import ThreatModel
+from arena.game.rules.threat import Spent, ThreatModel
 from arena.game.sandbox.admit import apart
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import unpack_wrappers
@@ -91,15 +91,16 @@ class RoundStep(Step):
             attack = apart(attack, setting.cell)
         access = Access(gate.answer, self.grants, card, task.compute, setting.progress)
         deliverable = self._run(attack, access, rng)
+        move_s, spent = time.perf_counter() - started, gate.meters.bundle()
         report = RoundReport(
             own_utility=own_utility(task, gate, deliverable, yardstick_of(self.task, inputs)),
-            move_s=time.perf_counter() - started,
-            meters=gate.meters.reading(),
+            move_s=move_s,
+            meters=Spent(**spent.data),
         )
         return {
             "deliverable": deliverable.bundle(),
-            "meters": gate.meters.bundle(),
-            "register": Bundle({"lines": gate.register.plain()}),
+            "meters": spent,
+            "register": Bundle({"lines": gate.register.plain(), "touched": gate.touched}),
             "report": Bundle(report.plain()),
             "service": gate.service.bundle(),
             "log": (gate.log or QueryLog()).bundle(),
@@ -120,17 +121,18 @@ class RoundStep(Step):
             earlier, served = inputs(self.previous, "meters"), inputs(self.previous, "service")
             current = Deliverable.read(inputs(self.previous, "deliverable"))
             log = QueryLog.read(inputs(self.previous, "log"))
-        lines = inputs(self.previous or self.protect, "register").data["lines"]
+        register = inputs(self.previous or self.protect, "register").data
         gate = Gatekeeper(
             grants=self.grants,
             victim=unpack(inputs(self.protect, "victim")),
             meters=Meters(self.grants.budget, earlier),
             compute=task.compute,
-            register=Register.read(lines),
+            register=Register.read(register["lines"]),
             current=current,
             serving=unpack_wrappers(inputs(self.protect, "serving")),
             client=self._client(),
             served=served,
+            touched=bool(register.get("touched")),
             log=log if defenses.make(self.protect.defense).reads_log else None,
             data=granted(task.splits.thief, self.grants.data, Rng(self.seed).child("grant")),
             pool=foreign(self.grants.pool, "train", task, setting),
