@@ -131,6 +131,12 @@ class Ledger:
             rows = [(match, position) for position, match in enumerate(matches)]
             self._db.executemany("INSERT INTO matches VALUES (?, ?)", rows)
 
+    def titles(self) -> list[str]:
+        """Return the titles of the matches that belong to the run now, in its order."""
+        with self._sound():
+            rows = self._db.execute("SELECT match FROM matches ORDER BY position")
+            return [row["match"] for row in rows]
+
     @contextmanager
     def _sound(self) -> Iterator[None]:
         """Make a sentence of whatever SQLite finds wrong, and of values that are none of ours."""

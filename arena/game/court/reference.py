@@ -123,7 +123,7 @@ class Reference:
         """The reference class in words: how many models of which kinds, how useful."""
         if not self.kinds:
             return "no independent models"
-        counted = ", ".join(f"{n} {kind}" for kind, n in Counter(self.kinds).items())
+        counted = "; ".join(f"{n} x {kind}" for kind, n in Counter(self.kinds).items())
         low, high = min(self.utilities), max(self.utilities)
         return (
             f"{len(self.kinds)} independent models ({counted}) of accuracy {low:.2f} to {high:.2f}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +13,16 @@ from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Interface, level
 
 Form = Literal["model", "network", "api", "outputs", "claim"]
+FORMS: Mapping[Form, str] = MappingProxyType(
+    {
+        "model": "a model",
+        "network": "a network",
+        "api": "an interface",
+        "outputs": "outputs",
+        "claim": "a claim",
+    }
+)
+"""What a thief may deliver, in words."""
 """What may be delivered; a `network` is a model of the thief's own code, run in its sandbox."""
 OF_THE_RULES = frozenset({"scheme", "base"})
 """What a thief may know by the rules: which scheme it is, and what the victim was made from."""
@@ -110,7 +122,7 @@ class ThreatModel(Interface):
         lacks += [f"a {n} data set" for n in sets if getattr(needs, n) and not getattr(self, n)]
         lacks += [f"knowledge of {what!r}" for what in sorted(needs.knows - self.knows)]
         lacks += [
-            f"delivery of a {what}" for what in sorted(needs.deliverables - self.deliverables)
+            f"delivery of {FORMS[what]}" for what in sorted(needs.deliverables - self.deliverables)
         ]
         return lacks
 

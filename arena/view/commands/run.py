@@ -68,12 +68,21 @@ def play(game: ReadyRun, console: Console, *, as_json: bool) -> int:
     """Play a tournament with its progress on `console` and its results on stdout."""
     store, ledger = open_folder(game.out)
     with closing(ledger), Staff(store) as staff:
+        before = ledger.titles()
         n_made = play_into(game, staff, ledger, console)
         report = read_report(ledger)
+        gone = len(set(before) - set(ledger.titles()))
     refresh_views(report, game.out)
     print_report(report, as_json=as_json)
     if not as_json:
         _say_next(game.out, n_made)
+    if gone:
+        console.print(
+            f"{game.out} held another scenario; {gone} of its {len(before)} matches are not in "
+            "this one and are shown no longer. Nothing is lost: run that scenario again to see "
+            "them, or give each an --out folder of its own",
+            markup=False,
+        )
     scored = any(row.scored for row in report.finals)
     return 0 if scored else ExitCode.FAILED
 

@@ -57,6 +57,10 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
+SUMMARIES = ("payoff", "rescaled", "utility", "plane", "leaderboard", "roc")
+"""Names of figures of a whole tournament, but those of one owner each (`radar/OWNER`)."""
+
+
 def summary_figures(report: Report) -> dict[str, Figure]:
     """Return the figures of a whole tournament that have anything to show, by name."""
     found = {"payoff": _heat_map(report.payoffs, maps.PAYOFF)}

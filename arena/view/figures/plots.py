@@ -267,7 +267,7 @@ def radar(owner: str, thieves: Sequence[str], rescaled: Sequence[float]) -> Figu
     axes.set_xticks(angles, ["" for _ in thieves])
     for angle, name in zip(angles, thieves, strict=True):
         _around(axes, float(angle), short(name))
-    axes.set_title(owner, pad=24)
+    axes.set_title(f"owner {owner}: its statistic after each thief", fontsize=10, pad=24)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure
 

@@ -158,6 +158,8 @@ def needs_in_words(needs: ThreatModel) -> str:
     >>> needs_in_words(ThreatModel(output="weights", data=1, data_labels=True))
     'weights, own labelled data'
     """
+    from arena.game.rules.threat import FORMS
+
     given = type(needs)()
     words: list[str] = [] if needs.output == given.output else [needs.output]
     if needs.data:
@@ -166,13 +168,15 @@ def needs_in_words(needs: ThreatModel) -> str:
     flags = ("real_inputs", "double", "precommit")
     words += [flag.replace("_", " ") for flag in flags if getattr(needs, flag)]
     words += [f"knows {what}" for what in sorted(needs.knows)]
-    words += [f"delivers a {kind}" for kind in sorted(needs.deliverables - given.deliverables)]
+    words += [f"delivers {FORMS[kind]}" for kind in sorted(needs.deliverables - given.deliverables)]
     return ", ".join(words) or "nothing"
 
 
 def grants_in_words(grants: ThreatModel) -> str:
     """Return what a threat model grants, in words: as `needs_in_words`, and how little of it."""
     words = [needs_in_words(grants)]
+    if 0 < grants.data < 1:
+        words.append(f"{100 * grants.data:.3g} % of the thief's data")
     if grants.decimals is not None:
         words.append(f"answers of {grants.decimals} decimals")
     limits = grants.budget.model_dump(exclude_defaults=True)

@@ -76,7 +76,7 @@ def _write_views(report: Report, out: Path) -> None:
     stamp = stamp_of([rounds, innocents, report.facts["scenario"]])
     if is_current(root / SUMMARY, stamp):
         return
-    from arena.view.figures.drawings import summary_figures
+    from arena.view.figures.drawings import SUMMARIES, summary_figures
     from arena.view.figures.plots import render
     from arena.view.results.event_files import write_summary
     from arena.view.results.markdown import summary_texts
@@ -85,9 +85,8 @@ def _write_views(report: Report, out: Path) -> None:
     with renewed(root / SUMMARY, stamp):
         write_summary(root / SUMMARY, drawn, summary_texts(report))
         for name, png in drawn.items():
-            kind, _, player = name.partition("/")
-            path = f"{kind}/{safe_name(player)}" if player else kind
-            write_whole(out / "figures" / f"{path}.png", png)
+            write_whole(_figure_of(name, out / "figures"), png)
+        _forget_figures(out / "figures", drawn, SUMMARIES)
 
 
 def rebuild(report: Report, out: Path, *, matches: bool = False) -> None:
@@ -175,6 +174,19 @@ def made_from(path: Path) -> str:
             return str(picture.info.get(STAMP, ""))
     except (OSError, SyntaxError):  # Pillow's word for a damaged PNG
         return ""
+
+
+def _forget_figures(folder: Path, drawn: Iterable[str], names: Iterable[str]) -> None:
+    """Remove the figures of a tournament that there is nothing to draw for any more."""
+    kept = {_figure_of(name, folder) for name in drawn}
+    for path in (*folder.glob("radar/*.png"), *(folder / f"{name}.png" for name in names)):
+        if path not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _figure_of(name: str, folder: Path) -> Path:
+    kind, _, player = name.partition("/")
+    return folder / (f"{kind}/{safe_name(player)}.png" if player else f"{kind}.png")
 
 
 def _forget_others(root: Path, owners: Iterable[str]) -> None:

@@ -83,7 +83,7 @@ def test_each_model_has_one_value() -> None:
 def test_the_title_counts_kinds() -> None:
     models = [right_on(40), right_on(36), right_on(8)]
     found = Reference.measured(PROBE, models, ["Neg-1", "Neg-1", "SGD"])
-    assert found.title == "3 independent models (2 Neg-1, 1 SGD) of accuracy 0.20 to 1.00"
+    assert found.title == "3 independent models (2 x Neg-1; 1 x SGD) of accuracy 0.20 to 1.00"
     assert found.same() == [0, 1]
 
 

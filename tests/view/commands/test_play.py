@@ -111,6 +111,23 @@ def test_every_owner_has_its_files_at_the_end_whatever_was_missed(
     assert (tmp_path / "out" / "figures" / "payoff.png").is_file()
 
 
+def test_it_is_said_when_a_folder_held_another_scenario(
+    arena: Command, played: Path, scenario_file: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(played, tmp_path / "out")
+    head, *thieves = scenario_file.read_text(encoding="utf-8").split("[[thief]]")
+    smaller = tmp_path / scenario_file.name
+    smaller.write_text("[[thief]]".join([head, thieves[0]]), encoding="utf-8")
+    order = ("--out", tmp_path / "out", "--jobs", 1)
+    assert "another scenario" not in arena("run", scenario_file, *order).err
+    n_before = len(Ledger(played / "ledger.sqlite").titles())
+    done = arena("run", smaller, *order)
+    n_now = len(Ledger(tmp_path / "out" / "ledger.sqlite").titles())
+    assert 0 < n_now < n_before
+    said = " ".join(done.err.split())
+    assert f"held another scenario; {n_before - n_now} of its {n_before} matches are not" in said
+
+
 @pytest.mark.parametrize(
     ("n_made", "said"), [(0, "nothing was left"), (1, "1 step was"), (5, "5 steps were")]
 )

@@ -13,8 +13,9 @@ from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.description import HEADINGS
 from arena.game.sides.player import Dial, Player
+from arena.runs.scenario import read_scenario
 from arena.view.commands.find_scenario import shipped
-from arena.view.lists.listing import dial_in_words, needs_in_words
+from arena.view.lists.listing import dial_in_words, grants_in_words, needs_in_words
 from arena.view.lists.lists import KINDS, lines_of
 from arena.world.data import known
 from arena.world.models import architectures
@@ -118,11 +119,31 @@ def test_a_name_that_the_list_lacks_is_refused(arena: Command) -> None:
             "knows scheme, delivers a claim",
         ),
         (ThreatModel(precommit=True, double=True), "double, precommit"),
+        (
+            ThreatModel(deliverables=frozenset({"api", "outputs"})),
+            "delivers an interface, delivers outputs",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_needs_are_said_in_words(needs: ThreatModel, words: str) -> None:
     assert needs_in_words(needs) == words
+
+
+def test_grants_say_how_much_of_the_data_is_granted() -> None:
+    some = ThreatModel(output="weights", data=0.1, data_labels=True)
+    assert grants_in_words(some) == "weights, own labelled data, 10 % of the thief's data"
+    assert grants_in_words(ThreatModel(output="labels", data=1)) == "labels, own data"
+
+
+def test_a_list_of_scenarios_counts_the_matches_that_are_played(arena: Command) -> None:
+    (found,) = (
+        row
+        for row in json.loads(arena("list", "scenarios", "--json").out)
+        if row["name"] == "quickstart"
+    )
+    played = read_scenario(shipped()["quickstart"])
+    assert int(found["matches"]) == len(list(played.matches(played.task_spec("cpu", "float32"))))
 
 
 def test_a_dial_says_what_it_turns() -> None:

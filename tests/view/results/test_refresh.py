@@ -168,6 +168,19 @@ def test_the_command_rebuilds_from_the_ledger_alone(
     assert found == {path.name for path in boards_folder(report, played).iterdir()}
 
 
+def test_figures_of_another_tournament_are_removed_and_a_persons_own_are_kept(
+    tmp_path: Path,
+) -> None:
+    refresh_views(small_report(thieves="tuv"), tmp_path)
+    figures = tmp_path / "figures"
+    assert (figures / "radar" / "a.png").is_file()
+    (figures / "mine.png").write_bytes(b"mine")
+    refresh_views(made_report([row("a", "t", None)], []), tmp_path)
+    assert not list(figures.glob("radar/*"))
+    assert not (figures / "leaderboard.png").exists()
+    assert (figures / "mine.png").read_bytes() == b"mine"
+
+
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("name", ["a/b", "..", "über uns"])
 def test_names_of_players_never_leave_the_folder(tmp_path: Path, name: str) -> None:
