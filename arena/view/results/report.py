@@ -70,7 +70,9 @@ class Honesty:
         owner: its name. n_accused of n_innocents: innocents called copies, all repeats together.
         low, high: 95 % interval of that share, over keys (repeats) and models.
         same, odd: the same for innocents of the victim's recipe, and for those unlike it.
-        found: copies above all but 1 % of innocents: the true-positive rate at FPR 1 %.
+        found: copies above all but 1 % of these innocents: how far its statistic tells them apart,
+            with a threshold drawn afterwards. `arena bench` counts copies that are found at a
+            threshold drawn before, from innocents of other owners. 0 of 0 without innocents.
         accuses: whether even the lower end is above the level: its verdicts prove nothing.
         fidelity_loss: accuracy in [0, 1] that protecting cost, None where no round says so.
         protect_s, verify_s: seconds to protect, and to judge one round.
@@ -267,9 +269,9 @@ class Report:
         ]
 
     def _found(self, owner: str, verdicts: Sequence[InnocentRow]) -> Alarms:
-        """Return how many copies are told from all but 1 % of innocents, with an exact interval."""
-        copies = self.copies_of(owner)
+        """Return how many copies are above all but 1 % of innocents, with an exact interval."""
         innocents = [row.rescaled for row in verdicts if row.rescaled is not None]
+        copies = self.copies_of(owner) if innocents else []
         n_found, _ = true_rate_at(FPR, copies, innocents)
         low, high = proportion_interval(n_found, len(copies))
         return Alarms(n_found, len(copies), low, high)

@@ -117,7 +117,7 @@ def honesty_table(owners: Sequence[Honesty]) -> Group:
         "owner",
         "same innocents\naccused",
         "other innocents\naccused",
-        "copies found\nat FPR 1 %",
+        "copies above\ninnocents",
     )
     rows = [
         (
