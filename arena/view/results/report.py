@@ -75,7 +75,7 @@ class Honesty:
             threshold drawn before, from innocents of other owners. 0 of 0 without innocents.
         accuses: whether even the lower end is above the level: its verdicts prove nothing.
         fidelity_loss: accuracy in [0, 1] that protecting cost, None where no round says so.
-        protect_s, verify_s: seconds to protect, and to judge one round.
+        protect_s, judge_s: seconds to protect, and to judge one round, of which verifying is a part.
     """
 
     owner: str
@@ -89,7 +89,7 @@ class Honesty:
     accuses: bool
     fidelity_loss: float | None
     protect_s: float | None
-    verify_s: float | None
+    judge_s: float | None
 
 
 @dataclass(frozen=True)
@@ -293,7 +293,7 @@ class Report:
             accuses=bool(verdicts) and every.low > LEVEL,
             fidelity_loss=known(mean(losses_of(rounds))),
             protect_s=known(mean(row.protect_s for row in first)),
-            verify_s=known(mean(row.judge_s for row in rounds)),
+            judge_s=known(mean(row.judge_s for row in rounds)),
         )
 
 

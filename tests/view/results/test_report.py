@@ -142,12 +142,12 @@ def test_costs_are_means_over_protections_not_over_rounds() -> None:
     (owner,) = made_report(rounds, repeats=2).honesty
     assert owner.fidelity_loss == pytest.approx(0.05)
     assert owner.protect_s == pytest.approx(2.0)
-    assert owner.verify_s == pytest.approx(3.0)
+    assert owner.judge_s == pytest.approx(3.0)
 
 
 def test_an_owner_of_whom_nothing_is_known_has_no_figures() -> None:
     (owner,) = made_report([row("a", "t", None)]).honesty
-    assert (owner.fidelity_loss, owner.protect_s, owner.verify_s) == (None, None, None)
+    assert (owner.fidelity_loss, owner.protect_s, owner.judge_s) == (None, None, None)
     assert (owner.n_innocents, owner.low, owner.high) == (0, 0.0, 1.0)
 
 
