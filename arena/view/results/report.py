@@ -75,7 +75,7 @@ class Honesty:
             threshold drawn before, from innocents of other owners. 0 of 0 without innocents.
         accuses: whether even the lower end is above the level: its verdicts prove nothing.
         fidelity_loss: accuracy in [0, 1] that protecting cost, None where no round says so.
-        protect_s, judge_s: seconds to protect, and to judge one round, of which verifying is a part.
+        protect_s, judge_s: seconds to protect, and to judge one round; verifying is a part of that.
     """
 
     owner: str
