@@ -19,18 +19,16 @@ from arena.game.court.statistics import proportion_interval, true_rate_at
 from arena.game.match.play import Pools
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.runs.bench.scores import FPR
-from arena.runs.ledger import Ledger
+from arena.runs.ledger import LEDGER, Ledger
 from arena.runs.reading import reading
-from arena.runs.scenario import Scenario
+from arena.runs.scenario import MAX_LOSS, Scenario
 from arena.runs.standings.fitness import LEVEL, Bar, losses_of, unfitness
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
 from arena.world.json_values import Raw
 from arena.world.rng import Rng
 
 Floats = NDArray[np.float64]
-LEDGER = "ledger.sqlite"
 NOT_YET, NOT_MEANT = "·", "-"  # a match still to be played; a pair that the scenario leaves out
-MAX_LOSS = 0.05  # the fidelity that protecting may cost where a scenario says no other
 _COPY = 0.9  # a suspect that kept at least this share of the victim's usefulness is a copy
 NOTHING = "void"  # nothing to steal: the thief could have had as much without the victim
 CLAIM = "claim"  # a thief that delivers a claim and no model
