@@ -69,7 +69,7 @@ class Rng:
         >>> Rng(7).child("victim").root() == Rng(7).child("victim").root() >= 1 << 64
         True
         """
-        high, low = self._sequence().generate_state(_BITS // 64, np.uint64).tolist()
+        high, low = map(int, self._sequence().generate_state(_BITS // 64, np.uint64))
         return _SECRET + (high << 64 | low)
 
     def numpy(self) -> np.random.Generator:
