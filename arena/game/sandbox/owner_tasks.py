@@ -13,7 +13,7 @@ from arena.game.sandbox.messages import part, prefixed
 from arena.game.sandbox.verdicts import verdict_bundle
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import pack_wrappers
-from arena.game.sides.channel import Channel, ChannelMeter
+from arena.game.sides.access import Channel, ChannelMeter
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.outputs import Outputs

@@ -13,9 +13,8 @@ from arena.game.rules.threat import ThreatModel
 from arena.game.sandbox.networks.own_tasks import OWN_TASKS
 from arena.game.sandbox.owner_tasks import OWNER_TASKS
 from arena.game.sandbox.traits import Traits
-from arena.game.sides.access import Access
+from arena.game.sides.access import Access, Channel
 from arena.game.sides.attack import attacks
-from arena.game.sides.channel import Channel
 from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Player, PlayerSpec

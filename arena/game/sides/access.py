@@ -6,11 +6,13 @@ answers are bundles, so the channel may be a function call or a pipe to another 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from arena.game.rules.threat import ThreatModel
-from arena.game.sides.channel import Channel, ChannelMeter
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.lab import Lab
 from arena.world.bundle import Bundle
@@ -20,6 +22,20 @@ from arena.world.json_values import Json, Raw
 from arena.world.models import Model, ModelCard, unpack
 from arena.world.rng import Rng
 from arena.world.training import Progress
+
+Channel = Callable[[str, Bundle], Bundle]
+"""(request, what it carries) -> the answer."""
+
+
+@dataclass(frozen=True)
+class ChannelMeter:
+    """A player's meter: it only reports; the counters are the referee's."""
+
+    channel: Channel
+
+    def charge(self, costs: Mapping[str, float]) -> None:
+        """Report what something costs; raises what the referee raises."""
+        self.channel("charge", Bundle({"costs": dict(costs)}))
 
 
 class Access:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from arena.errors import PlayerError
-from arena.game.sides.channel import Channel
+from arena.game.sides.access import Channel
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
 from arena.world.models.model import drawn
