@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.errors import StoreError
-from arena.runs.ledger import Ledger
+from arena.runs.ledger import LEDGER, Ledger
 from arena.runs.reading import reading
 from arena.runs.store import unsealed
 from arena.world.bundle import Bundle
 
 AGAIN = "run the scenario into this folder again: the step is made again"
-LEDGER = "ledger.sqlite"
 _RESTORE = "restore it from a copy, or delete it and run the scenario again: what is made is kept"
 
 

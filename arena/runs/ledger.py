@@ -23,6 +23,9 @@ from arena.game.match.rows import InnocentRow, RoundRow, Verified
 from arena.game.rules.figures import figures, row_of, values
 from arena.world.json_values import Json, Raw, canonical
 
+LEDGER = "ledger.sqlite"
+"""The name of the ledger in a tournament's folder."""
+
 _VERSION = 2  # of what is no figure: tables and their keys
 _KEYS: dict[type, tuple[str, ...]] = {
     RoundRow: ("match", "round"),

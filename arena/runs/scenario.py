@@ -146,6 +146,10 @@ class ThiefTable(Frozen):
         return table.model()
 
 
+MAX_LOSS = 0.05
+"""The fidelity that protecting may cost where a scenario says no other."""
+
+
 class Scenario(Frozen):
     """A tournament: every thief against every owner, a number of times."""
 
@@ -155,7 +159,7 @@ class Scenario(Frozen):
     repeats: int = Field(1, ge=1, le=10_000)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     isolate: bool = False  # every move in a process of its own
-    max_loss: float = Field(0.05, ge=0, le=1)  # fidelity that an owner may cost and still win
+    max_loss: float = Field(MAX_LOSS, ge=0, le=1)  # fidelity that an owner may cost and still win
     tolerance: float = Field(TOLERANCE, ge=0, le=1)  # utility that removing a mark may cost
     paired: bool = False  # owners who release the bare twin all meet the same thieves
     players: tuple[str, ...] = ()  # Python files with players, run in a sandbox unless trusted

@@ -23,6 +23,9 @@ from arena.world.files.file_lock import hold
 from arena.world.json_values import Json, canonical
 from arena.world.json_values import digest as sha256
 
+ARTEFACTS = "artefacts"
+"""The name of the store in the folder of whatever was made."""
+
 _REMEMBERED = 4096  # small bundles kept in memory, so that replays cost no file
 _SMALL = 1 << 16  # bytes
 

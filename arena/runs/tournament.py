@@ -23,10 +23,10 @@ from arena.game.match.steps.innocents_step import InnocentsStep
 from arena.game.match.steps.round_step import RoundStep
 from arena.game.match.steps.step_cache import FAILURE, Status, Step, StepFailed
 from arena.runs.executors import Executor, Outcome
-from arena.runs.ledger import Ledger
+from arena.runs.ledger import LEDGER, Ledger
 from arena.runs.scenario import Scenario
 from arena.runs.secret import commitment, root_of
-from arena.runs.store import Store
+from arena.runs.store import ARTEFACTS, Store
 from arena.world.bundle import Bundle
 from arena.world.compute import Compute
 from arena.world.json_values import Json
@@ -332,5 +332,5 @@ def task_of(scenario: Scenario, compute: Compute, secret: str = "") -> TaskSpec:
 
 def open_folder(out: Path) -> tuple[Store, Ledger]:
     """Return the store and the ledger of a tournament's folder, made if they are not there."""
-    store = Store(out / "artefacts")
-    return store, Ledger(out / "ledger.sqlite")
+    store = Store(out / ARTEFACTS)
+    return store, Ledger(out / LEDGER)

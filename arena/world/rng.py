@@ -63,6 +63,15 @@ class Rng:
         """Return the stream's own 63-bit number: the same at every call."""
         return int(self._sequence().generate_state(1, np.uint64)[0] >> np.uint64(1))
 
+    def root(self) -> int:
+        """Return the stream's own secret root: the same at every call.
+
+        >>> Rng(7).child("victim").root() == Rng(7).child("victim").root() >= 1 << 64
+        True
+        """
+        high, low = map(int, self._sequence().generate_state(_BITS // 64, np.uint64))
+        return _SECRET + (high << 64 | low)
+
     def numpy(self) -> np.random.Generator:
         """Return a fresh NumPy generator at the start of this stream."""
         return np.random.default_rng(self._sequence())

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from arena.runs.served.server import Server
+from arena.runs.served.service import OpenService
+from arena.world.compute import Compute
+from arena.world.models import Model
+from arena.world.remote.http_format import TYPES, BatchForm, Wanted
 
 
 @dataclass
@@ -92,3 +103,31 @@ def scripted(reply: Callable[[int, bytes], Reply]) -> Iterator[Script]:
     script.url = f"http://127.0.0.1:{server.server_address[1]}/ask?v=1"
     with running(server):
         yield script
+
+
+class ModelServer(Server):
+    """A server of one model for anybody."""
+
+    def __init__(
+        self,
+        model: Model,
+        answers: Wanted = "probabilities",
+        port: int = 0,
+        compute: Compute | None = None,
+    ) -> None:
+        """Take the port; raises like `Server`."""
+        super().__init__(OpenService(model, answers, compute), port=port)
+
+    def answer(self, blob: bytes, form: BatchForm) -> bytes:
+        """Return the answers to a batch, in the same format; raises Refusal."""
+        return self.service.answer("", blob, TYPES[form])[0]
+
+
+def write_png(images: Tensor) -> bytes:
+    """Return a batch (N, C, H, W) of bytes, or of floats in [0, 1] rounded to bytes, as a PNG."""
+    pixels = images if images.dtype == torch.uint8 else (images * 255).round().to(torch.uint8)
+    n, channels, height, width = pixels.shape
+    rows = pixels.permute(0, 2, 3, 1).reshape(n * height, width, channels).numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(rows[:, :, 0] if channels == 1 else rows).save(buffer, "PNG")
+    return buffer.getvalue()

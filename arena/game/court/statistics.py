@@ -169,6 +169,21 @@ def rank_threshold(nulls: Sequence[float], level: float) -> float:
     return math.nextafter(sorted(nulls, reverse=True)[n_before], math.inf)
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return Holm's adjusted p-values: valid together, whatever the dependence (Holm 1979).
+
+    A hypothesis is rejected at a family-wise level where its adjusted p-value is at most that.
+
+    >>> holm([0.01, 0.04]), [p <= 0.01 for p in holm([0.001, 0.02, 0.004])]
+    ([0.02, 0.04], [True, False, True])
+    """
+    found, largest = [1.0] * len(p_values), 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, p_values[i] * (len(p_values) - rank)))
+        found[i] = largest
+    return found
+
+
 def proportion_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the exact (Clopper-Pearson) interval of a proportion.
 

@@ -14,6 +14,7 @@ from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, SCHEMES, default_match
 from arena.game.envs.observations import START, OwnerSight, ThiefSight, Vector
+from arena.game.envs.opponents import seeded
 from arena.game.envs.render import RENDERING, Episode, Frame, Turn
 from arena.game.envs.replay import Failure, MovePath, Replay
 from arena.game.match.play import MatchSpec
@@ -201,8 +202,8 @@ class DuelEnv(AECEnv[str, Vector, Pick | None]):  # type: ignore[misc]  # it shi
         key = (self._seed, index)
         if key not in self._tables:
             scheme = self.menus[OWNER].specs[index]
-            changes = {"seed": self._seed, "defense": scheme, "owner": scheme.name}
-            match = self.match.model_copy(update=changes)
+            one = seeded(self.match, self._seed - self.match.seed)
+            match = one.model_copy(update={"defense": scheme, "owner": scheme.name})
             specs = self.menus[THIEF].specs
             self._tables[key] = Replay(match, specs, self._memo, self._setting)
         return self._tables[key]

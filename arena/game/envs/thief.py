@@ -13,7 +13,7 @@ from arena.game.envs.actions import Menu, Pick, refuse_unplayable
 from arena.game.envs.defaults import MOVES, default_match
 from arena.game.envs.learned_agent import Learned, Policy
 from arena.game.envs.observations import START, ThiefSight, Vector
-from arena.game.envs.opponents import opponent_of
+from arena.game.envs.opponents import opponent_of, seeded
 from arena.game.envs.render import RENDERING, Episode, Frame, Turn
 from arena.game.envs.replay import Failure, MovePath, Replay, RoundResult
 from arena.game.match.play import MatchSpec
@@ -44,8 +44,9 @@ class ThiefEnv(gymnasium.Env[Vector, Pick]):
     never there, and `info` holds the verdict neither.
 
     ## Rewards
-    The change in the thief's pay-off (design: what it kept of the victim's usefulness if it is
-    not caught, else nothing), so that the return of an episode is the final pay-off, in [0, 1].
+    The change in the thief's pay-off (what it gained over going alone, as a share of the victim's
+    lead, if it is not caught, else nothing), so that the return of an episode is the final
+    pay-off, in [0, 1].
     The reward gives the verdict away: that is the point of training, and why a policy that is to
     be scored plays without it.
 
@@ -104,11 +105,12 @@ class ThiefEnv(gymnasium.Env[Vector, Pick]):
         self.observation_space = self._sight.space
         self.n_rounds = n_rounds
         self._matches = tuple(
-            one.model_copy(update={"seed": one.seed + i})
-            for one in (self.match, *others)
-            for i in range(n_seeds)
+            seeded(one, i) for one in (self.match, *others) for i in range(n_seeds)
         )
-        self.opponents = tuple(f"{one.owner}-{one.repeat}" for one in self._matches)
+        self.opponents = tuple(
+            f"{one.owner}-{one.repeat}" + (f"-seed{one.seed}" if n_seeds > 1 else "")
+            for one in self._matches
+        )
         self._memo = MemoryMemo() if memo is None else memo
         self._setting = setting or Setting()
         self._tables: dict[int, Replay] = {}

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from arena.game.sides.player import PlayerSpec
 from arena.world.json_values import Json
-from arena.world.rng import Rng
 
 
 @dataclass(frozen=True)
@@ -53,20 +52,3 @@ class Scripted:
         """Return the next move of the list; None after the last."""
         played = observation.round
         return self.moves[played] if played < len(self.moves) else None
-
-
-@dataclass(frozen=True)
-class Random:
-    """Plays moves drawn at random, each at a random strength, for a number of rounds."""
-
-    moves: Sequence[PlayerSpec]
-    n_rounds: int
-    rng: Rng
-
-    def act(self, observation: Observation, info: dict[str, Json]) -> Action | None:
-        """Return a random move; None after the last round."""
-        if observation.round >= self.n_rounds:
-            return None
-        draw = self.rng.child("round", observation.round).numpy()
-        move = self.moves[int(draw.integers(len(self.moves)))]
-        return Action(move, float(draw.uniform()))

@@ -65,6 +65,12 @@ class Pools(Frozen):
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
     @property
+    def n_calibration(self) -> int:
+        """Return how many innocents there are for thresholds, whatever the claim."""
+        of_halves = self.calibration_same + self.calibration_other + self.calibration_foreign
+        return of_halves + self.calibration_odd
+
+    @property
     def report(self) -> bool:
         """Return whether there are innocents to report on: each owner owes verdicts on them."""
         numbers = (self.reporting_same, self.reporting_other, self.reporting_foreign)
@@ -232,7 +238,7 @@ def move_of(action: Action) -> PlayerSpec:
 
 def offered(task: TaskSpec, pools: Pools) -> Offer:
     """Return what the players of a match may count on; raises like `outline`."""
-    return _offer(task.model_dump_json(), pools.calibration_same + pools.calibration_other)
+    return _offer(task.model_dump_json(), pools.n_calibration)
 
 
 @functools.lru_cache(maxsize=8)

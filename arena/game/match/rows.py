@@ -254,7 +254,7 @@ class RoundRow:
     )
     judge_s: float | None = _judged(
         lambda judged: judged.judge_s,
-        Figure("verify", "s", COUNT, "low", tag="cost/judge_s", form=".2f", lasts=False),
+        Figure("judge", "s", COUNT, "low", tag="cost/judge_s", form=".2f", lasts=False),
     )
     protect_s: float | None = _protection(
         lambda protection: protection.meters.wall_s,

@@ -13,9 +13,9 @@ import torch
 from arena.game.sandbox.cell import Cell, confine
 from arena.game.sandbox.jail.seccomp import forbid
 from arena.game.sandbox.messages import receive, send
-from arena.game.sandbox.owner_tasks import Channel
 from arena.game.sandbox.process import plain_error, raised
 from arena.game.sandbox.tasks import TASKS
+from arena.game.sides.access import Channel
 from arena.world.bundle import Bundle
 
 _EVERY_S = 0.2  # between two reports of progress

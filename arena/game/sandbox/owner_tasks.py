@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from torch import Tensor
@@ -14,6 +13,7 @@ from arena.game.sandbox.messages import part, prefixed
 from arena.game.sandbox.verdicts import verdict_bundle
 from arena.game.serving.query_log import QueryLog
 from arena.game.serving.wrapper import pack_wrappers
+from arena.game.sides.access import Channel, ChannelMeter
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
 from arena.game.sides.outputs import Outputs
@@ -26,19 +26,6 @@ from arena.world.json_values import Raw
 from arena.world.models import Model, ModelCard, pack, unpack
 from arena.world.rng import Rng
 from arena.world.training import Recipe
-
-Channel = Callable[[str, Bundle], Bundle]
-
-
-@dataclass(frozen=True)
-class ChannelMeter:
-    """A player's meter: it only reports; the counters are the referee's."""
-
-    channel: Channel
-
-    def charge(self, costs: Mapping[str, float]) -> None:
-        """Report what something costs; raises what the referee raises."""
-        self.channel("charge", Bundle({"costs": dict(costs)}))
 
 
 def protect(given: Bundle, channel: Channel) -> Bundle:

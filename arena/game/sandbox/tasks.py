@@ -11,9 +11,9 @@ from types import MappingProxyType
 from arena.errors import PlayerError
 from arena.game.rules.threat import ThreatModel
 from arena.game.sandbox.networks.own_tasks import OWN_TASKS
-from arena.game.sandbox.owner_tasks import OWNER_TASKS, Channel
+from arena.game.sandbox.owner_tasks import OWNER_TASKS
 from arena.game.sandbox.traits import Traits
-from arena.game.sides.access import Access
+from arena.game.sides.access import Access, Channel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.deliverable import Deliverable

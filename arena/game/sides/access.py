@@ -28,12 +28,13 @@ Channel = Callable[[str, Bundle], Bundle]
 
 
 @dataclass(frozen=True)
-class _ChannelMeter:
-    """The thief's meter: it only reports; the counters are the referee's."""
+class ChannelMeter:
+    """A player's meter: it only reports; the counters are the referee's."""
 
     channel: Channel
 
     def charge(self, costs: Mapping[str, float]) -> None:
+        """Report what something costs; raises what the referee raises."""
         self.channel("charge", Bundle({"costs": dict(costs)}))
 
 
@@ -58,7 +59,7 @@ class Access:
         progress: Progress = lambda done, total: None,
     ) -> None:
         self.channel, self.grants, self.card = channel, grants, card
-        self.lab = Lab(compute, _ChannelMeter(channel), progress)
+        self.lab = Lab(compute, ChannelMeter(channel), progress)
 
     @property
     def n_classes(self) -> int:

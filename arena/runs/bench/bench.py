@@ -29,6 +29,7 @@ from arena.runs.bench.scores import false_positives, family_scores, fidelity_los
 from arena.runs.bench.search import choose
 from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario
+from arena.runs.standings.fitness import LEVEL
 from arena.runs.tournament import hardware, versions
 from arena.world.code_version import core_version
 from arena.world.task import TaskSpec
@@ -49,9 +50,6 @@ class Played:
 
 Ending = tuple[Standing, str]
 """How a bench ended, and why it did not end well."""
-
-LEVEL = 0.01
-"""At most so many innocents may be accused, whatever level a scheme gives itself."""
 
 SEARCH = "search"
 """The folder of the tournament in which strengths are chosen."""

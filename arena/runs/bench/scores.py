@@ -92,6 +92,7 @@ def _found(attempts: Sequence[Attempt], calibration: Sequence[InnocentRow]) -> S
 
     By their p-value, which is at most 1 % and below that of all but 1 % of the calibration
     innocents: few of these cannot show a rate of 1 %, and a p-value alone may promise too much.
+    The report's "copies above innocents" draws its line afterwards, from the innocents it reports.
     """
     copies = [attempt for attempt in attempts if not attempt.is_claim and calibration]
     _, threshold = true_rate_at(FPR, [], [-row.p_value for row in calibration])

@@ -28,7 +28,7 @@ from arena.runs.course.submissions import Submission
 from arena.runs.executors import InProcess
 from arena.runs.ledger import Ledger
 from arena.runs.scenario import Scenario, check_scenario
-from arena.runs.store import Store
+from arena.runs.store import ARTEFACTS, Store
 from arena.runs.tournament import Tournament, task_of
 from arena.world.code_version import core_version
 from arena.world.compute import Compute
@@ -63,7 +63,7 @@ class Place:
 
     def store(self) -> Store:
         """Return the store that all submissions share; none of them can see it."""
-        return Store(self.folder / "artefacts")
+        return Store(self.folder / ARTEFACTS)
 
     def of(self, name: str) -> Path:
         """Return the folder of one submission's results."""

@@ -17,11 +17,12 @@ from arena.game.sandbox.admit import admitted
 from arena.game.sandbox.players_file import PlayersFile
 from arena.game.sides.attack import attacks
 from arena.runs.course.assignment import Assignment, Exercise, PlayerSide, Screening
-from arena.runs.course.grade import Place, accused_shares, only, play, read_file
+from arena.runs.course.grade import Place, only, play, read_file
 from arena.runs.course.points import Part
 from arena.runs.course.submissions import Submission, handle
 from arena.runs.scenario import check_scenario
 from arena.runs.secret import read_secret
+from arena.runs.standings.fitness import Bar, unfitness
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
 from arena.world.json_values import Json
 from arena.world.rng import Rng
@@ -203,14 +204,12 @@ def fault_of(
     failed = next((row for row in rows if not row.scored), None)
     if failed is not None:
         return f"{failed.status}: {failed.message}"
-    if innocents is not None and not innocents:
-        return "it came to no verdict on an innocent"
-    shares = accused_shares(innocents or ())
-    accused = max((share or 0.0 for share in shares.values()), default=0.0)
-    lost = max(row.fidelity_loss or 0.0 for row in rows)
-    if accused > limits.false_positives:
-        return f"it accuses {accused:.0%} of the innocents"
-    return f"it costs {lost:.3f} of fidelity" if lost > limits.fidelity_loss else ""
+    verdicts = innocents or ()
+    accused = sum(row.caught for row in verdicts) / max(len(verdicts), 1)
+    owes = innocents is not None
+    bar = Bar(limits.fidelity_loss, limits.false_positives, owes, counts=max)
+    reason = unfitness(rows, verdicts, accused, bar)
+    return f"it {reason}" if reason else ""
 
 
 def _lines(rows: Sequence[RoundRow], side: Side) -> tuple[Line, ...]:

@@ -35,7 +35,7 @@ from arena.runs.judge.model_files import (
     suspect_of,
 )
 from arena.runs.judge.request import ComparedModel, Findings, GrownTests, Trial
-from arena.runs.store import Store
+from arena.runs.store import ARTEFACTS, Store
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version, core_version
 from arena.world.json_values import Json, digest
@@ -94,7 +94,7 @@ class Hearing:
         self.scheme = judging_scheme(trial.scheme).seeing(trial.access)
         _check(trial)
         self.trial, self.setting, self._hear = trial, setting, hear
-        self.store = Store(folder / "artefacts")
+        self.store = Store(folder / ARTEFACTS)
         self.findings = Findings(trial.plain(), level=self.scheme.level)
         self._n_done, self._n_stages = 0, 3
 

@@ -8,12 +8,12 @@ from statistics import fmean
 
 import numpy as np
 
-from arena.game.match.rows import InnocentRow, RoundRow
-from arena.runs.bench.bench import LEVEL, Played
-from arena.runs.bench.flags import accuses_innocents
+from arena.game.match.rows import RoundRow
+from arena.runs.bench.bench import Played
 from arena.runs.bench.scores import false_positives
 from arena.runs.learn.menu import Cell, meant, only
 from arena.runs.scenario import Scenario
+from arena.runs.standings.fitness import LEVEL, Bar, losses_of, unfitness
 from arena.runs.standings.payoffs import Floats
 
 Play = Callable[[Scenario], Played]
@@ -23,12 +23,13 @@ Play = Callable[[Scenario], Played]
 class PayoffTable:
     """What each thief took from each owner: the mean over repeats of its pay-off in [0, 1].
 
-    A thief that cannot play an owner, or does not finish, takes nothing from it.
+    A thief that cannot play an owner, or does not finish, takes nothing from it; a repeat with
+    nothing to steal counts for nobody, unless all are such.
 
     Attributes:
         menu: whose players these are. owners, thieves: their titles, in order.
-        unfit: owners that cannot win whatever they catch, and why: they accuse innocents, cost
-            more fidelity than the scenario allows, or did not protect a single victim.
+        unfit: owners that cannot win whatever they catch, and why: by `unfitness`, or they did not
+            protect a single victim.
     """
 
     def __init__(self, menu: Scenario, play: Play) -> None:
@@ -64,7 +65,7 @@ class PayoffTable:
         self._payoffs |= dict.fromkeys(missing, 0.0) | _payoffs(played.rounds)
         new = {owner for owner, _ in missing} - self._met
         self._met |= new
-        self.unfit |= unfit(played, self.menu.max_loss, new)
+        self.unfit |= unfit(played, self.menu, new)
 
     def play_all_again(self) -> None:
         """Play every cell that was asked for as one tournament: nothing is computed twice."""
@@ -76,35 +77,27 @@ def _payoffs(rounds: Sequence[RoundRow]) -> dict[Cell, float]:
     last = {row.match: row for row in rounds}
     found: dict[Cell, list[float]] = defaultdict(list)
     for row in last.values():
-        found[row.owner, row.thief].append(row.payoff or 0.0 if row.scored else 0.0)
+        taken = row.payoff if row.scored else 0.0
+        if taken is not None:
+            found[row.owner, row.thief].append(taken)
     return {cell: fmean(paid) for cell, paid in found.items()}
 
 
-def unfit(played: Played, max_loss: float, owners: Collection[str]) -> Mapping[str, str]:
+def unfit(played: Played, menu: Scenario, owners: Collection[str]) -> Mapping[str, str]:
     """Return which of these owners cannot win, and why.
 
     Args:
         played: matches of theirs, and their verdicts on innocents.
-        max_loss: the utility that protecting may cost.
+        menu: what they must keep to.
         owners: their titles.
     """
-    found = {}
+    bar, found = Bar(menu.max_loss, LEVEL, owes=menu.innocents.report), {}
     for owner in sorted(owners):
         rows = [row for row in played.rounds if row.owner == owner]
         verdicts = [row for row in played.innocents if row.owner == owner]
-        reason = _why_unfit(rows, verdicts, max_loss)
+        reason = unfitness(rows, verdicts, false_positives(verdicts).low, bar)
+        if not losses_of(rows) and not verdicts:
+            reason = "protected no victim"
         if reason:
             found[owner] = reason
     return found
-
-
-def _why_unfit(rows: Sequence[RoundRow], verdicts: Sequence[InnocentRow], max_loss: float) -> str:
-    losses = [row.fidelity_loss for row in rows if row.fidelity_loss is not None]
-    if not losses and not verdicts:
-        return "protected no victim"
-    if losses and fmean(losses) > max_loss:
-        return f"costs {fmean(losses):.3f} of fidelity, above {max_loss:g}"
-    rate = false_positives(verdicts)
-    if accuses_innocents(rate, LEVEL):
-        return f"accuses {rate.hits} of {rate.n} innocents"
-    return ""

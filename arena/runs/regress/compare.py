@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arena.errors import BaselineError
+from arena.game.court.statistics import holm
 from arena.runs.regress.cells import Cell
 from arena.world.json_values import Frozen
 
@@ -98,21 +99,6 @@ def weaker_p(before: Cell, now: Cell) -> float:
     return permutation_p(before.strengths, now.strengths)
 
 
-def holm(p_values: Sequence[float], level: float) -> list[bool]:
-    """Return which hypotheses are rejected at a family-wise level.
-
-    >>> holm([0.001, 0.02, 0.004], 0.01)
-    [True, False, True]
-    """
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    rejected = [False] * len(p_values)
-    for rank, i in enumerate(order):
-        if p_values[i] > level / (len(order) - rank):
-            break
-        rejected[i] = True
-    return rejected
-
-
 def compare(
     before: Sequence[Cell], now: Sequence[Cell], level: float = LEVEL
 ) -> tuple[Compared, ...]:
@@ -122,7 +108,7 @@ def compare(
     both = [(cell, measured[cell.thief.digest]) for cell in before if cell.thief.digest in measured]
     weaker = [weaker_p(old, new) for old, new in both]
     stronger = [weaker_p(new, old) for old, new in both]
-    is_weaker, is_stronger = holm(weaker, level), holm(stronger, level)
+    is_weaker, is_stronger = ([p <= level for p in holm(one)] for one in (weaker, stronger))
     found = []
     for i, (old, new) in enumerate(both):
         status: Status = "weaker" if is_weaker[i] else "stronger" if is_stronger[i] else "held"

@@ -15,11 +15,8 @@ from arena.runs.served.app import app_of
 from arena.runs.served.connection import ImpatientConnection
 from arena.runs.served.course_rules import read_rules
 from arena.runs.served.query_ledger import QueryLedger
-from arena.runs.served.service import CourseService, OpenService, Service
+from arena.runs.served.service import CourseService, Service
 from arena.runs.served.victims import Victims
-from arena.world.compute import Compute
-from arena.world.models import Model
-from arena.world.remote.http_format import TYPES, BatchForm, Wanted
 
 LOOPBACK = "127.0.0.1"
 _FAREWELL_S = 10  # how long requests under way may take to end
@@ -82,24 +79,6 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.server_close()
-
-
-class ModelServer(Server):
-    """A server of one model for anybody."""
-
-    def __init__(
-        self,
-        model: Model,
-        answers: Wanted = "probabilities",
-        port: int = 0,
-        compute: Compute | None = None,
-    ) -> None:
-        """Take the port; raises like `Server`."""
-        super().__init__(OpenService(model, answers, compute), port=port)
-
-    def answer(self, blob: bytes, form: BatchForm) -> bytes:
-        """Return the answers to a batch, in the same format; raises Refusal."""
-        return self.service.answer("", blob, TYPES[form])[0]
 
 
 def course_server(folder: Path, host: str = LOOPBACK, port: int = 0) -> Server:

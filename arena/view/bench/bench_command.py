@@ -19,12 +19,12 @@ from arena.runs.bench.suite import read_suite
 from arena.runs.executors.ray_options import LOCAL
 from arena.runs.executors.staff import Staff
 from arena.runs.keys.folder import read_key
-from arena.runs.ledger import Ledger
+from arena.runs.ledger import LEDGER, Ledger
 from arena.runs.preflight import preflight
 from arena.runs.protect.verify import read_victim
 from arena.runs.regress.memo import KeylessStore
 from arena.runs.scenario import Scenario
-from arena.runs.store import Store
+from arena.runs.store import ARTEFACTS, Store
 from arena.runs.tournament import task_of
 from arena.view.bench.words import print_result
 from arena.view.commands.failures import resumable
@@ -35,9 +35,6 @@ from arena.view.protect.passphrase import passphrase_from
 from arena.world.compute import Compute
 from arena.world.files.cache_folder import cache_folder
 from arena.world.task import TaskSpec
-
-ARTEFACTS = "artefacts"
-"""Shared by all benches of a board: they have victims' twins and innocents in common."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ class Place:
 
     @cached_property
     def staff(self) -> Staff:
-        """Who makes the steps of all parts, and keeps them."""
+        """Who makes the steps of all parts, and keeps them: benches of a board share the folder."""
         kept = KeylessStore if self.subject.stand_in else Store
         return Staff(kept(self.out / ARTEFACTS))
 
@@ -129,7 +126,7 @@ class Place:
             trusted=self._trusted(),
         )
         game = game_of(scenario, Path(scenario.name), order, folder)
-        with closing(Ledger(folder / "ledger.sqlite")) as ledger:
+        with closing(Ledger(folder / LEDGER)) as ledger:
             play_into(game, self.staff, ledger, Console(stderr=True))
             return Played.read(ledger)
 

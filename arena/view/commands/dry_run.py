@@ -17,12 +17,12 @@ from arena.game.match.steps.protect_step import ProtectStep
 from arena.game.match.steps.round_step import RoundStep
 from arena.game.match.steps.step_cache import Step
 from arena.game.match.steps.train_step import TrainStep
+from arena.runs.ledger import LEDGER
 from arena.runs.store import Store
 from arena.runs.time_needed import TimeNeeded, seconds_of_training, span_in_words, time_needed
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.commands.run_options import ReadyRun
 from arena.view.progress.boards import NullBoard
-from arena.view.results.report import LEDGER
 from arena.view.results.tables import plain_table, titled
 from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import Json

@@ -15,7 +15,7 @@ from matplotlib.projections.polar import PolarAxes
 
 from arena.runs.experiment import Drawing, Part, Series
 from arena.view.figures.plots import short
-from arena.view.reproduce.samples import Measured, MetricReading, Sample
+from arena.view.reproduce.samples import AREA_SHARE, Measured, MetricReading, Sample
 
 _COPY, _INNOCENT, _LINE = "#c0392b", "#2e7d32", "0.25"
 _STYLES = ("o-", "s--", "^:", "D-.", "v-")
@@ -130,11 +130,9 @@ def radars(found: Measured) -> Figure:
 
 
 def _nearest(found: Measured) -> list[Sample]:
-    """Return the innocent of each kind with the largest area: the one most like a copy."""
+    """Return the innocent of each kind with the largest chart: the one most like a copy."""
     kinds = dict.fromkeys(s.kind for s in found.innocents)
-    return [
-        max((s for s in found.innocents if s.kind == kind), key=lambda s: area(s)) for kind in kinds
-    ]
+    return [max((s for s in found.innocents if s.kind == kind), key=area_share) for kind in kinds]
 
 
 def spokes(found: Measured, sample: Sample) -> dict[str, float]:
@@ -143,9 +141,9 @@ def spokes(found: Measured, sample: Sample) -> dict[str, float]:
     return {m: r.similarity for m, r in readings.items() if r and not math.isnan(r.similarity)}
 
 
-def area(sample: Sample) -> float:
+def area_share(sample: Sample) -> float:
     """Return the area of a sample's chart as a share of the whole one's; NaN below three axes."""
-    reading = sample.get("area")
+    reading = sample.get(AREA_SHARE)
     return math.nan if reading is None else reading.value
 
 
@@ -162,7 +160,7 @@ def _radar(axes: PolarAxes, found: Measured, sample: Sample) -> None:
     axes.set_yticks([0.5, 1.0], ["", ""])
     axes.set_xticks(angles, list(values), fontsize=7)
     axes.tick_params(pad=-1)
-    axes.set_title(f"{short(sample.name)}\narea {area(sample):.2f}", fontsize=9, pad=14)
+    axes.set_title(f"{short(sample.name)}\narea share {area_share(sample):.2f}", fontsize=9, pad=14)
 
 
 def curves(found: Measured) -> Figure:

@@ -14,7 +14,7 @@ from arena.errors import ScenarioError, did_you_mean
 from arena.runs.learn.environments import School
 from arena.runs.learn.learned_player import SIDES, LearnedPlayer, Side
 from arena.runs.learn.train import Training
-from arena.runs.store import Store
+from arena.runs.store import ARTEFACTS, Store
 from arena.runs.tournament import task_of
 from arena.view.commands.failures import resumable
 from arena.view.commands.run import made_folder
@@ -53,7 +53,7 @@ def carry_out(order: TrainOrder) -> int:
         school = School(
             scenario=game.scenario,
             task=task_of(game.scenario, game.compute),
-            memo=Store(out / "artefacts"),
+            memo=Store(out / ARTEFACTS),
             setting=game.setting(),
             n_strengths=order.n_strengths,
             n_rounds=order.n_rounds,

@@ -57,8 +57,7 @@ def _drawn(report: Report) -> Iterator[tuple[str, Picture | None]]:
             roc_figure(report, _MOST),
             f"How well each statistic tells copies from innocents{first}",
             "A receiver operating characteristic for each owner, its area in the title of its "
-            "panel. The table below says how many copies were found at a false-positive rate of "
-            "1 %.",
+            "panel. The table below says how many copies are above all but 1 % of the innocents.",
         ),
     )
 

@@ -22,7 +22,7 @@ from arena.runs.protect.files import (
 )
 from arena.runs.protect.order import Limits, Order, Protection
 from arena.runs.protect.protect import protect as carry_out
-from arena.runs.store import Store
+from arena.runs.store import ARTEFACTS, Store
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
 from arena.view.exit_codes import ExitCode
@@ -69,7 +69,7 @@ def protect(wish: Wish) -> int:
     check_free(wish.out)
     passphrase = passphrase_from(wish.passphrase_file)
     order = order_of(wish)
-    memo = Store(wish.out / "artefacts")
+    memo = Store(wish.out / ARTEFACTS)
     with choose_stages(Console(stderr=True)) as stages, resumable(wish.out):
         setting = Setting(cache_folder(), stages.within)
         made = carry_out(order, memo, setting, stages.begin)

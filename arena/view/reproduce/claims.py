@@ -25,8 +25,8 @@ from arena.world.rng import Rng
 ClaimOutcome = Literal["confirmed", "held", "refuted", "undecided"]
 
 _ENOUGH = 5  # cases on each side, below which nothing that always holds is called confirmed
-_LEVEL = 0.05
-_SLACK = 0.05  # in area under the curve: less is no worse
+LEVEL = 0.05  # of a test
+SLACK = 0.05  # in area under the curve: less is no worse
 _APART = 0.01  # what two readings of the same may differ by
 
 
@@ -136,9 +136,9 @@ def no_worse(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
 
 
 def _no_worse(low: float, high: float) -> ClaimOutcome:
-    if low >= -_SLACK:
+    if low >= -SLACK:
         return "confirmed"
-    return "refuted" if high < -_SLACK else "undecided"
+    return "refuted" if high < -SLACK else "undecided"
 
 
 def wider(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
@@ -227,7 +227,7 @@ def _ordered(claim: ExperimentClaim, found: Measured, sign: float) -> Result:
 
 
 def _by_p(p: float, against: float) -> ClaimOutcome:
-    return "confirmed" if p <= _LEVEL else "refuted" if against <= _LEVEL else "undecided"
+    return "confirmed" if p <= LEVEL else "refuted" if against <= LEVEL else "undecided"
 
 
 def trend_of(found: Measured, series: Series, metric: str) -> tuple[list[float], list[float]]:
@@ -304,7 +304,7 @@ def differs(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:
         f"{metric}: widest {best} ({means[best]:.3f}), narrowest {worst} ({means[worst]:.3f}); "
         f"Friedman's p = {p:.2g}, n = {len(blocks)} copies, {len(table)} owners"
     )
-    return Result("confirmed" if p <= _LEVEL else "undecided", says)
+    return Result("confirmed" if p <= LEVEL else "undecided", says)
 
 
 def same(claim: ExperimentClaim, found: Measured, rng: Rng) -> Result:

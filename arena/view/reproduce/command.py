@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from arena.runs.executors.staff import Staff
-from arena.runs.ledger import Ledger
-from arena.runs.store import Store
+from arena.runs.ledger import LEDGER, Ledger
+from arena.runs.store import ARTEFACTS, Store
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
 from arena.view.commands.run import made_folder, play_into
@@ -21,7 +21,7 @@ from arena.view.exit_codes import ExitCode
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
 from arena.view.reproduce.plan import chosen, planned
 from arena.view.results.refresh import LOCK, refresh_owners
-from arena.view.results.report import LEDGER, Report, read_report
+from arena.view.results.report import Report, read_report
 from arena.world.files.file_lock import hold
 from arena.world.json_values import Json
 
@@ -60,7 +60,7 @@ def reproduce(
     said = Console(highlight=False, soft_wrap=True, markup=False)
     chapters: list[Chapter] = []
     pictures: dict[str, bytes] = {}
-    with resumable(out), Staff(Store(out / "artefacts")) as staff:
+    with resumable(out), Staff(Store(out / ARTEFACTS)) as staff:
         for plan, game in zip(plans, games, strict=True):
             report = _played(game, staff, progress)
             chapter = chapter_of(plan.name, plan.scenario, report)

@@ -17,6 +17,8 @@ from arena.view.results.report import Report
 
 UTILITY, LOG_P = "utility", "log10 p"
 """Metrics that every verdict has beside its own."""
+AREA_SHARE = "area share"
+"""The area of the radar chart as a share of the whole one's; `Evidence.area` is the area itself."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,10 @@ def _number(value: float | None) -> float:
 def _readings(row: RoundRow | InnocentRow) -> Readings:
     """Return what an owner's verdict says in numbers, each also by the owner's name.
 
-    That is its own statistic, every line of its evidence, the area of the radar chart (the mean of
-    the products of neighbours: 1 for the victim itself, 0 for a model that is as far as innocents
-    in every metric), the logarithm of its p-value, every number among its figures; and utility.
+    That is its own statistic, every line of its evidence, the share of the whole radar chart that
+    its own one covers (the mean of the products of neighbours: 1 for the victim itself, 0 for a
+    model that is as far as innocents in every metric), the logarithm of its p-value, every number
+    among its figures; and utility.
     """
     whole = {**_numbers(row), **_statistic(row)}
     found: dict[Part, dict[str, MetricReading]] = {"all": whole}
@@ -144,9 +147,8 @@ def _readings(row: RoundRow | InnocentRow) -> Readings:
         readings = found.setdefault(cast(Part, part), {})
         for one in evidence.metrics:
             readings[one.metric] = MetricReading(one.value, one.tau, one.vote, one.similarity)
-        readings["area"] = MetricReading(
-            _area(list(evidence.similarities.values())), math.nan, None
-        )
+        share = _area_share(list(evidence.similarities.values()))
+        readings[AREA_SHARE] = MetricReading(share, math.nan, None)
     whole.update({f"{row.owner} {name}": reading for name, reading in [*whole.items()]})
     return found
 
@@ -168,7 +170,7 @@ def _numbers(row: RoundRow | InnocentRow) -> dict[str, MetricReading]:
     return {name: MetricReading(float(v), math.nan, None) for name, v in numbers.items()}
 
 
-def _area(shares: Sequence[float]) -> float:
+def _area_share(shares: Sequence[float]) -> float:
     if len(shares) < 3:
         return math.nan
     return float(np.mean(np.asarray(shares) * np.roll(shares, 1)))

@@ -7,14 +7,16 @@ confirmed: a claim has held, or it is refuted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
 
-from arena.game.court.statistics import proportion_interval
+from arena.game.court.statistics import holm, proportion_interval
 from arena.runs.experiment import ExperimentClaim, Test
 from arena.view.reproduce.claims import (
+    LEVEL,
+    SLACK,
     ClaimOutcome,
     Result,
     judged,
@@ -30,8 +32,6 @@ _UNIVERSAL: tuple[Test, ...] = (
     "voted", "separates", "ordered", "lost", "evades-some", "differs", "same", "below"
 )  # fmt: skip
 _MOST = 0.75  # of all victims, for which a claim must hold at 95 % confidence to be confirmed
-_LEVEL = 0.05
-_SLACK = 0.05  # in area under the curve: less is no worse
 _EXACT = 14  # victims up to which every change of signs is counted
 _DRAWS = 20_000
 
@@ -71,17 +71,17 @@ def _averaged(claim: ExperimentClaim, victims: Sequence[Measured], rng: Rng) -> 
         return Result("undecided", "a metric has no copies or no innocents")
     numbers = {name: [row[name] for row in rows] for name in names}
     dice = {name: rng.child(name) for name in names}
-    ahead = holm({name: sign_p_value(numbers[name], dice[name]) for name in names})
-    behind = holm({name: sign_p_value([-x for x in numbers[name]], dice[name]) for name in names})
+    ahead = holm([sign_p_value(numbers[name], dice[name]) for name in names])
+    behind = holm([sign_p_value([-x for x in numbers[name]], dice[name]) for name in names])
     says = [
         f"{name}: mean {np.mean(numbers[name]):+.3f}, {sum(x > 0 for x in numbers[name])} of "
-        f"{len(rows)} victims, p = {ahead[name]:.2g}"
-        for name in names
+        f"{len(rows)} victims, p = {p:.2g}"
+        for name, p in zip(names, ahead, strict=True)
     ]
     because = f"{'; '.join(says)} (p after Holm)"
-    if any(p <= _LEVEL for p in behind.values()):
+    if any(p <= LEVEL for p in behind):
         return Result("refuted", because)
-    return Result("confirmed" if max(ahead.values()) <= _LEVEL else "undecided", because)
+    return Result("confirmed" if max(ahead) <= LEVEL else "undecided", because)
 
 
 def directions(claim: ExperimentClaim, found: Measured) -> dict[str, float]:
@@ -93,7 +93,7 @@ def directions(claim: ExperimentClaim, found: Measured) -> dict[str, float]:
     if not all(copies and innocents for copies, innocents in pairs):
         return {}
     of: Callable[[Sequence[float], Sequence[float]], float]
-    of, slack = (separation, _SLACK) if claim.test == "no-worse" else (gap, 0.0)
+    of, slack = (separation, SLACK) if claim.test == "no-worse" else (gap, 0.0)
     first = of(*pairs[0])
     later = zip(names[1:], pairs[1:], strict=True)
     return {f"{names[0]} over {name}": first - of(*pair) + slack for name, pair in later}
@@ -125,16 +125,3 @@ def sign_p_value(values: Sequence[float], rng: Rng) -> float:
         return float((signs @ sample >= sample.sum() - 1e-12).mean())
     signs = rng.numpy().choice((1.0, -1.0), (_DRAWS, len(sample)))
     return float((1 + (signs @ sample >= sample.sum()).sum()) / (1 + _DRAWS))
-
-
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return Holm's adjusted p-values: valid together, whatever the dependence.
-
-    >>> holm({"a": 0.01, "b": 0.04})
-    {'a': 0.02, 'b': 0.04}
-    """
-    found, largest = {}, 0.0
-    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, p_values[name] * (len(p_values) - rank)))
-        found[name] = largest
-    return {name: found[name] for name in p_values}

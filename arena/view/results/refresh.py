@@ -16,14 +16,13 @@ from torch import Tensor
 from arena.errors import StoreError
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import values
-from arena.runs.store import Store
+from arena.runs.store import ARTEFACTS, Store
 from arena.view.progress.stamps import STAMP, is_current, renewed, safe_name, stamp_of
 from arena.view.results.report import Report
 from arena.world.files.atomic_write import write_whole
 from arena.world.files.file_lock import hold
 
 SUMMARY = "_summary"
-ARTEFACTS = "artefacts"
 LOCK = ".views.lock"  # held by the one process that writes views of a folder
 
 

@@ -18,19 +18,18 @@ from arena.game.court.reference import SAME
 from arena.game.court.statistics import proportion_interval, true_rate_at
 from arena.game.match.play import Pools
 from arena.game.match.rows import InnocentRow, RoundRow
-from arena.runs.ledger import Ledger
+from arena.runs.bench.scores import FPR
+from arena.runs.ledger import LEDGER, Ledger
 from arena.runs.reading import reading
-from arena.runs.scenario import Scenario
+from arena.runs.scenario import MAX_LOSS, Scenario
+from arena.runs.standings.fitness import LEVEL, Bar, losses_of, unfitness
 from arena.runs.standings.leaderboard import Games, Side, Standing, leaderboard
 from arena.world.json_values import Raw
 from arena.world.rng import Rng
 
 Floats = NDArray[np.float64]
-LEDGER = "ledger.sqlite"
 NOT_YET, NOT_MEANT = "·", "-"  # a match still to be played; a pair that the scenario leaves out
-MAX_LOSS = 0.05  # the fidelity that protecting may cost where a scenario says no other
 _COPY = 0.9  # a suspect that kept at least this share of the victim's usefulness is a copy
-_LEVEL = 0.01  # the share of innocents that an owner may accuse
 NOTHING = "void"  # nothing to steal: the thief could have had as much without the victim
 CLAIM = "claim"  # a thief that delivers a claim and no model
 
@@ -69,10 +68,12 @@ class Honesty:
         owner: its name. n_accused of n_innocents: innocents called copies, all repeats together.
         low, high: 95 % interval of that share, over keys (repeats) and models.
         same, odd: the same for innocents of the victim's recipe, and for those unlike it.
-        found: copies above all but 1 % of innocents: the true-positive rate at FPR 1 %.
+        found: copies above all but 1 % of these innocents: how far its statistic tells them apart,
+            with a threshold drawn afterwards. `arena bench` counts copies that are found at a
+            threshold drawn before, from innocents of other owners. 0 of 0 without innocents.
         accuses: whether even the lower end is above the level: its verdicts prove nothing.
         fidelity_loss: accuracy in [0, 1] that protecting cost, None where no round says so.
-        protect_s, verify_s: seconds to protect, and to judge one round.
+        protect_s, judge_s: seconds to protect, and to judge one round; verifying is a part of that.
     """
 
     owner: str
@@ -86,7 +87,7 @@ class Honesty:
     accuses: bool
     fidelity_loss: float | None
     protect_s: float | None
-    verify_s: float | None
+    judge_s: float | None
 
 
 @dataclass(frozen=True)
@@ -217,26 +218,19 @@ class Report:
         max_loss = float(self.facts["scenario"].get("max_loss", MAX_LOSS))
         found = {}
         for name, owner in self._honesties.items():
-            said = []
-            if owner.accuses:
-                said.append(f"accuses {owner.n_accused} of {owner.n_innocents} innocents")
-            if self._owes_verdicts(name):
-                said.append("came to no verdict on an innocent")
-            if owner.fidelity_loss is not None and owner.fidelity_loss > max_loss:
-                said.append(f"costs {owner.fidelity_loss:.3f} of fidelity, above {max_loss:g}")
-            if said:
-                found[name] = " and ".join(said)
+            rows = [row for row in self.rounds if row.owner == name]
+            verdicts = [row for row in self.innocents if row.owner == name]
+            bar = Bar(max_loss, LEVEL, owes=self._owes_verdicts(name))
+            reason = unfitness(rows, verdicts, owner.low, bar)
+            if reason:
+                found[name] = reason
         return found
 
     def _owes_verdicts(self, owner: str) -> bool:
-        """Return whether an owner judged suspects, and no innocent, under one of its keys."""
+        """Return whether an owner that has played all its matches was shown innocents."""
         shown = self.facts["scenario"].get("innocents")
-        if shown is None or not Pools.model_validate(shown).report:
-            return False
-        judged = {row.repeat for row in self.finals if row.owner == owner and row.scored}
-        shown_to = {row.repeat for row in self.innocents if row.owner == owner}
         waits = NOT_YET in self.payoffs.words[self.owners.index(owner)]
-        return not waits and not judged <= shown_to
+        return shown is not None and Pools.model_validate(shown).report and not waits
 
     @cached_property
     def honesty(self) -> tuple[Honesty, ...]:
@@ -273,10 +267,10 @@ class Report:
         ]
 
     def _found(self, owner: str, verdicts: Sequence[InnocentRow]) -> Alarms:
-        """Return how many copies are told from all but 1 % of innocents, with an exact interval."""
-        copies = self.copies_of(owner)
+        """Return how many copies are above all but 1 % of innocents, with an exact interval."""
         innocents = [row.rescaled for row in verdicts if row.rescaled is not None]
-        n_found, _ = true_rate_at(_LEVEL, copies, innocents)
+        copies = self.copies_of(owner) if innocents else []
+        n_found, _ = true_rate_at(FPR, copies, innocents)
         low, high = proportion_interval(n_found, len(copies))
         return Alarms(n_found, len(copies), low, high)
 
@@ -294,10 +288,10 @@ class Report:
             same=self._alarms([row for row in verdicts if row.kind in SAME], owner),
             odd=self._alarms([row for row in verdicts if row.kind not in SAME], owner),
             found=self._found(owner, verdicts),
-            accuses=bool(verdicts) and every.low > _LEVEL,
-            fidelity_loss=known(mean(row.fidelity_loss for row in first)),
+            accuses=bool(verdicts) and every.low > LEVEL,
+            fidelity_loss=known(mean(losses_of(rounds))),
             protect_s=known(mean(row.protect_s for row in first)),
-            verify_s=known(mean(row.judge_s for row in rounds)),
+            judge_s=known(mean(row.judge_s for row in rounds)),
         )
 
 

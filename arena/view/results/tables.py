@@ -117,7 +117,7 @@ def honesty_table(owners: Sequence[Honesty]) -> Group:
         "owner",
         "same innocents\naccused",
         "other innocents\naccused",
-        "copies found\nat FPR 1 %",
+        "copies above\ninnocents",
     )
     rows = [
         (
@@ -133,7 +133,7 @@ def honesty_table(owners: Sequence[Honesty]) -> Group:
             owner.owner,
             _COSTS["fidelity_loss"].text(owner.fidelity_loss),
             _COSTS["protect_s"].text(owner.protect_s),
-            _COSTS["judge_s"].text(owner.verify_s),
+            _COSTS["judge_s"].text(owner.judge_s),
         )
         for owner in owners
     ]

@@ -15,16 +15,6 @@ PNG = "image/png"
 _MODES = {1: "L", 3: "RGB"}
 
 
-def write_png(images: Tensor) -> bytes:
-    """Return a batch (N, C, H, W) of bytes, or of floats in [0, 1] rounded to bytes, as a PNG."""
-    pixels = images if images.dtype == torch.uint8 else (images * 255).round().to(torch.uint8)
-    n, channels, height, width = pixels.shape
-    rows = pixels.permute(0, 2, 3, 1).reshape(n * height, width, channels).numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(rows[:, :, 0] if channels == 1 else rows).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def read_png(blob: bytes, shape: tuple[int, ...], most: int) -> Tensor:
     """Return the batch (N, *shape) in a PNG, as floats in [0, 1].
 

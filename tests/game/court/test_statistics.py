@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from arena.game.court.statistics import count_p_value, dealt_tail, null_p_value
+from arena.game.court.statistics import count_p_value, dealt_tail, holm, null_p_value
 
 null_sets = st.lists(st.integers(0, 30), min_size=2, max_size=15)
 
@@ -84,3 +84,18 @@ def test_a_thousand_labels_are_dealt_without_loss_of_digits() -> None:
     found = [dealt_tail(k, [250, 250, 250, 250], [400, 200, 200, 200]) for k in range(0, 1001, 50)]
     assert found == sorted(found, reverse=True)
     assert 0 <= found[-1] < 1e-100 < 0.4 < dealt_tail(250, [250] * 4, [400, 200, 200, 200]) < 0.6
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0.001, 0.2))
+def test_holm_rejects_what_bonferroni_does_and_nothing_above_the_level(
+    p_values: list[float], level: float
+) -> None:
+    rejected = [p <= level for p in holm(p_values)]
+    for p, is_rejected in zip(p_values, rejected, strict=True):
+        assert is_rejected or p > level / len(p_values)
+        assert not is_rejected or p <= level
+
+
+def test_holms_p_values_are_the_textbooks() -> None:
+    assert holm([0.04, 0.01, 0.03]) == [0.06, 0.03, 0.06]
+    assert holm([]) == []

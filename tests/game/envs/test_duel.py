@@ -160,6 +160,15 @@ def test_seeds_choose_the_victim(make: Make) -> None:
     assert seeds == {0, 1, 2}
 
 
+def test_seeds_choose_the_victim_under_a_secret_too(make: Make, match: MatchSpec) -> None:
+    env = make(match=match.model_copy(update={"secret_root": 2**70}), n_seeds=3)
+    victims = {}
+    for seed in range(20):
+        env.reset(seed=seed)
+        victims[env._seed] = env._table_of(MARK).match.base().digest
+    assert len(set(victims.values())) == len(victims) == 3
+
+
 def test_rendering(make: Make) -> None:
     env = make(render_mode="ansi")
     returns(env, MARK, WIPE, STAY)

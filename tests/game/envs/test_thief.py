@@ -232,6 +232,23 @@ def test_episodes_meet_several_victims_where_asked(make: Make) -> None:
     assert all(make().reset(seed=seed)[1]["round"] == 0 for seed in range(3))
 
 
+def test_every_seed_has_a_victim_of_its_own_under_a_secret(make: Make, match: MatchSpec) -> None:
+    secret = match.model_copy(update={"secret_root": 2**70})
+    env = make(match=secret, n_seeds=3)
+    victims = [one.base() for one in env._matches]
+    assert len({victim.digest for victim in victims}) == 3
+    assert victims[0] == secret.base()
+    again = make(match=secret, n_seeds=3)
+    assert [one.base() for one in again._matches] == victims
+    open_ones = [one.base() for one in make(n_seeds=2)._matches]
+    assert open_ones == [match.model_copy(update={"seed": seed}).base() for seed in (0, 1)]
+
+
+def test_opponents_of_several_seeds_have_names_of_their_own(make: Make) -> None:
+    assert make().opponents == ("mark-0",)
+    assert make(n_seeds=2).opponents == ("mark-0-seed0", "mark-0-seed1")
+
+
 def test_another_victim_gives_other_numbers(make: Make, match: MatchSpec) -> None:
     other = match.model_copy(update={"seed": 8})
     one, two = (episode(make(match=m), (STAY, MILD))[0][0] for m in (match, other))

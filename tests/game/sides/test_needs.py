@@ -9,7 +9,7 @@ import pytest
 
 from arena.errors import RegistryError, RuleViolation
 from arena.game.match.agents import Action, Scripted
-from arena.game.match.play import MatchSpec, Pools, check_needs, play
+from arena.game.match.play import MatchSpec, Pools, check_needs, offered, play
 from arena.game.rules.threat import ThreatModel
 from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
@@ -56,6 +56,21 @@ KNOWN = ("classes", "images", "weights", "convolution", "norm", "hidden", "gradi
 )
 def test_what_a_task_offers_is_read_from_its_model(offer: Offer, lacking: set[str]) -> None:
     assert lacks(offer) == lacking
+
+
+@pytest.mark.parametrize("name", ["same", "other", "foreign", "odd"])
+def test_innocents_of_every_kind_calibrate(name: str) -> None:
+    none = dict.fromkeys(("calibration_same", "calibration_other", "calibration_odd"), 0)
+    pools = Pools(**{**none, f"calibration_{name}": 2})
+    match = MatchSpec(
+        task=TaskSpec(),
+        owner="deepjudge",
+        defense=PlayerSpec(name="deepjudge"),
+        thief="thief",
+        grants=ThreatModel(output="weights"),
+        pools=pools,
+    )
+    assert len(match.calibration()) == pools.n_calibration == offered(match.task, pools).n_nulls
 
 
 def test_one_innocent_is_too_few_to_calibrate_on() -> None:

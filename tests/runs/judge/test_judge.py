@@ -16,7 +16,6 @@ from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.judge import Hearing, Milestone, judging_scheme
 from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
-from arena.runs.served.server import ModelServer
 from arena.world.json_values import Raw
 from arena.world.models import build, load_model, save_model
 from arena.world.remote.endpoint import Endpoint
@@ -24,7 +23,7 @@ from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Examples, Recipe, Trainer
 from tests.runs.judge.exhibits import N_INNOCENTS, SCHEME
-from tests.world.endpoints import Reply, running, scripted
+from tests.world.endpoints import ModelServer, Reply, running, scripted
 
 pytestmark = pytest.mark.long
 

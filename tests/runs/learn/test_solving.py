@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from arena.errors import ScenarioError
+from arena.game.match.play import Pools
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.runs.bench.bench import Played
 from arena.runs.learn.double_oracle import DoubleOracle
@@ -22,6 +24,8 @@ from tests.view.conftest import innocent, row
 
 BROKEN = -1.0
 """The pay-off of a match that did not end."""
+VOID = -2.0
+"""The pay-off of a match in which there was nothing to steal."""
 
 
 class Referee:
@@ -32,6 +36,7 @@ class Referee:
         self.played: list[tuple[str, str]] = []
         self.loss: dict[str, float] = {}
         self.accusers: set[str] = set()
+        self.silent: set[str] = set()
 
     def menu(self) -> Scenario:
         owners = "".join(f'[[owner]]\nscheme = "none"\nname = "o{i}"\n' for i in range(self.n[0]))
@@ -52,12 +57,16 @@ class Referee:
         payoff = float(self.payoffs[int(owner[1:]), int(thief[1:])])
         if payoff == BROKEN:
             return row(owner, thief, None)
+        if payoff == VOID:
+            found = row(owner, thief, 0.0, fidelity_loss=0.0)
+            return replace(found, payoff=None, owner_payoff=None, pays=False)
         return row(owner, thief, payoff, fidelity_loss=self.loss.get(owner, 0.0))
 
     def innocents(self, owners: list[str]) -> list[InnocentRow]:
         return [
             innocent(owner, caught=owner in self.accusers, number=i, repeat=0, p_value=0.5)
             for owner in owners
+            if owner not in self.silent
             for i in range(20)
         ]
 
@@ -107,6 +116,36 @@ def test_an_owner_that_cannot_win_is_no_answer() -> None:
         "o1": "accuses 20 of 20 innocents",
         "o2": "costs 0.200 of fidelity, above 0.05",
     }
+
+
+def test_an_owner_without_a_verdict_on_an_innocent_is_no_answer() -> None:
+    referee = Referee(np.array([[0.0, 0.0], [0.5, 0.4]]))
+    referee.silent = {"o0"}
+    oracle = solved(referee)
+    *_, last = oracle.iterations(9)
+    assert last.owners == {"o1": 1.0}
+    assert oracle.table.unfit == {"o0": "came to no verdict on an innocent"}
+    spare = {name: 0 for name in Pools().plain() if name.startswith("reporting_")}
+    menu = referee.menu().model_copy(update={"innocents": Pools(**spare)})
+    unasked = DoubleOracle(PayoffTable(menu, referee.play))
+    *_, last = unasked.iterations(9)
+    assert last.owners == {"o0": 1.0}
+
+
+def test_a_repeat_with_nothing_to_steal_counts_for_nobody() -> None:
+    referee = Referee(np.array([[0.4, VOID]]))
+
+    def play(scenario: Scenario) -> Played:
+        once = referee.play(scenario)
+        again = [
+            replace(found, match=f"{found.match}-again", repeat=1, payoff=None, pays=False)
+            for found in once.rounds
+        ]
+        verdicts = [replace(found, repeat=1) for found in once.innocents]
+        return Played([*once.rounds, *again], [*once.innocents, *verdicts])
+
+    table = PayoffTable(referee.menu(), play)
+    assert table.values(["o0"], ["t0", "t1"]).tolist() == [[0.4, 0.0]]
 
 
 def test_a_thief_that_breaks_takes_nothing_and_is_not_the_owners_fault() -> None:

@@ -17,13 +17,12 @@ from arena.runs.protect.files import owned
 from arena.runs.protect.order import Limits, Order, Protection
 from arena.runs.protect.protect import protect
 from arena.runs.protect.verify import answering_suspect, suspect_of, verify
-from arena.runs.served.server import ModelServer
 from arena.world.compute import Compute
 from arena.world.kinds.interface import Output
 from arena.world.models import Model
 from arena.world.remote.endpoint import Endpoint
 from arena.world.training import Recipe
-from tests.world.endpoints import running
+from tests.world.endpoints import ModelServer, running
 
 Marked = tuple[OwnedKey, Model]
 

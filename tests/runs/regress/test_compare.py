@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from arena.errors import BaselineError
 from arena.game.sides.player import PlayerSpec
 from arena.runs.regress.cells import Cell, Thief, mean_interval
-from arena.runs.regress.compare import LEVEL, check_power, compare, holm, permutation_p
+from arena.runs.regress.compare import LEVEL, check_power, compare, permutation_p
 
 N = 8
 
@@ -103,16 +103,6 @@ def test_all_orders_of_a_sample_give_uniform_p_values() -> None:
         p_values.append(permutation_p(rest, [values[i] for i in chosen]))
     for level in (0.02, 0.05, 0.1, 0.5):
         assert np.mean(np.asarray(p_values) <= level) <= level + 1e-12
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0.001, 0.2))
-def test_holm_rejects_what_bonferroni_does_and_nothing_above_the_level(
-    p_values: list[float], level: float
-) -> None:
-    rejected = holm(p_values, level)
-    for p, is_rejected in zip(p_values, rejected, strict=True):
-        assert is_rejected or p > level / len(p_values)
-        assert not is_rejected or p <= level
 
 
 def test_an_interval_of_a_mean_is_students() -> None:

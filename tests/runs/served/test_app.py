@@ -23,9 +23,8 @@ from arena.world.compute import Compute
 from arena.world.models import Model, pack
 from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
-from arena.world.remote.png_format import write_png
 from tests.runs.served.conftest import END_S, Course, Heard, ask, live
-from tests.world.endpoints import running
+from tests.world.endpoints import running, write_png
 
 JSON, NPY, PNG = "application/json", "application/octet-stream", "image/png"
 

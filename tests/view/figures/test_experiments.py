@@ -8,14 +8,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from arena.runs.experiment import Experiment
-from arena.view.figures.experiments import area, drawn, spokes
+from arena.view.figures.experiments import area_share, drawn, spokes
 from arena.view.figures.plots import pixels, render
-from arena.view.reproduce.samples import Measured, MetricReading, Readings
+from arena.view.reproduce.samples import AREA_SHARE, Measured, MetricReading, Readings
 from tests.view.reproduce.conftest import experiment, sample, series
 
 pytestmark = pytest.mark.long
 
-METRICS = ("RobD", "JSD", "NOD", "area")
+METRICS = ("RobD", "JSD", "NOD", AREA_SHARE)
 
 
 def found(figure: str) -> Measured:
@@ -26,7 +26,7 @@ def found(figure: str) -> Measured:
     ]
     samples = []
     for one in (*copies, *innocents):
-        readings = dict(one.readings["all"]) | {"area": MetricReading(0.5, float("nan"), None)}
+        readings = dict(one.readings["all"]) | {AREA_SHARE: MetricReading(0.5, float("nan"), None)}
         parts: Readings = {
             "all": readings,
             "exposed": readings,
@@ -34,7 +34,7 @@ def found(figure: str) -> Measured:
         }
         owner = {"c0": "c0", "c1": "c1"}.get(one.name, "c2") if figure == "gaps" else "judge"
         samples.append(replace(one, readings=parts, owner=owner))
-    return Measured(experiment(figure, METRICS, series=[series(3)], high=("area",)), samples)
+    return Measured(experiment(figure, METRICS, series=[series(3)], high=(AREA_SHARE,)), samples)
 
 
 def texts(figure: Figure) -> str:
@@ -66,7 +66,7 @@ def test_where_there_is_a_threshold_it_is_a_line(kind: str) -> None:
 def test_a_number_that_votes_on_nothing_has_no_direction() -> None:
     shown = texts(drawn(found("strips")))
     assert "NOD (copies low)" in shown
-    assert "area (copies" not in shown
+    assert "area share (copies" not in shown
 
 
 @pytest.mark.parametrize("kind", ["strips", "radars", "curves", "parts", "gaps"])
@@ -78,7 +78,7 @@ def test_nothing_measured_is_drawn_as_nothing(kind: str) -> None:
 def test_the_radar_has_a_spoke_for_each_metric_that_applies() -> None:
     shown = found("radars")
     assert list(spokes(shown, shown.samples[0])) == ["RobD", "JSD", "NOD"]
-    assert area(shown.samples[0]) == 0.5
+    assert area_share(shown.samples[0]) == 0.5
 
 
 def test_experiments_name_a_figure_that_there_is() -> None:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from arena.runs.judge.judge import Milestone
-from arena.runs.served.server import ModelServer, Server
+from arena.runs.served.server import Server
 from arena.view.exit_codes import ExitCode
 from arena.view.figures.plots import pixels
 from arena.view.judge.command import kept_seed
@@ -19,7 +19,7 @@ from arena.view.progress.judge_progress import BarStages, LineStages, choose_sta
 from arena.world.models import load_model
 from tests.runs.judge.exhibits import FAST, make_exhibits
 from tests.view.conftest import Command, Done
-from tests.world.endpoints import Reply, running, scripted
+from tests.world.endpoints import ModelServer, Reply, running, scripted
 
 pytestmark = pytest.mark.long
 

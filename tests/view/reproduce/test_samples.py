@@ -9,7 +9,7 @@ import pytest
 
 from arena.game.court.evidence import EVIDENCE, Evidence, MetricEvidence
 from arena.game.match.rows import InnocentRow
-from arena.view.reproduce.samples import Sample, findings_of, merged, samples_of
+from arena.view.reproduce.samples import AREA_SHARE, Sample, findings_of, merged, samples_of
 from arena.world.json_values import Raw
 from tests.view.conftest import made_report, row
 from tests.view.reproduce.conftest import experiment, sample, series
@@ -92,22 +92,25 @@ def test_each_owner_has_its_reading_where_several_measure_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "area"),
+    ("values", "share"),
     [
         ({"A": 0.0, "B": 0.0, "C": 0.0}, 1.0),
         ({"A": 1.0, "B": 1.0, "C": 1.0}, 0.0),
         ({"A": 0.5, "B": 0.0, "C": 1.0}, 0.5 / 3),
     ],
 )
-def test_area_is_the_mean_product_of_neighbours(values: dict[str, float], area: float) -> None:
-    reading = one(figures=evidence(values)).get("area")
+def test_a_charts_share_is_the_mean_product_of_neighbours(
+    values: dict[str, float], share: float
+) -> None:
+    assert one(figures=evidence(values)).get("area") is None  # that of the evidence is another one
+    reading = one(figures=evidence(values)).get(AREA_SHARE)
     assert reading is not None
-    assert reading.value == pytest.approx(area)
+    assert reading.value == pytest.approx(share)
     assert reading.is_copy is None
 
 
-def test_two_axes_make_no_area() -> None:
-    reading = one(figures=evidence({"A": 0.0, "B": 0.0})).get("area")
+def test_two_axes_make_no_chart() -> None:
+    reading = one(figures=evidence({"A": 0.0, "B": 0.0})).get(AREA_SHARE)
     assert reading is not None
     assert math.isnan(reading.value)
 

@@ -124,11 +124,13 @@ def test_a_match_with_nothing_to_steal_counts_for_nobody() -> None:
     assert report.payoffs.words == (("0.50", "void"),)
 
 
-def test_copies_found_at_one_false_positive_in_a_hundred() -> None:
+def test_copies_above_innocents_are_counted_where_there_are_innocents() -> None:
     innocents = [innocent("a", caught=False, number=i, rescaled=0.3) for i in range(5)]
     rounds = [row("a", name, kept=1.0, rescaled=x) for name, x in (("t", 0.4), ("u", 0.2))]
     (owner,) = made_report(rounds, innocents).honesty
     assert (owner.found.n_accused, owner.found.n_innocents) == (1, 2)
+    (unseen,) = made_report(rounds).honesty
+    assert (unseen.found.n_accused, unseen.found.n_innocents) == (0, 0)
 
 
 def test_costs_are_means_over_protections_not_over_rounds() -> None:
@@ -140,12 +142,12 @@ def test_costs_are_means_over_protections_not_over_rounds() -> None:
     (owner,) = made_report(rounds, repeats=2).honesty
     assert owner.fidelity_loss == pytest.approx(0.05)
     assert owner.protect_s == pytest.approx(2.0)
-    assert owner.verify_s == pytest.approx(3.0)
+    assert owner.judge_s == pytest.approx(3.0)
 
 
 def test_an_owner_of_whom_nothing_is_known_has_no_figures() -> None:
     (owner,) = made_report([row("a", "t", None)]).honesty
-    assert (owner.fidelity_loss, owner.protect_s, owner.verify_s) == (None, None, None)
+    assert (owner.fidelity_loss, owner.protect_s, owner.judge_s) == (None, None, None)
     assert (owner.n_innocents, owner.low, owner.high) == (0, 0.0, 1.0)
 
 

@@ -79,10 +79,13 @@ def test_false_alarms_are_said_with_their_interval() -> None:
     assert "1/20" in text
     assert "0.001 to 0.249" in text
     assert "+0.250" in text
+    assert "judge" in text  # all of judging: the owner's verification is a part of it
+    assert "verify" not in text
 
 
 def test_an_owner_without_innocents_has_no_interval() -> None:
-    text = shown(honesty_table(made_report([row("a", "t")]).honesty))
+    text = shown(honesty_table(made_report([row("a", "t", kept=1.0)]).honesty))
+    assert "0/1" not in text
     assert "0/0" not in text
     assert " to " not in text
 

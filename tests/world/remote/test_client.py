@@ -14,13 +14,12 @@ from torch import Tensor
 
 from arena.errors import EndpointError
 from arena.game.sides.suspect import Suspect
-from arena.runs.served.server import ModelServer
 from arena.world.compute import Compute
 from arena.world.models import Model
 from arena.world.remote.client import RemoteModel
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import BatchForm, write_answers
-from tests.world.endpoints import Reply, running, scripted
+from tests.world.endpoints import ModelServer, Reply, running, scripted
 
 IMAGES = torch.rand(10, 8, generator=torch.Generator().manual_seed(0))
 GOOD = Reply(write_answers(torch.tensor([[0.2, 0.3, 0.5]]).repeat(10, 1), "json"))

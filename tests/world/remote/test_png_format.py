@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from arena.errors import EndpointError
-from arena.world.remote.png_format import read_png, write_png
+from arena.world.remote.png_format import read_png
+from tests.world.endpoints import write_png
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 5), (3, 4, 2)])

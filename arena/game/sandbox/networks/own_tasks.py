@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from arena.errors import PlayerError
+from arena.game.sides.access import Channel
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
 from arena.world.models.model import drawn
 from arena.world.models.registry import make_body
 from arena.world.rng import Rng
 
-Channel = Callable[[str, Bundle], Bundle]
 _loaded: list[nn.Module] = []  # the one network of this process
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from arena.errors import ModelError
-from arena.runs.served.server import ModelServer
 from arena.world.compute import Compute
 from arena.world.kinds.interface import Output
 from arena.world.models import Model, build, pack, unpack
@@ -19,7 +18,7 @@ from arena.world.models.loaders import ModelFile, of_callable, of_endpoint, read
 from arena.world.models.loaders.registry import granted
 from arena.world.remote.endpoint import Endpoint
 from arena.world.rng import Rng
-from tests.world.endpoints import running
+from tests.world.endpoints import ModelServer, running
 from tests.world.models.loaders.folders import FORM, onnx_file, probes
 
 
