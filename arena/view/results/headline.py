@@ -13,6 +13,8 @@ from arena.view.results.report import Report
 def headline(report: Report) -> list[str]:
     """Return three sentences on a tournament, and who is marked; nothing before it has begun.
 
+    Where one owner plays there is no best one, and no difference to doubt.
+
     The best owner is the one with the best worst case among those without a fault
     (`Report.faults`).
     """
@@ -21,9 +23,9 @@ def headline(report: Report) -> list[str]:
         return []
     able = [line for line in owners if line.name not in report.faults]
     sentences = [
-        _winner(able),
+        _winner(able) if len(owners) > 1 or not able else _alone(able[0]),
         *(_decider(report, line) for line in able[:1]),
-        _doubt(report, able),
+        *([_doubt(report, able)] if len(owners) > 1 else []),
     ]
     if report.faults:
         marked = "; ".join(f"{name} {why}" for name, why in report.faults.items())
@@ -38,6 +40,10 @@ def _winner(able: Sequence[Standing]) -> str:
     equals = [line.name for line in able[1:] if line.worst == best.worst]
     beside = f", as {', '.join(equals)} does; its Nash column is the higher" if equals else ""
     return f"Best owner: {best.name}, which keeps {best.worst:.2f} in its worst case{beside}."
+
+
+def _alone(owner: Standing) -> str:
+    return f"{owner.name} keeps {owner.worst:.2f} in its worst case."
 
 
 def _decider(report: Report, best: Standing) -> str:

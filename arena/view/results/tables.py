@@ -115,8 +115,8 @@ def honesty_table(owners: Sequence[Honesty]) -> Group:
     """Return whom each owner accused wrongly, and what its protection cost."""
     columns = (
         "owner",
-        "same innocents\naccused",
-        "other innocents\naccused",
+        "innocents of\nits recipe",
+        "innocents of\nother recipes",
         "copies above\ninnocents",
     )
     rows = [

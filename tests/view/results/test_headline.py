@@ -51,6 +51,14 @@ def test_who_came_to_no_verdict_on_an_innocent_does_not_win() -> None:
     assert "verdict" not in waiting.faults["spoiler"]
 
 
+def test_of_one_owner_none_is_the_best_and_nothing_is_compared() -> None:
+    report = made_report(ROUNDS[:2], INNOCENTS[20:])
+    assert headline(report) == [
+        "fair keeps 0.50 in its worst case.",
+        "What decided it: cut, which takes 0.50 from fair.",
+    ]
+
+
 def test_how_much_an_owner_may_cost_can_be_chosen() -> None:
     report = with_max_loss(made_report(ROUNDS, INNOCENTS), 0.3)
     assert list(report.faults) == ["accuser"]
