@@ -93,6 +93,8 @@ def test_a_match_is_played_in_the_cell_that_is_asked_for(
 def test_what_cannot_be_played_is_said_in_sentences() -> None:
     with pytest.raises(ScenarioError, match=r"no attacker is called 'prunes'.*'prune'"):
         arena.play("uchida", "prunes")
+    with pytest.raises(ScenarioError, match="no key 3 can be set in this scenario"):
+        arena.play("uchida", "prune", changes={3: 1})  # type: ignore[dict-item]
     with pytest.raises(ScenarioError, match="no data set is called 'digit'"):
         arena.play("uchida", "prune", data="digit")
 
