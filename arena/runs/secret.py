@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 
 from arena.errors import ScenarioError
-from arena.runs.first_write import write_first
+from arena.runs.keys.first_write import write_first
 
 VARIABLE = "ARENA_SECRET"
 _SHORTEST = 16  # characters

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import Field, ValidationError
 
 from arena.errors import KeyFileError
-from arena.runs.first_write import write_first
+from arena.runs.keys.first_write import write_first
 from arena.runs.keys.folder import About, unwritable
 from arena.world.files.atomic_write import write_whole
 from arena.world.files.file_lock import hold, lock_of
