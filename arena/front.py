@@ -193,9 +193,9 @@ def play(
     scenario = check_scenario(raw, Path.cwd(), changes)
     ((match, _), *_) = scenario.matches(task_of(scenario, Compute.choose(scenario.device)))
     kept = MemoryMemo() if memo is None else memo
-    return Played(
-        match, tuple(play_here(match, scenario.agent(match.thief), kept, Setting(cache_folder())))
-    )
+    cell = scenario.limits.cell() if scenario.isolate else None
+    setting = Setting(cache_folder(), cell=cell)
+    return Played(match, tuple(play_here(match, scenario.agent(match.thief), kept, setting)))
 
 
 def tournament(

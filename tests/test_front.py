@@ -12,7 +12,9 @@ import pytest
 import arena
 from arena import front
 from arena.errors import ArenaError, ScenarioError
-from arena.game.match.steps.step_cache import MemoryMemo
+from arena.game.match.play import RoundRecord
+from arena.game.match.steps.step_cache import MemoryMemo, Setting
+from arena.game.sandbox.cell import Cell
 from arena.view.results.rows import Rows
 
 QUICK = {"task.model": "mlp", "task.recipe.epochs": 1}
@@ -73,9 +75,26 @@ def test_a_match_is_played_and_read(played: arena.Played) -> None:
     assert "p-value" in lines[0]
 
 
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_match_is_played_in_the_cell_that_is_asked_for(
+    isolate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: list[Setting] = []
+
+    def noted(*given: object) -> list[RoundRecord]:
+        settings.extend(each for each in given if isinstance(each, Setting))
+        return []
+
+    monkeypatch.setattr(front, "play_here", noted)
+    arena.play("none", "none", changes={"isolate": isolate, "limits.memory_mb": 5000})
+    assert [setting.cell for setting in settings] == [Cell(memory_mb=5000) if isolate else None]
+
+
 def test_what_cannot_be_played_is_said_in_sentences() -> None:
     with pytest.raises(ScenarioError, match=r"no attacker is called 'prunes'.*'prune'"):
         arena.play("uchida", "prunes")
+    with pytest.raises(ScenarioError, match="no key 3 can be set in this scenario"):
+        arena.play("uchida", "prune", changes={3: 1})  # type: ignore[dict-item]
     with pytest.raises(ScenarioError, match="no data set is called 'digit'"):
         arena.play("uchida", "prune", data="digit")
 

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from arena.errors import StoreError
+from arena.game.court.referee import Judgement
+from arena.game.match.rows import payoff_of
 from arena.runs.ledger import LEDGER, Ledger
 from arena.runs.reading import reading
 from arena.runs.store import unsealed
@@ -93,10 +97,13 @@ def _ledger_faults(ledger: Ledger, out: Path) -> Iterator[Fault]:
             yield Fault(place, "its judgement is not among the artefacts", AGAIN)
             continue
         try:
-            judged = Bundle.from_bytes(_bytes(path)).data
+            judged = Judgement.model_validate(Bundle.from_bytes(_bytes(path)).data)
         except StoreError:
             continue  # said of the artefact already
-        if judged.get("payoff") != row.payoff:
+        except ValidationError:
+            yield Fault(_named(path, out), "its judgement is not one of this arena", _RESTORE)
+            continue
+        if payoff_of(judged) != row.payoff:
             yield Fault(place, "its pay-off is not that of its judgement", AGAIN)
 
 

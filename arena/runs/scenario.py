@@ -267,7 +267,7 @@ def check_scenario(
     for key, value in (changes or {}).items():
         try:
             _set(raw, key, value)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (TypeError, AttributeError) as error:  # it is no text
             raise ScenarioError([f"no key {key!r} can be set in this scenario"]) from error
     strange = [place(text, where) + problem for where, problem in strange_values(raw)]
     if strange:

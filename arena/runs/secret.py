@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 
 from arena.errors import ScenarioError
-from arena.world.files.atomic_write import write_whole
+from arena.runs.keys.first_write import write_first
 
 VARIABLE = "ARENA_SECRET"
 _SHORTEST = 16  # characters
@@ -41,7 +41,7 @@ def read_secret(path: Path | None) -> str:
 def _in_file(path: Path) -> str:
     try:
         if not path.exists():
-            write_whole(path, f"{secrets.token_hex(32)}\n".encode(), private=True)
+            write_first(path, f"{secrets.token_hex(32)}\n".encode(), private=True)
         return path.read_text(encoding="utf-8").strip() or " "
     except (OSError, ValueError) as error:
         raise ScenarioError([f"expected a secret in {path}, cannot read it ({error})"]) from error

@@ -85,10 +85,6 @@ class Zhang(Defense):
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Train the victim with marked images, then let the null models answer the triggers."""
-        if len(task.card.input_shape) != 3:
-            raise PlayerError(
-                f"expected images for a pattern, found rows of {task.card.input_shape}; try adi"
-            )
         seed, nulls = fresh_seed(rng), task.nulls()
 
         def is_fair(one: str) -> bool:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from arena.errors import StoreError
+from arena.game.rules import score
 from arena.runs.doctor import examine
+from arena.world.bundle import Bundle
 
-from .conftest import Played
+from .conftest import Played, play
 
 
 @pytest.fixture
@@ -55,6 +57,13 @@ def test_a_whole_folder_is_whole(out: Path) -> None:
     assert health.n_steps == len(list((out / "artefacts").glob("??/*.done")))
 
 
+def test_rounds_with_nothing_to_steal_are_whole(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_judgements(out)
+    monkeypatch.setattr(score, "pays", lambda *_: False)
+    assert {row.payoff for row in play(out).ledger.rounds()} == {None}
+    assert examine(out).faults == ()
+
+
 def no_list(out: Path) -> None:
     first(out, ".done").write_text("{}")
 
@@ -68,6 +77,10 @@ def no_judgements(out: Path) -> None:
         path.unlink()
 
 
+def of_another_form(out: Path) -> None:
+    first(out, ".judgement").write_bytes(Bundle({"payoff": "high"}).to_bytes())
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "no list": (no_list, "not the list"),
     "a bit": (lambda out: flip(first(out, ".model")), "not those that were written"),
@@ -76,6 +89,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "no ledger": (no_ledger, "is none"),
     "another pay-off": (change("UPDATE rounds SET payoff = 0.123"), "its pay-off is not that"),
     "no judgement": (no_judgements, "its judgement is not among"),
+    "another form": (of_another_form, "its judgement is not one of"),
     "no facts": (change("DELETE FROM run"), "does not say which scenario"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import stat
 import subprocess
 import sys
@@ -30,6 +31,23 @@ def test_a_secret_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -> 
     assert len(made) == 64
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert read_secret(path) == made
+
+
+def test_two_first_processes_have_one_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, drawn = tmp_path / "secret", secrets.token_hex
+    others: list[str] = []
+
+    def meanwhile(n_bytes: int) -> str:
+        if not others:
+            others.append("")
+            others[0] = read_secret(path)
+        return drawn(n_bytes)
+
+    monkeypatch.setattr(secrets, "token_hex", meanwhile)
+    assert read_secret(path) == others[0]
+    assert [file.name for file in tmp_path.iterdir()] == ["secret"]
 
 
 def test_a_secret_root_is_another_one_in_every_process_and_seals_its_streams() -> None:

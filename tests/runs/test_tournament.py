@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import shutil
@@ -282,6 +283,21 @@ def test_workers_that_die_before_they_begin_are_no_players_fault(tmp_path: Path)
         with pytest.raises(StoreError, match="3 that ended with code 7 before they took up a step"):
             workers.finished()
     assert not store.has(step.digest)
+
+
+@pytest.mark.end_to_end
+def test_a_worker_that_dies_while_it_is_idle_costs_nothing(
+    finished: Played, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.out / "artefacts", tmp_path / "artefacts")
+    step = next(iter(scenario().matches(_task())))[0].base()
+    with Workers(1, tmp_path / "artefacts", Setting()) as workers:
+        for _ in range(2):
+            workers.submit(step)
+            assert [outcome.status for outcome in workers.finished()] == ["OK"]
+            (process,) = multiprocessing.active_children()
+            process.kill()
+            process.join()
 
 
 @pytest.mark.slow

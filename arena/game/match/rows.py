@@ -65,7 +65,7 @@ def _losses(record: RoundRecord) -> tuple[float, ...]:
     return tuple(float(f"{loss:.6g}") for loss in record.protection.losses)
 
 
-def _payoff(judged: Judgement) -> float | None:
+def payoff_of(judged: Judgement) -> float | None:
     """Return the thief's pay-off; None where there was nothing to steal: it counts for nobody."""
     return judged.payoff if judged.worth.pays or judged.ruling is not None else None
 
@@ -150,7 +150,7 @@ class RoundRow:
         Figure("mark removed", bounds=SHARE, better="low", tag="score/removed"),
     )
     payoff: float | None = _judged(
-        _payoff,
+        payoff_of,
         Figure(
             "pay-off",
             bounds=SHARE,
@@ -161,7 +161,7 @@ class RoundRow:
         ),
     )
     owner_payoff: float | None = _judged(
-        lambda judged: None if _payoff(judged) is None else 1 - judged.payoff,
+        lambda judged: None if payoff_of(judged) is None else 1 - judged.payoff,
         Figure(
             "owner's pay-off",
             bounds=SHARE,

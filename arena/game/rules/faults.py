@@ -9,7 +9,7 @@ from pathlib import Path
 from arena import ROOT
 
 _LIBRARIES = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-_NOT_PLAYERS = tuple(str(Path(folder).resolve()) for folder in (str(ROOT / "arena"), *_LIBRARIES))
+_NOT_PLAYERS = tuple(Path(folder).resolve() for folder in (str(ROOT / "arena"), *_LIBRARIES))
 
 
 def fault_in_words(error: BaseException) -> str:
@@ -30,4 +30,4 @@ def _installed(file: str) -> bool:
     if file.startswith("<"):  # made while it ran: no line to look at
         return True
     shipped = any(Path(ROOT, side) in Path(file).parents for side in ("attackers", "defenders"))
-    return not shipped and str(Path(file).resolve()).startswith(_NOT_PLAYERS)
+    return not shipped and any(Path(file).resolve().is_relative_to(each) for each in _NOT_PLAYERS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -101,7 +103,7 @@ class PlayerProcess:
     def close(self) -> None:
         """End the process and all that it started."""
         self._closed.set()
-        self._process.kill()
+        self._kill()
         self._process.wait()
         self._pipe.close()
         self._drain.join(1.0)
@@ -132,8 +134,15 @@ class PlayerProcess:
             if self._walled and not self.timed_out:
                 self._crowded = n_threads(self._process.pid) > self.cell.threads
             if self.timed_out or self._crowded:
-                self._process.kill()
+                self._kill()
                 return
+
+    def _kill(self) -> None:
+        """Kill the process, and what it started: all that is left of the group that it leads."""
+        if hasattr(os, "killpg"):  # everywhere but on Windows
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
 
     def do(self, task: str, given: Bundle, answer: Answer = refuse_requests) -> Bundle:
         """Have the player do something, answering what it asks meanwhile.

@@ -68,12 +68,6 @@ def import_below(package: str, paths: Iterable[str]) -> None:
         importlib.import_module(found.name)
 
 
-def load_plugins(paths: Iterable[Path]) -> None:
-    """Import Python files; raises like `import_file`."""
-    for path in paths:
-        import_file(path)
-
-
 def import_file(path: Path) -> ModuleType:
     """Return the module of a Python file, imported once, under its stem as name.
 

@@ -92,13 +92,22 @@ class Workers:
         return self._n_workers - sum(worker.step is not None for worker in self._workers)
 
     def submit(self, step: Step) -> None:
-        """Give a step to an idle worker, or to a new one."""
-        worker = next((worker for worker in self._workers if worker.step is None), None)
-        if worker is None:
-            worker = self._begin()
-            self._workers.append(worker)
-        worker.step, worker.started = step, math.inf
-        worker.pipe.send(step)
+        """Give a step to an idle worker, or to a new one; idle ones that died are let go.
+
+        Raises:
+            StoreError: workers die again and again before they begin, which is no player's doing.
+        """
+        for idle in [worker for worker in self._workers if worker.step is None]:
+            if _took(idle, step):
+                return
+            self._workers.remove(idle)
+            idle.pipe.close()
+            idle.process.kill()
+            idle.process.join()
+        worker = self._begin()
+        self._workers.append(worker)
+        if not _took(worker, step):
+            self._bury(worker)
 
     def finished(self) -> list[Outcome]:
         """Wait until a worker ends a step, dies, or runs over the time limit."""
@@ -173,6 +182,16 @@ class Workers:
         worker.step = None
         self._workers.remove(worker)
         return outcome
+
+
+def _took(worker: _Worker, step: Step) -> bool:
+    """Send a step to a worker; return whether there was one to take it."""
+    worker.step, worker.started = step, math.inf
+    try:
+        worker.pipe.send(step)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import Field, ValidationError
 
 from arena.errors import KeyFileError
-from arena.runs.keys.folder import About
+from arena.runs.keys.first_write import write_first
+from arena.runs.keys.folder import About, unwritable
 from arena.world.files.atomic_write import write_whole
 from arena.world.files.file_lock import hold, lock_of
 from arena.world.json_values import Frozen, canonical
@@ -163,9 +164,7 @@ def write_commitments(path: Path, commitments: Commitments) -> None:
     try:
         write_whole(path, json.dumps(commitments.plain(), indent=2).encode() + b"\n")
     except OSError as error:
-        raise KeyFileError(
-            f"{path} cannot be written ({error.strerror}); choose another"
-        ) from error
+        raise unwritable(path, error) from error
 
 
 def author_of(identity: Ed25519PrivateKey) -> str:
@@ -181,7 +180,7 @@ def identity_in(path: Path, passphrase: str = "") -> Ed25519PrivateKey:
         KeyFileError: it is no Ed25519 key, or is closed with another passphrase.
     """
     if not path.exists():
-        return _new_identity(path, passphrase)
+        _new_identity(path, passphrase)
     secret = passphrase.encode() or None
     try:
         found = serialization.load_pem_private_key(path.read_bytes(), secret)
@@ -192,20 +191,13 @@ def identity_in(path: Path, passphrase: str = "") -> Ed25519PrivateKey:
     return found
 
 
-def _new_identity(path: Path, passphrase: str) -> Ed25519PrivateKey:
+def _new_identity(path: Path, passphrase: str) -> None:
     made = Ed25519PrivateKey.generate()
     closed: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
         closed = serialization.BestAvailableEncryption(passphrase.encode())
     pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     try:
-        write_whole(path, made.private_bytes(*pem, closed), private=True)
+        write_first(path, made.private_bytes(*pem, closed), private=True)
     except OSError as error:
-        raise KeyFileError(
-            f"{path} cannot be written ({error.strerror}); choose another"
-        ) from error
-    return made
-
-
-def _unwritable(path: Path, error: OSError) -> KeyFileError:
-    return KeyFileError(f"{path} cannot be written ({error.strerror}); choose another")
+        raise unwritable(path, error) from error

@@ -87,9 +87,12 @@ def write_key(owned: OwnedKey, folder: Path, passphrase: str = "") -> None:
             write_whole(folder / OPEN, blob, private=True)
         write_whole(folder / ABOUT, about, private=True)
     except OSError as error:
-        raise KeyFileError(
-            f"{folder} cannot be written ({error.strerror}); choose another"
-        ) from error
+        raise unwritable(folder, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> KeyFileError:
+    """Return what is said of a file or folder that cannot be written."""
+    return KeyFileError(f"{path} cannot be written ({error.strerror}); choose another")
 
 
 def read_about(folder: Path) -> About:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from arena.errors import DataError, ModelError
+from arena.runs.protect.module_form import form_of
 from arena.world.data import Dataset, load
 from arena.world.data.dataset import Source
 from arena.world.data.stratify import stratified
@@ -99,12 +99,11 @@ def _check(model: Model) -> None:
 
 
 def register(module: nn.Module) -> str:
-    """Return the architecture that a module is, under a name that tells its layers.
+    """Return the architecture that a module is, under a name that tells its layers and its code.
 
     Independent models of it are built from a copy whose weights are drawn again.
     """
-    form = hashlib.sha256(repr(module).encode()).hexdigest()[:8]
-    name = f"{type(module).__name__}@{form}"
+    name = f"{type(module).__name__}@{form_of(module)[:8]}"
     if name not in architectures():
         template = copy.deepcopy(module).cpu().float()
 

@@ -58,20 +58,21 @@ def _protect(order: Order, scheme: Defense, memo: Memo, setting: Setting, hear: 
     def tell(title: str, n_done: int, n_total: int) -> None:
         hear(Milestone(f"{title} (attempt {n_done + 1} of {n_total})", needed, n_stages))
 
-    protected, attempts = search(order, nulls, tell, setting.progress)
+    chosen = search(order, nulls, tell, setting.progress)
+    scheme, protected = defenses.make(chosen.scheme), chosen.protected
     take_back_counters(protected.model, order.model)
     others = list(trained("reporting", order.innocents, needed + 1))
     hear(Milestone("measure", n_stages - 1, n_stages))
     marked = _verdict(order, scheme, protected, protected.model)
     before = _verdict(order, scheme, protected, order.model) if scheme.invasive else None
     report = Report(
-        scheme=order.scheme,
+        scheme=chosen.scheme,
         level=scheme.level,
         marked_p=marked.p_value,
         unmarked_p=None if before is None else before.p_value,
         innocents=tuple(_reading(order, scheme, protected, other) for other in others),
         fidelity=fidelity(order, protected.model),
-        attempts=attempts,
+        attempts=chosen.attempts,
         model=protected.model.digest(),
         commitment=protected.key.commitment(),
         data=order.task.spec.data,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from arena.errors import NotTaken
 from arena.game.rules.meters import Meters
 from arena.game.sides.defense import Defense, OwnerTask, Protected, defenses
 from arena.game.sides.lab import Lab
-from arena.game.sides.player import Dial
+from arena.game.sides.player import Dial, PlayerSpec
 from arena.game.sides.suspect import Suspect
 from arena.runs.protect.order import Attempt, Limits, Order
 from arena.world.models import Model
@@ -21,9 +22,21 @@ Hear = Callable[[str, int, int], None]
 """Told of each attempt as it begins: what it is, how many are done, how many there are at most."""
 
 
-def search(
-    order: Order, nulls: Sequence[Model], hear: Hear, progress: Progress
-) -> tuple[Protected, tuple[Attempt, ...]]:
+@dataclass(frozen=True)
+class Chosen:
+    """What a search found.
+
+    Attributes:
+        scheme: with the strength that took. protected: the model and its key.
+        attempts: all that was tried, the last of which took.
+    """
+
+    scheme: PlayerSpec
+    protected: Protected
+    attempts: tuple[Attempt, ...]
+
+
+def search(order: Order, nulls: Sequence[Model], hear: Hear, progress: Progress) -> Chosen:
     """Return the first protection that takes, and every attempt.
 
     Utility is measured on the probe split: neither training nor the report uses it.
@@ -40,8 +53,17 @@ def search(
         protected = _protected(order, scheme, epochs, nulls, progress)
         tried.append(_examined(order, scheme, epochs, protected))
         if tried[-1].taken:
-            return protected, tuple(tried)
+            return Chosen(_as_used(order.scheme, scheme), protected, tuple(tried))
     raise NotTaken(_sentence(order), map(str, tried))
+
+
+def _as_used(asked: PlayerSpec, scheme: Defense) -> PlayerSpec:
+    """Return what was asked for, with the strength of a scheme where it is another."""
+    dial = scheme.dial
+    if dial is None or scheme == defenses.make(asked):
+        return asked
+    turned = {dial.field: scheme.settings()[dial.field]}
+    return PlayerSpec(name=asked.name, settings={**asked.settings, **turned})
 
 
 def _plan(order: Order) -> Iterator[tuple[Defense, int]]:
@@ -81,11 +103,13 @@ def _worth_trying(strength: float, epochs: int, tried: Sequence[Attempt], limits
     """Say whether no attempt of as many epochs has shown that this one fails as well.
 
     A weaker mark than one that did not verify will not, and a stronger one than one that cost too
-    much will cost as much.
+    much will cost as much; the same mark is the same again.
     """
     for attempt in tried:
         if attempt.epochs != epochs:
             continue
+        if math.isclose(strength, attempt.strength):
+            return False
         too_dear = attempt.loss > limits.max_loss
         too_weak = not attempt.taken and (not too_dear or attempt.p_value > limits.p_value)
         if (too_weak and strength < attempt.strength) or (too_dear and strength > attempt.strength):

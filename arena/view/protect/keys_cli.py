@@ -46,10 +46,11 @@ def commit(
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Commit to a key: append a signed entry to a file that you publish."""
+    from arena.runs.keys.folder import IDENTITY
     from arena.view.protect.keys_command import commit_key
     from arena.view.protect.passphrase import passphrase_from
 
-    path = identity or key / "identity.pem"
+    path = identity or key / IDENTITY
     raise typer.Exit(commit_key(key, to, path, token, passphrase_from(passphrase_file)))
 
 

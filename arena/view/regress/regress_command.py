@@ -170,13 +170,13 @@ def check_baseline(
     with choose_stages(Console(stderr=True)) as stages:
         found = check(baseline, subject, root, store(), stages.begin, others)
     if update:
-        write_baseline(path, _updated(baseline, found, subject))
+        write_baseline(path, _updated(baseline, found))
     _report(found, as_json=as_json)
     failed = any(one.status in ("weaker", "missing") for one in found) and not update
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-def _updated(baseline: Baseline, found: Sequence[Compared], subject: Subject) -> Baseline:
+def _updated(baseline: Baseline, found: Sequence[Compared]) -> Baseline:
     """Return the baseline with what is stronger or new; refuse to accept what is weaker.
 
     Raises:

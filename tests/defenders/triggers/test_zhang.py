@@ -165,11 +165,6 @@ def test_without_a_protocol_the_seed_is_thrown_away(owner_task: OwnerTask) -> No
     assert replace(SCHEME, protocol="none").protect(owner_task, Rng(4)).key.seed == ""
 
 
-def test_rows_of_a_table_have_no_corner(owner_task: OwnerTask, tiny: Model) -> None:
-    with pytest.raises(PlayerError, match=r"expected images for a pattern.*try adi"):
-        SCHEME.protect(replace(owner_task, card=tiny.card), Rng(4))
-
-
 @pytest.mark.parametrize("embedded", [0.0, 1.0])
 def test_there_must_be_images_to_embed_and_to_hold_out(
     owner_task: OwnerTask, embedded: float

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from arena import ROOT
 from arena.game.rules.faults import fault_in_words
 from arena.game.sides.plugins import import_file
 from arena.world.json_values import digest
@@ -34,6 +35,12 @@ def test_the_line_is_the_players_and_not_the_librarys(tmp_path: Path) -> None:
     assert said.startswith("RuntimeError: ")
     assert said.endswith("(clumsy_thief.py, line 4)")
     assert fault_of(lambda: thief.count(digest)).endswith("(clumsy_thief.py, line 7)")
+
+
+def test_a_file_beside_the_arena_is_a_players() -> None:
+    names: dict[str, Callable[[], object]] = {}
+    exec(compile(PLAYER, f"{ROOT / 'arena'}_own.py", "exec"), names)  # noqa: S102 - a player's file
+    assert fault_of(names["move"]).endswith("(arena_own.py, line 4)")
 
 
 def test_where_no_player_is_on_the_way_no_line_is_named() -> None:

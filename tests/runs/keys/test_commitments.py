@@ -99,6 +99,22 @@ def test_committing_again_adds_nothing(about: Callable[[str], About], tmp_path: 
     assert [entry.is_signed() for entry in read_commitments(path).entries] == [True, True]
 
 
+def test_two_first_processes_have_one_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, drawn = tmp_path / "identity.pem", Ed25519PrivateKey.generate
+    others: list[str] = []
+
+    def meanwhile() -> Ed25519PrivateKey:
+        if not others:
+            others.append("")
+            others[0] = author_of(identity_in(path))
+        return drawn()
+
+    monkeypatch.setattr(Ed25519PrivateKey, "generate", meanwhile)
+    assert author_of(identity_in(path)) == others[0]
+
+
 def test_nothing_is_appended_to_a_file_that_does_not_hold(
     about: Callable[[str], About], chain: Commitments, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,11 +12,13 @@ from arena.errors import ModelError, NotTaken
 from arena.game.court.paired import paired_difference
 from arena.game.match.steps.step_cache import MemoryMemo, Setting
 from arena.game.rules.innocents import Accused
-from arena.game.sides.defense import defenses
-from arena.game.sides.player import PlayerSpec
+from arena.game.sides.defense import Defense, defenses
+from arena.game.sides.player import Dial, PlayerSpec
 from arena.runs.judge.judge import Milestone
+from arena.runs.protect import search as finding
+from arena.runs.protect.files import owned
 from arena.runs.protect.innocents import halves
-from arena.runs.protect.order import Limits, Order, Protection
+from arena.runs.protect.order import Attempt, Limits, Order, Protection
 from arena.runs.protect.protect import check_useful, protect, take_back_counters
 from arena.runs.protect.search import position, search
 from arena.world import layers
@@ -65,6 +68,38 @@ def test_a_mark_that_does_not_take_is_an_error_with_what_was_tried(order: Order)
         search(beyond, [], lambda *_: None, lambda *_: None)
     turned = [line.split(",")[0] for line in e.value.tried]
     assert turned == ["tried strength = 0.05", "tried strength = 0.1225", "tried strength = 0.3"]
+
+
+def test_no_attempt_is_made_twice(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dial that stands at its end has nothing harsher."""
+    monkeypatch.setattr(defenses.find("uchida"), "dial", Dial("strength", 0.01, 0.05, "log"))
+    beyond = replace(
+        order,
+        scheme=PlayerSpec(name="uchida"),
+        epochs=(1, 1),
+        limits=Limits(p_value=1e-30, max_loss=1.0),
+    )
+    with pytest.raises(NotTaken) as e:
+        search(beyond, [], lambda *_: None, lambda *_: None)
+    assert len(e.value.tried) == 1
+
+
+def test_the_report_holds_the_scheme_as_it_was_used(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examined = finding._examined
+
+    def only_harsher(order: Order, scheme: Defense, *rest: Any) -> Attempt:
+        attempt = examined(order, scheme, *rest)
+        return attempt.model_copy(update={"taken": attempt.strength > 0.1, "loss": 0.0})
+
+    monkeypatch.setattr(finding, "_examined", only_harsher)
+    asked = replace(order, scheme=PlayerSpec(name="uchida", settings={"n_bits": 32}), epochs=(1,))
+    made = held(replace(asked, innocents=0), [])
+    used = made.report.attempts[-1].strength
+    assert used > 0.1
+    assert made.report.scheme.settings == {"n_bits": 32, "strength": used}
+    assert owned(made).about.scheme == made.report.scheme
 
 
 def test_a_mark_that_costs_too_much_does_not_take(order: Order) -> None:
