@@ -57,6 +57,8 @@ def ending(error: BaseException, folder: Path | None = None) -> Ended:
         return Ended(ExitCode.REFUSED, f"expected players that return or raise, found that {asked}")
     if isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
         return Ended(ExitCode.REFUSED, _path(error))  # one with no path is the machine's, or ours
+    if isinstance(error, ValueError) and (refused := _refused(error)):
+        return Ended(ExitCode.REFUSED, *refused)
     path = _trace(error, folder or Path(tempfile.gettempdir()))
     first = str(error).partition("\n")[0]
     return Ended(
@@ -72,6 +74,15 @@ def _path(error: OSError) -> str:
         f"expected a path that can be used, found {found} ({error.strerror}); choose another, or "
         "mend what is there"
     )
+
+
+def _refused(error: ValueError) -> list[str]:
+    """Return a sentence for each field that a form of pydantic refused; none of another error."""
+    from pydantic import BaseModel, ValidationError  # slow: only who failed waits for it
+
+    from arena.runs.scenario_errors import sentences
+
+    return sentences(error, "", BaseModel) if isinstance(error, ValidationError) else []
 
 
 def _usage(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from pydantic import BaseModel, Field, ValidationError
 
 from arena.errors import ArenaError, ModelError, ScenarioError, ShowsLess
 from arena.view.commands import run
@@ -62,6 +63,21 @@ def test_an_error_of_the_machine_that_names_no_path_is_unexpected(
     end = ending(error, tmp_path)
     assert end.code == 1
     assert end.sentences[0].startswith(f"unexpected {type(error).__name__} (")
+
+
+class _Form(BaseModel):
+    share: float = Field(0.5, gt=0, lt=1)
+    n: int = 1
+
+
+def test_what_a_form_refuses_is_a_sentence_for_each_field() -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Form.model_validate({"share": 0, "n": "x" * 100})
+    end = ending(caught.value)
+    assert end.code == 2
+    assert end.sentences[0] == "'share': expected greater than 0, found 0"
+    assert end.sentences[1].startswith("'n': expected a valid integer")
+    assert max(map(len, end.sentences)) < 200
 
 
 def test_an_unexpected_error_leaves_its_trace_in_the_folder(tmp_path: Path) -> None:
