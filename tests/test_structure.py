@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import statistics
 from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = [
@@ -31,3 +35,19 @@ def test_no_folder_is_a_heap() -> None:
     beside = Counter(path.parent for path in [*LIBRARY, *SCRIPTS] if path.name != "__init__.py")
     heaps = {str(folder.relative_to(ROOT)): n for folder, n in beside.items() if n > MOST_FILES}
     assert heaps == {}
+
+
+def calls(name: str, paths: Iterable[Path], spared: Collection[str] = ()) -> list[str]:
+    """Return the places at which something is called by that dotted name."""
+    return [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in paths
+        if str(path.relative_to(ROOT)) not in spared
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == name
+    ]
+
+
+@pytest.mark.parametrize("name", ["json.load", "json.loads"])
+def test_json_is_read_by_the_one_that_refuses_what_is_none(name: str) -> None:
+    assert calls(name, LIBRARY, ["arena/world/json_values.py"]) == []  # `from_json`

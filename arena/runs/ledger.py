@@ -8,7 +8,6 @@ the same in every run of the same scenario on the same machine.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from arena.game.match.play import RoundRecord
 from arena.game.match.reports import Innocents
 from arena.game.match.rows import InnocentRow, RoundRow, Verified
 from arena.game.rules.figures import figures, row_of, values
-from arena.world.json_values import Json, Raw, canonical
+from arena.world.json_values import Json, Raw, canonical, from_json
 
 LEDGER = "ledger.sqlite"
 """The name of the ledger in a tournament's folder."""
@@ -159,7 +158,7 @@ class Ledger:
         """
         with self._sound():
             rows = self._db.execute("SELECT name, value FROM run ORDER BY name")
-            return {row["name"]: json.loads(row["value"]) for row in rows}
+            return {row["name"]: from_json(row["value"]) for row in rows}
 
     def write_rounds(self, records: Iterable[RoundRecord]) -> None:
         """Write the rounds of one match, replacing what an earlier run wrote for it."""
@@ -240,7 +239,7 @@ def _value(name: str, kind: type, stored: Any) -> Any:
         return bool(stored)
     if kind is not dict:
         return stored
-    found = json.loads(str(stored))
+    found = from_json(str(stored))
     if not isinstance(found, list | dict):
         raise ValueError(f"{str(stored)[:40]!r} as {name}")
     return tuple(found) if isinstance(found, list) else found

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ from arena.game.match.steps.step_cache import SECRET, Parts
 from arena.world.bundle import Bundle
 from arena.world.files.atomic_write import write_whole
 from arena.world.files.file_lock import hold
-from arena.world.json_values import Json, canonical
+from arena.world.json_values import Json, canonical, from_json
 from arena.world.json_values import digest as sha256
 
 ARTEFACTS = "artefacts"
@@ -45,7 +44,7 @@ def unsealed(step: str, blob: bytes) -> dict[str, str] | None:
     True
     """
     try:
-        read = json.loads(blob)
+        read = from_json(blob)
         content = {"step": step, "parts": read["parts"]}
         sound = read == {**content, "seal": sha256(content)}
     except (ValueError, TypeError, KeyError, RecursionError):

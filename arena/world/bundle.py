@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +11,7 @@ import torch
 from safetensors.torch import load, save
 
 from arena.errors import StoreError
-from arena.world.json_values import Raw, canonical
+from arena.world.json_values import Raw, canonical, from_json
 
 _HEADER = 8  # bytes that hold the length of the safetensors header
 
@@ -41,8 +40,8 @@ class Bundle:
         """
         try:
             size = int.from_bytes(blob[:_HEADER], "little")
-            header = json.loads(blob[_HEADER : _HEADER + size])
-            return cls(json.loads(header["__metadata__"]["data"]), load(blob))
+            header = from_json(blob[_HEADER : _HEADER + size])
+            return cls(from_json(header["__metadata__"]["data"]), load(blob))
         except Exception as error:
             raise StoreError(f"expected a bundle, found damaged bytes ({error})") from error
 

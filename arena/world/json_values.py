@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -40,6 +41,35 @@ def canonical(value: Json) -> str:
     '{"a":[0.5],"b":1}'
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def from_json(text: str | bytes, *, finite: bool = True) -> Raw:
+    """Return the value in a JSON text, whoever wrote it.
+
+    Args:
+        text: JSON; bytes are UTF-8, UTF-16 or UTF-32.
+        finite: refuse NaN and infinities, which JSON does not have and Python writes.
+
+    Raises:
+        ValueError: it is no JSON, is nested too deeply, or holds what is not finite.
+
+    >>> from_json('{"a": [0.5]}')
+    {'a': [0.5]}
+    """
+    try:
+        if not finite:
+            return json.loads(text)
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("expected JSON, found it nested too deeply") from None
+
+
+def _finite(text: str) -> float:
+    """Return a number as JSON writes it; 1e999 is none that a float can hold."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, found {text[:40]}")
+    return value
 
 
 def digest(value: Json) -> str:

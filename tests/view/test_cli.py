@@ -120,3 +120,35 @@ def test_an_out_folder_that_cannot_be_written_is_said(arena: Command, tmp_path: 
     done = arena("run", "quickstart", "--out", tmp_path / "file" / "out")
     assert done.code == 2
     assert "choose another --out folder" in done.err
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", f"{LONG}.toml"],
+        ["run", "quickstart", "--out", LONG],
+        ["show", LONG],
+        ["tensorboard", LONG],
+        ["doctor", LONG],
+        ["page", LONG],
+        ["board", LONG],
+        ["check", f"{LONG}.py:Thief"],
+        ["protect", LONG, "--data=digits", "--out=out"],
+        ["verify", LONG, LONG],
+        ["judge", "--victim", LONG, "--suspect", LONG, "--data=digits"],
+        ["grade", LONG, "--assignment", LONG],
+        ["course", "new", LONG],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_path_that_is_too_long_is_one_sentence(
+    arena: Command, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = arena(*arguments)
+    assert (done.code, done.err.count("\n")) == (2, 1), done.err
+    assert done.err.startswith("arena: ")
+    assert "unexpected" not in done.err

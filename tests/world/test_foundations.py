@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arena.errors import StoreError, did_you_mean
 from arena.world.bundle import Bundle
-from arena.world.json_values import Frozen, Json, canonical, digest
+from arena.world.json_values import Frozen, Json, canonical, digest, from_json
 from arena.world.rng import Rng
 
 JSON = st.recursive(
@@ -35,6 +35,34 @@ def test_the_canonical_text_does_not_depend_on_the_order_of_keys(value: dict[str
 def test_nan_has_no_canonical_text() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical({"x": math.nan})
+
+
+@given(JSON)
+def test_what_was_written_is_read_as_it_was(value: Json) -> None:
+    assert from_json(canonical(value)) == from_json(canonical(value).encode()) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ("[NaN]", "found NaN"),
+        ('{"a": -Infinity}', "found -Infinity"),
+        ("[1e999]", "found 1e999"),
+        ("1" * 5000, "digits"),
+        ("[1, ", "Expecting value"),
+        (b"\xff", "decode"),
+    ],
+    ids=["lists", "tables", "nan", "infinity", "huge", "digits", "half", "bytes"],
+)
+def test_text_that_is_no_json_is_a_value_error(text: str | bytes, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        from_json(text)
+
+
+def test_a_stranger_s_settings_may_hold_infinity() -> None:
+    assert from_json("[Infinity]", finite=False) == [math.inf]
 
 
 def test_a_specification_is_immutable_and_refuses_unknown_fields() -> None:

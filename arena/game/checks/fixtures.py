@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -32,7 +31,7 @@ from arena.game.sides.outputs import Outputs
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.data import Dataset
-from arena.world.json_values import Json, canonical
+from arena.world.json_values import Json, canonical, from_json
 from arena.world.kinds.kind import Steer
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
@@ -293,4 +292,4 @@ def stage(victim: Mapping[str, Json] = MappingProxyType({})) -> Stage:
 
 @functools.cache
 def _stage(victim: str) -> Stage:
-    return Stage(load_task(TaskSpec.model_validate(TASK.plain() | json.loads(victim))))
+    return Stage(load_task(TaskSpec.model_validate(TASK.plain() | from_json(victim))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -13,7 +12,7 @@ from pydantic import TypeAdapter
 from arena.game.checks.check import Check, said
 from arena.game.sides.description import HEADINGS, sections_of
 from arena.game.sides.player import P, Player
-from arena.world.json_values import canonical
+from arena.world.json_values import canonical, from_json
 
 
 class Subject(Protocol):
@@ -79,7 +78,7 @@ def settings_travel_as_json(trial: Subject) -> Iterator[str]:
     except (TypeError, ValueError) as error:
         yield f"expected settings that JSON can hold, found {said(error)}"
         return
-    again = _validated(trial.cls, json.loads(text))
+    again = _validated(trial.cls, from_json(text))
     if again != player:
         yield f"expected {player!r} from its own settings, found {again!r}"
 

@@ -6,7 +6,6 @@ is too large, too deep, of a strange type of number, or not finite: it costs the
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from arena.errors import PlayerError
 from arena.world.bundle import Bundle
-from arena.world.json_values import Json, Raw
+from arena.world.json_values import Json, Raw, from_json
 
 MOST_BYTES = 512 << 20  # of a message
 _HEADER = 8  # bytes that hold the length of the safetensors header
@@ -59,8 +58,8 @@ def parse(blob: bytes) -> tuple[dict[str, Raw], Bundle]:
         size = int.from_bytes(blob[:_HEADER], "little")
         if size > _MOST_HEADER:
             raise ValueError(f"a header of {size} bytes")
-        header = json.loads(blob[_HEADER : _HEADER + size])
-        data = json.loads(header["__metadata__"]["data"])
+        header = from_json(blob[_HEADER : _HEADER + size])
+        data = from_json(header["__metadata__"]["data"])
         check_plain_data(data)
         tensors = load(blob)
         check_tensors(tensors)

@@ -13,7 +13,7 @@ from arena.runs.bench.intervals import Share
 from arena.runs.bench.search import Chosen
 from arena.runs.bench.suite import Family
 from arena.world.files.atomic_write import write_whole
-from arena.world.json_values import Frozen, Json
+from arena.world.json_values import Frozen, Json, from_json
 
 SCHEMA = "arena-bench/1"
 Standing = Literal["OK", "ERROR", "TIMEOUT", "MEMORY", "SKIPPED", "ACCUSES"]
@@ -145,7 +145,7 @@ def read_result(path: Path) -> Result:
         BaselineError: it is none, or of another schema.
     """
     try:
-        raw = json.loads(path.read_bytes())
+        raw = from_json(path.read_bytes())
     except (OSError, ValueError) as error:
         first = str(error).partition("\n")[0]
         raise BaselineError(f"expected a result of `arena bench` in {path}, {first}") from error

@@ -6,7 +6,6 @@ and `results/`. Somebody who hands in again too soon keeps the last score until 
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from arena.runs.course.assignment import read_assignment
 from arena.runs.course.grade import Place, check_playable, grade
 from arena.runs.course.results_json import NAME, results_of, write_results
 from arena.runs.course.submissions import in_folder
-from arena.world.json_values import Frozen, Json, Raw
+from arena.world.json_values import Frozen, Json, Raw, from_json
 
 SETTINGS = "autograde.json"
 METADATA = "submission_metadata.json"
@@ -46,7 +45,7 @@ def autograde(root: Path) -> None:
     source = root / "source"
     try:
         settings = Settings.model_validate_json((source / SETTINGS).read_bytes())
-        metadata = json.loads((root / METADATA).read_text(encoding="utf-8"))
+        metadata = from_json((root / METADATA).read_text(encoding="utf-8"))
     except (OSError, ValueError, ValidationError) as error:
         raise DataError(
             f"expected an autograder's folder at {root}, found none ({error})"

@@ -12,7 +12,7 @@ from pathlib import Path
 from arena.errors import StoreError
 from arena.runs.course.grade import Done, Grade
 from arena.world.files.atomic_write import write_whole
-from arena.world.json_values import Json, Raw
+from arena.world.json_values import Json, Raw, from_json
 
 NAME = "results.json"
 _VISIBILITY = {"public": "visible", "hidden": "after_due_date"}
@@ -96,7 +96,7 @@ def write_results(document: Mapping[str, Json], path: Path) -> None:
 def read_results(path: Path) -> dict[str, Raw] | None:
     """Return a results.json that was written before; None where there is none that is whole."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and "extra_data" in found else None

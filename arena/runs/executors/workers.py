@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import multiprocessing
 import os
@@ -23,7 +22,7 @@ from arena.game.sandbox.cell import Cell
 from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors.executor import N_TRIES, Heard, Outcome, Sometimes, make
 from arena.runs.store import Store
-from arena.world.json_values import Json, canonical
+from arena.world.json_values import Json, canonical, from_json
 
 _FAREWELL_S = 5.0  # how long a worker may take to end
 
@@ -124,7 +123,7 @@ class Workers:
         assert worker.step is not None  # noqa: S101 - only busy workers are heard
         try:
             # JSON, not pickle: a player's code runs at the other end of this pipe.
-            said = json.loads(worker.pipe.recv_bytes())
+            said = from_json(worker.pipe.recv_bytes())
         except (EOFError, OSError):
             return self._bury(worker)
         if "began" in said:

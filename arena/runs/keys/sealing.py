@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 from collections.abc import Mapping
 
@@ -12,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from arena.errors import KeyFileError
-from arena.world.json_values import Json, Raw, canonical
+from arena.world.json_values import Json, Raw, canonical, from_json
 
 _COST: Mapping[str, int] = {"n": 2**15, "r": 8, "p": 1}  # 32 MiB and about 0.1 s a guess
 _MOST = {"n": 2**20, "r": 16, "p": 4}  # a file that asks for more would take all memory
@@ -38,7 +37,7 @@ def unseal(blob: bytes, passphrase: str) -> bytes:
         KeyFileError: the bytes are not a sealed form, were changed, or the passphrase is another.
     """
     try:
-        read: Raw = json.loads(blob)
+        read: Raw = from_json(blob)
         head = {name: read[name] for name in ("format", "scrypt", "salt")}
         cost = {name: int(head["scrypt"][name]) for name in _COST}
         salt, nonce, closed = (_bytes(read[name]) for name in ("salt", "nonce", "sealed"))

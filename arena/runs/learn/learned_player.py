@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from arena.errors import ScenarioError, StoreError
 from arena.runs.learn.network import NetworkForm
 from arena.world.files.atomic_write import write_whole
-from arena.world.json_values import Frozen, Json
+from arena.world.json_values import Frozen, Json, from_json
 
 SCHEMA = "arena/learned-1"
 FILE = "learned.json"
@@ -78,7 +78,7 @@ def read_learned(folder: Path, side: Side) -> LearnedPlayer:
     """
     path = folder / FILE
     try:
-        raw = json.loads(path.read_bytes())
+        raw = from_json(path.read_bytes())
         found = raw.pop("schema", None) if isinstance(raw, dict) else None
         if found != SCHEMA:
             raise ValueError(f"its schema is {found!r}")

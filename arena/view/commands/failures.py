@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from arena.errors import ArenaError, NotComparable, NotTaken, ScenarioError, did
 from arena.view.exit_codes import ExitCode
 
 TRACE = "crash.txt"
+_LONGEST = 62  # characters of a path or a value that a sentence shows
 
 UsageError: type[BaseException] = typer.BadParameter.__mro__[1]
 """What every version of typer raises for a command line that it cannot read."""
@@ -53,11 +55,34 @@ def ending(error: BaseException, folder: Path | None = None) -> Ended:
     if isinstance(error, SystemExit):  # whatever a player's code asked for, this is no success
         asked = f"a player's code ended the program (sys.exit({error.code!r}))"
         return Ended(ExitCode.REFUSED, f"expected players that return or raise, found that {asked}")
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
+        return Ended(ExitCode.REFUSED, _path(error))  # one with no path is the machine's, or ours
+    if isinstance(error, ValueError) and (refused := _refused(error)):
+        return Ended(ExitCode.REFUSED, *refused)
     path = _trace(error, folder or Path(tempfile.gettempdir()))
     first = str(error).partition("\n")[0]
     return Ended(
         ExitCode.FAILED, f"unexpected {type(error).__name__} ({first}); the trace is in {path}"
     )
+
+
+def _path(error: OSError) -> str:
+    """Return what is wrong with the path that an error names."""
+    name = repr(os.fsdecode(error.filename))
+    found = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 4]}...'"
+    return (
+        f"expected a path that can be used, found {found} ({error.strerror}); choose another, or "
+        "mend what is there"
+    )
+
+
+def _refused(error: ValueError) -> list[str]:
+    """Return a sentence for each field that a form of pydantic refused; none of another error."""
+    from pydantic import BaseModel, ValidationError  # slow: only who failed waits for it
+
+    from arena.runs.scenario_errors import sentences
+
+    return sentences(error, "", BaseModel) if isinstance(error, ValidationError) else []
 
 
 def _usage(error: BaseException) -> str:

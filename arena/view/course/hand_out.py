@@ -31,9 +31,11 @@ def new(folder: Path, name: str) -> int:
     known = shipped()
     if name not in known:
         raise StoreError(f"no assignment is called {name!r}{did_you_mean(name, known)}")
-    if folder.exists() and any(folder.iterdir()):
-        raise StoreError(f"expected a new folder, found files in {folder}; choose another")
     try:
+        if folder.is_file():
+            raise StoreError(f"expected a new folder, found the file {folder}; choose another")
+        if folder.exists() and any(folder.iterdir()):
+            raise StoreError(f"expected a new folder, found files in {folder}; choose another")
         left_out = shutil.ignore_patterns("__pycache__", "secret")
         shutil.copytree(known[name], folder, dirs_exist_ok=True, ignore=left_out)
         assignment = read_assignment(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
@@ -26,6 +25,7 @@ from arena.view.judge.verdicts import exit_code_of
 from arena.view.progress.judge_progress import choose_stages
 from arena.world.compute import Compute
 from arena.world.files.cache_folder import cache_folder
+from arena.world.json_values import from_json
 from arena.world.models.loaders.registry import granted
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import BatchForm
@@ -179,6 +179,6 @@ def kept_seed(out: Path) -> int:
     The tests follow from it: a suspect trained by someone who knows it proves nothing.
     """
     try:
-        return int(json.loads((out / REPORT).read_bytes())["asked"]["seed"])
+        return int(from_json((out / REPORT).read_bytes())["asked"]["seed"])
     except (OSError, ValueError, KeyError, TypeError):
         return secret_root()

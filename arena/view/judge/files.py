@@ -11,7 +11,7 @@ from arena.view.judge import verdicts
 from arena.view.judge.page import PAGE, RADAR, REPORT, name_of, page
 from arena.view.progress.stamps import safe_name
 from arena.world.files.atomic_write import write_whole
-from arena.world.json_values import Json, Raw, digest
+from arena.world.json_values import Json, Raw, digest, from_json
 
 
 def document(findings: Findings) -> dict[str, Json]:
@@ -66,7 +66,7 @@ def set_aside(out: Path, asked: Json) -> None:
         StoreError: the folder cannot be written.
     """
     try:
-        known = json.loads((out / REPORT).read_bytes())
+        known = from_json((out / REPORT).read_bytes())
         before: Raw = known["asked"]
         if before == asked or known["status"] != "judged":
             return

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import arena
 from arena.world.files.atomic_write import write_whole
 from arena.world.files.cache_folder import cache_folder
-from arena.world.json_values import digest
+from arena.world.json_values import digest, from_json
 
 if TYPE_CHECKING:
     from arena.game.rules.threat import ThreatModel
@@ -62,7 +62,7 @@ def players(side: PlayerSide) -> list[Listed]:
         return gather(side)
     path = cache / "lists" / f"{side}-{_stamp(side)}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return [Listed(**line) for line in json.loads(path.read_text(encoding="utf-8"))]
+        return [Listed(**line) for line in from_json(path.read_text(encoding="utf-8"))]
     found = gather(side)
     text = json.dumps([asdict(line) for line in found])
     with contextlib.suppress(OSError):  # a list that cannot be remembered is made again

@@ -30,10 +30,10 @@ def protect(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the scheme."),
     ] = None,
     max_loss: Annotated[
-        float, typer.Option(min=0, max=1, help="The most utility that the mark may cost.")
+        float, typer.Option(help="The most utility that the mark may cost, in [0, 1].")
     ] = 0.02,
     p: Annotated[
-        float, typer.Option(min=0, max=1, help="The mark verifies at this p or a smaller one.")
+        float, typer.Option(help="In (0, 1): the mark verifies at this p or a smaller one.")
     ] = 1e-6,
     epochs: Annotated[
         str,

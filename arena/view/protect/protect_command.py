@@ -86,8 +86,12 @@ def order_of(wish: Wish) -> Order:
     """Return what is to be done.
 
     Raises:
-        ArenaError: something in the wish cannot be meant.
+        ArenaError: something in the wish cannot be meant. ValidationError: a number is beyond the
+            bounds of limits or of a recipe.
     """
+    limits = Limits(p_value=wish.p, max_loss=wish.max_loss)
+    fine_tuning, training = Recipe(lr=wish.lr), Recipe(epochs=wish.innocent_epochs)
+    epochs = _numbers(wish.epochs)
     spec = PlayerSpec(name=wish.scheme, settings=parse_changes(wish.changes))
     defenses.make(spec)
     ModelFile(wish.model).check()
@@ -99,11 +103,11 @@ def order_of(wish: Wish) -> Order:
         task=task,
         scheme=spec,
         seed=seed,
-        limits=Limits(p_value=wish.p, max_loss=wish.max_loss),
-        fine_tuning=Recipe(lr=wish.lr),
-        epochs=_numbers(wish.epochs),
+        limits=limits,
+        fine_tuning=fine_tuning,
+        epochs=epochs,
         innocents=wish.innocents,
-        training=Recipe(epochs=wish.innocent_epochs),
+        training=training,
     )
 
 
@@ -134,6 +138,7 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise ArenaError(f"expected --epochs like 3,10,30, found {text!r}") from error
     if min(numbers) < 1:
         raise ArenaError(f"expected --epochs of at least 1, found {text!r}")
+    Recipe(epochs=max(numbers))  # has an upper bound
     return numbers
 
 

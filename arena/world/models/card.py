@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import textwrap
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from arena.errors import ModelError, RegistryError
-from arena.world.json_values import Frozen, Json, Raw, canonical
+from arena.world.json_values import Frozen, Json, Raw, canonical, from_json
 from arena.world.kinds.registry import find
 
 _MAX_INPUT = 2**26  # numbers in one input
@@ -91,7 +90,7 @@ class ModelCard(Frozen):
     def _as_json(cls, arguments: dict[str, Json]) -> dict[str, Json]:
         """Write tuples as lists, so that a card that travelled equals the one that was sent."""
         try:
-            plain: dict[str, Json] = json.loads(canonical(arguments))
+            plain: dict[str, Json] = from_json(canonical(arguments))
         except (TypeError, ValueError, RecursionError) as error:
             raise ModelError(
                 f"a model's arguments are plain JSON values, found {arguments!r} ({error})"

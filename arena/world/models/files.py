@@ -10,7 +10,7 @@ from pathlib import Path
 from arena.errors import ModelError, StoreError
 from arena.world.bundle import Bundle
 from arena.world.files.atomic_write import write_whole
-from arena.world.json_values import Raw
+from arena.world.json_values import Raw, from_json
 from arena.world.models.card import ModelCard
 from arena.world.models.formats import CHECKPOINT, foreign_format, read_header
 from arena.world.models.model import Model, restore
@@ -115,7 +115,7 @@ def _check_card_file(path: Path, blob: bytes, bundle: Bundle) -> None:
     if not card_path.exists():
         return
     try:
-        beside: Raw = json.loads(card_path.read_bytes())
+        beside: Raw = from_json(card_path.read_bytes())
         expected = {"card": beside["card"], "sha256": beside["sha256"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{card_path} is not a model's card; delete it or save again") from error

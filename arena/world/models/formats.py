@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 import zipfile
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arena.errors import ModelError
-from arena.world.json_values import Json, Raw
+from arena.world.json_values import Json, Raw, from_json
 from arena.world.models.tensors import MAX_BYTES
 
 _LENGTH = 8  # bytes that hold the length of a safetensors header
@@ -97,8 +96,8 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Raw]:
     try:
         if path.stat().st_size > _MAX_CONFIG:
             raise ModelError(f"expected at most {_MAX_CONFIG:,} bytes in {path}, found more")
-        settings = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        settings = from_json(path.read_bytes(), finite=False)
+    except (OSError, ValueError) as error:
         raise ModelError(f"expected settings in JSON, found none in {path} ({error})") from error
     if not isinstance(settings, dict):
         raise ModelError(f"expected a table of settings in {path}, found another value")
@@ -193,8 +192,8 @@ def _parse(path: Path, file: BinaryIO, n_file: int) -> tuple[dict[str, Json], in
             "again, or save the model with safetensors.torch.save_file(model.state_dict(), ...)"
         )
     try:
-        header = json.loads(file.read(n_header))
-    except (ValueError, RecursionError) as error:
+        header = from_json(file.read(n_header))
+    except ValueError as error:
         raise ModelError(f"{path} is no safetensors file (its header is not JSON)") from error
     if not isinstance(header, dict):
         raise ModelError(f"{path} is no safetensors file (its header is not a table)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from arena.errors import EndpointError
-from arena.world.json_values import Json, canonical
+from arena.world.json_values import Json, canonical, from_json
 from arena.world.remote.endpoint import Endpoint
 from arena.world.remote.http_format import (
     MAX_BYTES,
@@ -229,7 +228,7 @@ def _seconds(text: str | None) -> float:
 def _told(blob: bytes) -> str:
     """Return what a server says of its refusal, in brackets."""
     try:
-        said = str(json.loads(blob)["error"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        said = str(from_json(blob)["error"])
+    except (ValueError, KeyError, TypeError):
         return ""
     return f" ({said.partition(chr(10))[0][:200]})"

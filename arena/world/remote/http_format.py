@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arena.errors import EndpointError
-from arena.world.json_values import Raw
+from arena.world.json_values import Raw, from_json
 
 BatchForm = Literal["json", "npy"]
 Wanted = Literal["labels", "probabilities"]
@@ -97,7 +97,7 @@ def _read(blob: bytes, form: BatchForm, names: tuple[str, ...]) -> Tensor:
 
 
 def _of_json(blob: bytes, names: tuple[str, ...]) -> Tensor:
-    document = json.loads(blob)
+    document = from_json(blob, finite=False)  # a batch says itself what of it is not finite
     name = next((name for name in names if name in document), None)
     if name is None:
         raise ValueError(f"no key {' or '.join(names)}")

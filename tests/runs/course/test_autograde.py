@@ -78,7 +78,7 @@ def test_within_the_cool_down_the_last_score_stands(platform: Path) -> None:
 
 
 def test_metadata_of_no_known_form_are_nobodys_score(platform: Path) -> None:
-    for text in ("{}", "no", '{"created_at": 5}'):
+    for text in ("{}", "no", '{"created_at": 5}', "[" * 100_000 + "]" * 100_000):
         (platform / "submission_metadata.json").write_text(text)
         with pytest.raises(DataError, match="expected"):
             autograde(platform)

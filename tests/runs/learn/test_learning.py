@@ -86,6 +86,7 @@ def test_a_learned_owner_is_named_after_its_folder_and_keeps_its_own_keys(
         (None, "found none (No such file or directory)"),
         ("{", "found none (Expecting property name"),
         ("[]", "found none (its schema is None)"),
+        ("[" * 100_000 + "]" * 100_000, "found none (expected JSON, found it nested too deeply)"),
         ('{"schema": "arena/learned-1"}', "found none ('side': field required)"),
     ],
 )

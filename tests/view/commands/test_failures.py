@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 import typer
+from pydantic import BaseModel, Field, ValidationError
 
 from arena.errors import ArenaError, ModelError, ScenarioError, ShowsLess
 from arena.view.commands import run
@@ -24,6 +26,16 @@ from tests.view.conftest import Command
         (KeyboardInterrupt(), 130, ("stopped",)),
         (typer.Abort(), 130, ("stopped",)),
         (Ended(7, "as it was"), 7, ("as it was",)),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300),
+            2,
+            (
+                f"expected a path that can be used, found '{'x' * 57}...' (File name too long); "
+                "choose another, or mend what is there",
+            ),
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", Path("a/b")), 2, None),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", b"a/b"), 2, None),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
@@ -33,6 +45,39 @@ def test_what_a_person_can_cause_is_a_sentence(
     end = ending(error)
     assert end.code == code
     assert sentences is None or end.sentences == sentences
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("something of the machine"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EBADF, "Bad file descriptor", 3),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+    ],
+    ids=repr,
+)
+def test_an_error_of_the_machine_that_names_no_path_is_unexpected(
+    error: OSError, tmp_path: Path
+) -> None:
+    end = ending(error, tmp_path)
+    assert end.code == 1
+    assert end.sentences[0].startswith(f"unexpected {type(error).__name__} (")
+
+
+class _Form(BaseModel):
+    share: float = Field(0.5, gt=0, lt=1)
+    n: int = 1
+
+
+def test_what_a_form_refuses_is_a_sentence_for_each_field() -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Form.model_validate({"share": 0, "n": "x" * 100})
+    end = ending(caught.value)
+    assert end.code == 2
+    assert end.sentences[0] == "'share': expected greater than 0, found 0"
+    assert end.sentences[1].startswith("'n': expected a valid integer")
+    assert max(map(len, end.sentences)) < 200
 
 
 def test_an_unexpected_error_leaves_its_trace_in_the_folder(tmp_path: Path) -> None:

@@ -38,6 +38,15 @@ def test_an_assignment_that_ships_can_be_handed_out(
     assert "expected a new folder" in again.err
 
 
+def test_an_assignment_needs_a_folder(arena: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = arena("course", "new", tmp_path / "file")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert f"expected a new folder, found the file {tmp_path / 'file'}; choose ano" in done.err
+    done = arena("course", "new", tmp_path / "file" / "below")
+    assert (done.code, "(Not a directory)" in done.err) == (2, True)
+
+
 def test_an_assignment_that_does_not_ship_is_refused(arena: Command, tmp_path: Path) -> None:
     done = arena("course", "new", tmp_path / "x", "--from", "remove-adl")
     assert (done.code, "did you mean 'remove-adi'?" in done.err) == (2, True)

@@ -15,6 +15,7 @@ from arena.runs.served.server import Server
 from arena.view.exit_codes import ExitCode
 from arena.view.figures.plots import pixels
 from arena.view.judge.command import kept_seed
+from arena.view.judge.files import set_aside
 from arena.view.progress.judge_progress import BarStages, LineStages, choose_stages
 from arena.world.models import load_model
 from tests.runs.judge.exhibits import FAST, make_exhibits
@@ -230,8 +231,11 @@ def test_a_folder_keeps_its_seed_and_every_verdict(court: Court) -> None:
 
 def test_a_fresh_seed_is_nobodys_guess(tmp_path: Path) -> None:
     assert kept_seed(tmp_path) != kept_seed(tmp_path)
-    (tmp_path / "report.json").write_text('{"asked": 3}')
-    assert kept_seed(tmp_path) > 0
+    for text in ('{"asked": 3}', "[" * 100_000 + "]" * 100_000):
+        (tmp_path / "report.json").write_text(text)
+        assert kept_seed(tmp_path) > 0
+        set_aside(tmp_path, {})
+    assert (tmp_path / "report.json").is_file()
 
 
 def test_a_folder_that_cannot_be_written_is_said(court: Court, tmp_path: Path) -> None:

@@ -45,9 +45,10 @@ def test_a_list_is_remembered_until_a_source_changes(asked: list[str], tmp_path:
 def test_a_damaged_memory_is_made_again(asked: list[str], tmp_path: Path) -> None:
     listing.players("attackers")
     (path,) = (tmp_path / "cache" / "lists").iterdir()
-    path.write_text('[{"name": "half"')
-    assert listing.players("attackers") == [ONE]
-    assert asked == ["attackers", "attackers"]
+    for text in ('[{"name": "half"', "[" * 100_000 + "]" * 100_000):
+        path.write_text(text)
+        assert listing.players("attackers") == [ONE]
+    assert asked == ["attackers"] * 3
 
 
 def test_where_nothing_can_be_remembered_the_list_is_still_there(

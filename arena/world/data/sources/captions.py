@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -16,6 +15,7 @@ from arena.errors import DataError
 from arena.world.data.dataset import Dataset, Source
 from arena.world.data.sources.bundled import read_bundled
 from arena.world.data.sources.folders import AS_THEY_ARE, ImageForm, Picture, decode
+from arena.world.json_values import from_json
 from arena.world.rng import Rng
 
 Numbers = npt.NDArray[np.int64]
@@ -133,7 +133,7 @@ def _entries(path: Path) -> Iterator[tuple[str, list[str]]]:
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
+            found = from_json(line)
             file, caption = str(found["image"]), str(found["caption"])
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from arena.errors import ModelError
 from arena.world.files.cache_folder import cache_folder
 from arena.world.files.file_lock import hold, lock_of
+from arena.world.json_values import from_json
 from arena.world.models.nets.foreign.causal import EXTRA
 from arena.world.models.nets.foreign.hugging_face import quiet, transformers
 
@@ -68,7 +69,7 @@ def _write(path: Path, scratch: Path, made: Path) -> None:
     except Exception as error:  # the library raises anything over a stranger's file
         reason = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
         raise ModelError(f"{path} cannot be read by transformers ({reason})") from error
-    settings = json.loads(model.config.to_json_string(use_diff=False))
+    settings = from_json(model.config.to_json_string(use_diff=False), finite=False)
     settings.pop("quantization_config", None)  # the weights are floats by now
     # what is tied shares its memory, which safetensors does not hold: here each is written
     settings |= {"tie_word_embeddings": False, "architectures": [type(model).__name__]}
