@@ -66,7 +66,8 @@ def read_baseline(path: Path) -> Baseline:
     except (OSError, ValidationError) as error:
         reason = str(error).partition("\n")[0]
         raise BaselineError(
-            f"{path} is no baseline ({reason}); take it from version control, or remove it and record it again"
+            f"{path} is no baseline ({reason}); take it from version control, or remove it and "
+            "record it again"
         ) from error
 
 
