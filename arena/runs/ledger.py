@@ -8,8 +8,10 @@ the same in every run of the same scenario on the same machine.
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
@@ -31,6 +33,12 @@ _KEYS: dict[type, tuple[str, ...]] = {
     InnocentRow: ("owner", "repeat", "number"),
 }
 _TABLES: dict[type, str] = {RoundRow: "rounds", InnocentRow: "innocents"}
+_NAMED: dict[type, frozenset[str]] = {
+    RoundRow: frozenset({"match", "round", "owner", "thief", "repeat", "status"}),
+    InnocentRow: frozenset({"owner", "repeat", "number"}),
+}
+"""Which row it is: set in every row of every ledger, so that a row without it is damaged."""
+_ALL_TABLES = frozenset({"run", "matches", *_TABLES.values()})
 _READ: dict[type, type | tuple[type, ...]] = {int: int, bool: int, float: (int, float)}
 _STORAGE = {str: "TEXT", int: "INTEGER", bool: "INTEGER", float: "REAL"}
 VOLATILE = tuple(name for name, figure in figures(RoundRow).items() if not figure.lasts)
@@ -82,11 +90,17 @@ class Ledger:
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("BEGIN")
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
-            begun = self._db.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
-            foreign = found > _VERSION or (found < _VERSION and begun)
-            if not foreign:  # the version first: whoever opens it meanwhile sees no unnamed tables
-                self._db.executescript(f"PRAGMA user_version = {_VERSION}; {_schema()}")
+            tables = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            there = {row["name"] for row in tables}
+            self._db.execute("COMMIT")
+            foreign = found > _VERSION or (found < _VERSION and bool(there))
+            if not foreign:
+                self._refuse_half(there)
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE; PRAGMA user_version = {_VERSION}; {_schema()}; COMMIT"
+                )
                 for table in _TABLES:
                     self._fit(table)
         except sqlite3.Error as error:
@@ -100,11 +114,26 @@ class Ledger:
                 "version of arena; choose another --out folder"
             )
 
+    def _refuse_half(self, there: Set[str]) -> None:
+        """Refuse a ledger that has lost some of its tables; without any it is new.
+
+        Raises:
+            StoreError: it has.
+        """
+        if there and not there >= _ALL_TABLES:
+            raise self._damaged(f"no table {min(_ALL_TABLES - there)!r}")
+
+    def _damaged(self, found: object) -> StoreError:
+        return StoreError(
+            f"expected a sound ledger at {self.path}, found {found}; `arena doctor "
+            f"{self.path.parent}` says what to do"
+        )
+
     def _fit(self, table: type) -> None:
         """Add the columns of figures that are newer than the ledger.
 
         Raises:
-            StoreError: it holds figures that are not known here.
+            StoreError: it holds figures that are not known here, or has lost what names its rows.
         """
         wanted = _columns(table)
         info = self._db.execute(f"PRAGMA table_info({_TABLES[table]})")
@@ -115,6 +144,9 @@ class Ledger:
                 f"expected only known figures in {self.path}, found {', '.join(unknown)}, of "
                 "another version of arena; choose another --out folder"
             )
+        lost = sorted(_NAMED[table] - there)
+        if lost:
+            raise self._damaged(f"no column {lost[0]!r} in {_TABLES[table]}")
         for name in wanted:
             if name not in there:
                 self._db.execute(f"ALTER TABLE {_TABLES[table]} ADD COLUMN {name} {wanted[name]}")
@@ -145,10 +177,7 @@ class Ledger:
         try:
             yield
         except (sqlite3.Error, TypeError, ValueError) as error:
-            raise StoreError(
-                f"expected a sound ledger at {self.path}, found {error}; `arena doctor "
-                f"{self.path.parent}` says what to do"
-            ) from error
+            raise self._damaged(error) from error
 
     def facts(self) -> dict[str, Raw]:
         """Return what the run is: scenario, versions, seed.
@@ -222,18 +251,32 @@ class Ledger:
 def _read(table: type[T], stored: sqlite3.Row) -> T:
     """Return a row as an object; raises ValueError or TypeError where it cannot be one."""
     found = dict(stored)
+    for name in sorted(_NAMED[table]):
+        if found[name] is None:
+            raise ValueError(f"a row of {_TABLES[table]} without {name}")
     return table(
         **{
-            name: _value(name, kind, found[name])
+            name: _bounded(name, _value(name, kind, found[name]), table)
             for name, (kind, _) in _TYPES[table].items()
             if found[name] is not None
         }
     )
 
 
+def _bounded(name: str, value: Any, table: type) -> Any:
+    """Return a value; raises ValueError where its figure has bounds, and this is beyond them."""
+    low, high = figures(table)[name].bounds
+    if low is None and high is None:
+        return value
+    least, most = -math.inf if low is None else low, sys.float_info.max if high is None else high
+    if not least <= value <= most:
+        raise ValueError(f"{value} as {name}, which is from {least:g} to {most:g}")
+    return value
+
+
 def _value(name: str, kind: type, stored: Any) -> Any:
     wanted = _READ.get(kind, str)
-    if not isinstance(stored, wanted):
+    if not isinstance(stored, wanted) or (kind is bool and stored not in (0, 1)):
         raise ValueError(f"{str(stored)[:40]!r} as {name}")
     if kind is bool:
         return bool(stored)

@@ -44,6 +44,14 @@ DAMAGE = {
     "a number for a table": ("UPDATE rounds SET figures = '5'", "'5' as figures"),
     "garbage for figures": ("UPDATE rounds SET figures = '{'", "found Expecting"),
     "bytes for a number": ("UPDATE innocents SET p_value = x'00ff'", "as p_value"),
+    "an infinite share": (
+        "UPDATE rounds SET payoff = 9e999",
+        "inf as payoff, which is from 0 to 1",
+    ),
+    "a share of more": ("UPDATE innocents SET p_value = 2", "2.0 as p_value, which is from 0 to 1"),
+    "infinite seconds": ("UPDATE rounds SET move_s = 9e999", "inf as move_s"),
+    "five for a truth": ("UPDATE rounds SET caught = 5", "'5' as caught"),
+    "nobody's round": ("UPDATE rounds SET owner = NULL", "a row of rounds without owner"),
     "garbage for facts": ("UPDATE run SET value = 'x'", "found Expecting value"),
 }
 
@@ -66,6 +74,30 @@ def test_a_damaged_row_is_one_sentence(finished: Played, tmp_path: Path, damage:
     assert sentence.startswith(f"expected a sound ledger at {path}, found ")
     assert found in sentence
     assert f"`arena doctor {tmp_path}` says what to do" in sentence
+
+
+@pytest.mark.parametrize(
+    ("sql", "lacks"),
+    [
+        ("DROP TABLE rounds", "no table 'rounds'"),
+        ("DROP TABLE innocents", "no table 'innocents'"),
+        ("DROP TABLE run", "no table 'run'"),
+        ("ALTER TABLE rounds DROP COLUMN thief", "no column 'thief' in rounds"),
+    ],
+)
+def test_a_ledger_that_has_lost_a_part_is_not_new(
+    finished: Played, tmp_path: Path, sql: str, lacks: str
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    shutil.copy(finished.out / "ledger.sqlite", path)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(sql)
+        other.commit()
+    for _ in range(2):  # and looking does not mend it
+        with pytest.raises(
+            StoreError, match=f"expected a sound ledger at .*, found {lacks}; `arena"
+        ):
+            Ledger(path)
 
 
 def test_a_ledger_that_cannot_be_written_is_read_from_a_copy(

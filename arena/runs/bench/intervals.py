@@ -6,11 +6,14 @@ What one victim shows with one seed it mostly shows with the next, so the victim
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 import numpy as np
 import scipy  # its parts load when they are first used
 from numpy.typing import NDArray
+from pydantic import model_validator
 
+from arena.runs.bench.bounds import Count, Rate
 from arena.world.json_values import Frozen
 
 
@@ -22,11 +25,21 @@ class Share(Frozen):
         low, high: the interval; 0 to 1 where there is no attempt.
     """
 
-    hits: int
-    n: int
-    clusters: int
-    low: float
-    high: float
+    hits: Count
+    n: Count
+    clusters: Count
+    low: Rate
+    high: Rate
+
+    @model_validator(mode="after")
+    def _is_a_share(self) -> Self:
+        for less, most in (("hits", "n"), ("clusters", "n"), ("low", "high")):
+            if getattr(self, less) > getattr(self, most):
+                raise ValueError(
+                    f"expected {less} of at most {most}, found {getattr(self, less)} and "
+                    f"{getattr(self, most)}"
+                )
+        return self
 
     @property
     def value(self) -> float | None:

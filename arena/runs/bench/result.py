@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from arena.errors import BaselineError
+from arena.runs.bench.bounds import Amount, Count, Difference, Rate
 from arena.runs.bench.intervals import Share
 from arena.runs.bench.search import Chosen
 from arena.runs.bench.suite import Family
+from arena.runs.scenario_errors import strange_values
 from arena.world.files.atomic_write import write_whole
 from arena.world.json_values import Frozen, Json, from_json
 
@@ -33,25 +35,31 @@ class FamilyScore(Frozen):
     """
 
     family: Family
-    thieves: int
-    worst_gain: float | None
+    thieves: Count
+    worst_gain: Rate | None
     worst_thief: str
     found: Share
 
 
 class Spread(Frozen):
-    """A figure of every victim: the mean, the least, the greatest."""
+    """A loss of every victim, a difference of utilities: the mean, the least, the greatest."""
 
-    mean: float
-    low: float
-    high: float
+    mean: Difference
+    low: Difference
+    high: Difference
+
+    @model_validator(mode="after")
+    def _is_a_spread(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"expected low of at most high, found {self.low} and {self.high}")
+        return self
 
 
 class VerifyCost(Frozen):
     """What one verification of a victim costs: inputs asked, and seconds on the hardware."""
 
-    queries: float
-    seconds: float
+    queries: Amount
+    seconds: Amount
 
 
 class Flag(Frozen):
@@ -93,16 +101,16 @@ class RunRecord(Frozen):
     suite: str
     suite_sha256: str
     data: str
-    gain: float
-    price: float
+    gain: Rate
+    price: Amount
     versions: dict[str, str]
     code: str
     hardware: str
     seeds: dict[str, int]
-    victims: int
-    seeds_each: int
+    victims: Count
+    seeds_each: Count
     made_on: str
-    seconds: float
+    seconds: Amount
 
 
 class Result(Frozen):
@@ -123,7 +131,7 @@ class Result(Frozen):
     status: Standing
     reason: str = ""
     robust: Share
-    unknown: int = 0
+    unknown: Count = 0
     families: tuple[FamilyScore, ...] = ()
     false_positives: Share
     fidelity_loss: Spread | None = None
@@ -131,6 +139,14 @@ class Result(Frozen):
     flags: tuple[Flag, ...] = ()
     strengths: tuple[Chosen, ...] = ()
     broken: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _unknown_are_of_those_tried(self) -> Self:
+        if self.unknown > self.robust.n:
+            raise ValueError(
+                f"expected unknown of at most robust.n, found {self.unknown} and {self.robust.n}"
+            )
+        return self
 
     @property
     def headline(self) -> float | None:
@@ -154,15 +170,18 @@ def read_result(path: Path) -> Result:
         raise BaselineError(
             f"expected a result of schema {SCHEMA} in {path}, found {found!r}; bench it again"
         )
+    del raw["schema"]
+    strange = next((problem for _, problem in strange_values(raw)), None)
+    if strange:
+        raise BaselineError(f"{path} is damaged at {strange}; bench it again")
     try:
-        del raw["schema"]
-        return Result.model_validate(raw)
+        return Result.model_validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise BaselineError(
-            f"{path} is damaged at {where!r} ({problem['msg'].lower()}); bench it again"
-        ) from error
+        where = ".".join(str(part) for part in problem["loc"]) or "result"
+        says = problem["msg"].removeprefix("Value error, ")
+        says = says[0].lower() + says[1:]
+        raise BaselineError(f"{path} is damaged at {where!r} ({says}); bench it again") from error
 
 
 def write_result(path: Path, result: Result) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from pydantic import FiniteFloat
+
 from arena.runs.bench.attempts import Attempt
+from arena.runs.bench.bounds import Amount, Count, Rate
 from arena.runs.bench.suite import Family, Suite
 from arena.world.json_values import Frozen
 
@@ -20,13 +23,13 @@ class Tried(Frozen):
         price: in trainings of the victim.
     """
 
-    strength: float
-    taken: float
-    gain: float
-    caught: int
-    n: int
-    rescaled: float
-    price: float
+    strength: Rate
+    taken: Rate
+    gain: Rate
+    caught: Count
+    n: Count
+    rescaled: FiniteFloat
+    price: Amount
 
 
 class Chosen(Frozen):
@@ -34,7 +37,7 @@ class Chosen(Frozen):
 
     thief: str
     family: Family
-    strength: float
+    strength: Rate
     tried: tuple[Tried, ...]
 
 

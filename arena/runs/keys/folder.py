@@ -68,11 +68,11 @@ def write_key(owned: OwnedKey, folder: Path, passphrase: str = "") -> None:
 
     Args:
         owned: the key.
-        folder: made if it is missing.
+        folder: made if it is missing, else empty.
         passphrase: closes the key; "" leaves it open.
 
     Raises:
-        KeyFileError: the folder holds a key already, or cannot be written.
+        KeyFileError: the folder holds a key or anything else already, or cannot be written.
     """
     if (folder / ABOUT).exists():
         raise KeyFileError(f"expected a new folder, found a key in {folder}; choose another --out")
@@ -80,6 +80,11 @@ def write_key(owned: OwnedKey, folder: Path, passphrase: str = "") -> None:
     about = json.dumps(owned.about.plain(), indent=2).encode() + b"\n"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+        if any(folder.iterdir()):
+            raise KeyFileError(
+                f"expected a new or an empty folder, found other files in {folder}; choose another "
+                "--out"
+            )
         folder.chmod(PRIVATE_FOLDER)
         if passphrase:
             write_whole(folder / SEALED, seal(blob, passphrase), private=True)

@@ -13,8 +13,10 @@ import arena
 from arena.errors import BaselineError
 from arena.runs.regress.cells import Cell, Thief
 from arena.runs.regress.subject import SubjectRecord
-from arena.world.files.atomic_write import write_whole
+from arena.world.files.named_output import check_output, write_output
 from arena.world.json_values import Frozen
+
+_WHAT = "a baseline of `arena regress`"
 
 
 class Baseline(Frozen):
@@ -64,18 +66,29 @@ def read_baseline(path: Path) -> Baseline:
     except (OSError, ValidationError) as error:
         reason = str(error).partition("\n")[0]
         raise BaselineError(
-            f"{path} is no baseline ({reason}); take it from version control, or record it again"
+            f"{path} is no baseline ({reason}); take it from version control, or remove it and "
+            "record it again"
         ) from error
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to record into a file that is no baseline; raises StoreError."""
+    check_output(path, _WHAT, _is_baseline)
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
     """Write a baseline, whole.
 
     Raises:
-        BaselineError: the file cannot be written.
+        StoreError: the file cannot be written, or holds something else.
     """
     text = json.dumps(baseline.plain(), indent=2, ensure_ascii=False)
+    write_output(path, text.encode() + b"\n", _WHAT, _is_baseline)
+
+
+def _is_baseline(path: Path) -> bool:
     try:
-        write_whole(path, text.encode() + b"\n")
-    except OSError as error:
-        raise BaselineError(f"{path} cannot be written ({error.strerror}); check it") from error
+        read_baseline(path)
+    except BaselineError:
+        return False
+    return True

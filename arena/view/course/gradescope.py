@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from arena.errors import StoreError
 from arena.runs.course.assignment import FILE, HIDDEN, Assignment
 from arena.runs.course.autograde import SETTINGS, Settings
 from arena.runs.course.grade import check_playable
+from arena.world.files.named_output import check_output, write_output
 
 SETUP = """#!/usr/bin/env bash
 # Run once, when the platform builds the container.
@@ -29,6 +31,7 @@ set -euo pipefail
 exec "${ARENA:-/opt/arena/bin/arena}" course autograde "${AUTOGRADER:-/autograder}"
 """
 _EXECUTABLE = 0o755 << 16
+_WHAT = "a zip of `arena course gradescope`"
 
 
 def write_zip(
@@ -43,13 +46,26 @@ def write_zip(
         wheel: of the arena, where the platform is not to install the published one.
 
     Raises:
-        ArenaError: the assignment cannot be played. StoreError: the zip cannot be written.
+        ArenaError: the assignment cannot be played. StoreError: the zip cannot be written, or
+            another file stands in its place.
     """
+    check_output(out, _WHAT, _is_zip)
     check_playable(assignment, trusted=True)
     for part in assignment.parts():
         assignment.secret(part)  # made now, so that every container has the same
+    write_output(out, _packed(assignment, settings, wheel), _WHAT, _is_zip)
+    said = Console(highlight=False, soft_wrap=True, markup=False)
+    said.print(f"{out}: upload it as the autograder of {assignment.public.title!r}")
+    if settings.trusted:
+        said.print("no sandbox: a submission can read the hidden part and write its own score")
+    return 0
+
+
+def _packed(assignment: Assignment, settings: Settings, wheel: Path | None) -> bytes:
+    """Return the zip; raises StoreError where a file of it cannot be read."""
+    packed = io.BytesIO()
     try:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, text in (("setup.sh", SETUP), ("run_autograder", RUN)):
                 entry = zipfile.ZipInfo(name)
                 entry.external_attr = _EXECUTABLE
@@ -60,12 +76,16 @@ def write_zip(
             if wheel is not None:
                 archive.write(wheel, wheel.name)
     except OSError as error:
-        raise StoreError(f"expected to write {out}, cannot ({error})") from error
-    said = Console(highlight=False, soft_wrap=True, markup=False)
-    said.print(f"{out}: upload it as the autograder of {assignment.public.title!r}")
-    if settings.trusted:
-        said.print("no sandbox: a submission can read the hidden part and write its own score")
-    return 0
+        raise StoreError(f"expected files to pack, cannot read them ({error})") from error
+    return packed.getvalue()
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return SETTINGS in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
 
 
 def _files(assignment: Assignment) -> list[Path]:

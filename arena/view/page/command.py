@@ -10,34 +10,36 @@ from rich.console import Console
 
 from arena.errors import StoreError
 from arena.view.page.contents import contents_of
-from arena.view.page.render import render_page
+from arena.view.page.render import GENERATOR, render_page
 from arena.view.results.report import results_in
-from arena.world.files.atomic_write import write_whole
+from arena.world.files.named_output import check_output, write_output
 
 NAME = "page.html"
+_WHAT = "a page of `arena page`"
+_HEAD = 4096  # bytes; who made a page is said among the first
 
 
 def make_page(folders: Sequence[Path], out: Path | None, *, open_it: bool = False) -> None:
     """Write the page of the tournaments in some folders.
 
     Raises:
-        StoreError: a folder holds no tournament, or the file cannot be written.
+        StoreError: a folder holds no tournament, or the file cannot be written, or is another's.
     """
+    path = out or folders[0] / NAME
+    check_output(path, _WHAT, _is_page)
     tournaments = [
         contents_of(results_in(folder), folder, f"t{i}") for i, folder in enumerate(folders)
     ]
-    path = out or folders[0] / NAME
     blob = render_page(tournaments).encode()
-    try:
-        write_whole(path, blob)
-    except OSError as error:
-        raise StoreError(
-            f"expected a file that can be written at {path}, found {error.strerror}; "
-            "choose another --out file"
-        ) from error
+    write_output(path, blob, _WHAT, _is_page)
     n_cells = sum(len(tournament.report.finals) for tournament in tournaments)
     noun = "cell is" if n_cells == 1 else "cells are"
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(f"{n_cells} {noun} in {path} ({len(blob) / 1e6:.1f} MB)")
     if open_it and not webbrowser.open(path.resolve().as_uri()):
         raise StoreError(f"expected a browser to open {path} in, found none; open it yourself")
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return GENERATOR.encode() in file.read(_HEAD)

@@ -18,6 +18,8 @@ import arena
 from arena.view.page.contents import Contents
 from arena.view.results.tables import number
 
+GENERATOR = '<meta name="generator" content="arena page">'
+"""By this line of its head a page is known as one of ours."""
 _FOLDER = Path(__file__).parent / "template"
 
 
@@ -39,6 +41,7 @@ def render_page(tournaments: Sequence[Contents]) -> str:
         data={each.key: Markup(each.data) for each in tournaments},  # noqa: S704 - `as_text`
         policy=policy(script),
         version=arena.__version__,
+        generator=Markup(GENERATOR),  # noqa: S704 - our own
     )
 
 

@@ -16,7 +16,7 @@ from arena.game.sides.attack import attacks
 from arena.game.sides.player import PlayerSpec
 from arena.runs.keys.folder import read_key
 from arena.runs.protect.verify import read_victim
-from arena.runs.regress.baseline import Baseline, read_baseline, write_baseline
+from arena.runs.regress.baseline import Baseline, check_replaceable, read_baseline, write_baseline
 from arena.runs.regress.cells import Cell, Thief
 from arena.runs.regress.check import check, record
 from arena.runs.regress.compare import Compared
@@ -137,6 +137,7 @@ def record_baseline(path: Path, protection: Protection, thievery: Thievery) -> i
     Raises:
         ArenaError: it could not be measured, or written.
     """
+    check_replaceable(path)
     made = _recorded(protection.read(), thievery)
     write_baseline(path, made)
     _show(made.cells, path)

@@ -321,12 +321,35 @@ def _word(value: float, found: Sequence[RoundRow]) -> str:
 
 
 def read_report(ledger: Ledger) -> Report:
-    """Return what a ledger holds; rows of players that the scenario no longer has are left out."""
+    """Return what a ledger holds; innocents of owners that the scenario no longer has are left out.
+
+    Raises:
+        StoreError: it is damaged: not even its own rounds are those of its scenario.
+    """
     facts = _checked(ledger)
     report = Report(facts, ledger.rounds(), ledger.innocents())
+    strange = next((said for row in report.rounds if (said := _strange(row, report))), None)
+    if strange:
+        raise StoreError(
+            f"expected rounds of the ledger's own scenario in {ledger.path}, found {strange}; "
+            "restore it from a copy, or delete it and run the scenario into this folder again"
+        )
     n_repeats, owners = facts["scenario"]["repeats"], report.owners
     innocents = [row for row in report.innocents if row.owner in owners and row.repeat < n_repeats]
     return replace(report, innocents=innocents)
+
+
+def _strange(row: RoundRow, report: Report) -> str:
+    """Return what is wrong in a round of which its scenario knows nothing; "" for all others."""
+    if row.owner not in report.owners:
+        return f"the owner {row.owner!r}"
+    if row.thief not in report.thieves:
+        return f"the thief {row.thief!r}"
+    if not 0 <= row.repeat < report.facts["scenario"]["repeats"]:
+        return f"repeat {row.repeat} of {row.match}"
+    if row.scored and row.payoff is None and row.pays is not False:
+        return f"no pay-off of {row.match}"
+    return ""
 
 
 def _checked(ledger: Ledger) -> dict[str, Raw]:
@@ -363,5 +386,6 @@ def results_in(folder: Path) -> Report:
             if "scenario" in ledger.facts():
                 return read_report(ledger)
     beside = [path.parent.name for path in folder.parent.glob(f"*/{LEDGER}")]
+    beside = [name for name in beside if name != folder.name]
     hint = did_you_mean(folder.name, beside) or "; `arena run` plays one"
     raise StoreError(f"expected the folder of a tournament, found no ledger in {folder}{hint}")

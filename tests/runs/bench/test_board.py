@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import functools
 import json
+import math
+import operator
 from pathlib import Path
 
 import pytest
 
+from arena import ROOT
 from arena.errors import BaselineError
 from arena.runs.bench.board import ranked, read_board
 from arena.runs.bench.result import read_result, write_result
+from arena.world.json_values import Json
 from tests.runs.bench.synthetic import result
 
 
@@ -72,6 +77,54 @@ def test_a_share_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(raw))
     with pytest.raises(BaselineError, match=r"damaged at 'robust.hits'"):
         read_result(path)
+
+
+BENT = [
+    ("robust.hits", 50, "expected hits of at most n, found 50 and 10"),
+    ("robust.hits", "8", "valid integer"),
+    ("robust.hits", True, "valid integer"),
+    ("robust.n", -1, "greater than or equal to 0"),
+    ("robust.n", 10**400, "less than or equal to"),
+    ("robust.low", 0.95, "expected low of at most high"),
+    ("robust.high", 1.5, "less than or equal to 1"),
+    ("false_positives.clusters", 11, "expected clusters of at most n"),
+    ("unknown", -1, "greater than or equal to 0"),
+    ("unknown", 11, "expected unknown of at most robust.n"),
+    ("run.gain", 1e308, "less than or equal to 1"),
+    ("run.gain", math.nan, "expected a finite number, found nan"),
+    ("run.seconds", math.inf, "expected a finite number, found inf"),
+    ("subject.settings", {"rate": math.nan}, "'subject.settings.rate': expected a finite number"),
+    ("fidelity_loss", {"mean": 0.0, "low": 0.5, "high": 0.1}, "expected low of at most high"),
+    ("verify", {"queries": -1.0, "seconds": 0.0}, "'verify.queries'"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "says"), BENT)
+def test_numbers_that_no_bench_gives_are_refused_with_file_and_field(
+    tmp_path: Path, field: str, value: Json, says: str
+) -> None:
+    path = tmp_path / "bent.json"
+    write_result(path, result())
+    raw = json.loads(path.read_text())
+    *tables, last = field.split(".")
+    functools.reduce(operator.getitem, tables, raw)[last] = value
+    path.write_text(json.dumps(raw))
+    with pytest.raises(BaselineError) as refused:
+        read_board([path])
+    assert "bent.json is damaged at" in str(refused.value)
+    assert says in str(refused.value)
+
+
+def test_a_file_that_is_nested_too_deep_is_no_result(tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(BaselineError, match="expected a result of `arena bench`"):
+        read_result(path)
+
+
+def test_the_results_that_ship_are_read() -> None:
+    for path in sorted((ROOT / "benchmarks" / "results" / "board").rglob("*.json")):
+        assert read_result(path).robust.n, path
 
 
 def test_a_folder_without_results_is_no_board(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from arena.errors import DataError
+from arena.errors import DataError, StoreError
 from arena.runs.course.assignment import Assignment
 from arena.runs.course.autograde import Settings, autograde
 from arena.view.course.gradescope import write_zip
@@ -63,6 +63,21 @@ def test_the_zip_holds_the_hidden_part_and_no_solution(platform: Path) -> None:
         assert (source / name).stat().st_mode & stat.S_IXUSR
         checked = subprocess.run(["bash", "-n", source / name], capture_output=True, check=False)
         assert checked.returncode == 0
+
+
+def test_a_file_that_is_no_autograder_is_not_written_over(
+    assignment: Assignment, tmp_path: Path
+) -> None:
+    (tmp_path / "precious.txt").write_text("dear")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("thesis.txt", "dear")
+    for name in ("precious.txt", "other.zip"):
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(StoreError, match="expected a zip of `arena course gradescope` or"):
+            write_zip(assignment, tmp_path / name, Settings())
+        assert (tmp_path / name).read_bytes() == before
+    for _ in range(2):
+        assert write_zip(assignment, tmp_path / "mine.zip", Settings()) == 0
 
 
 def test_within_the_cool_down_the_last_score_stands(platform: Path) -> None:

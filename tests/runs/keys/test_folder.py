@@ -52,6 +52,15 @@ def test_a_key_is_never_written_over(owned: OwnedKey, tmp_path: Path) -> None:
         write_key(owned, tmp_path / "key")
 
 
+def test_a_folder_of_other_things_is_not_made_a_keys(owned: OwnedKey, tmp_path: Path) -> None:
+    (tmp_path / "key.safetensors").write_bytes(b"another")
+    mode = tmp_path.stat().st_mode
+    with pytest.raises(KeyFileError, match="expected a new or an empty folder, found other files"):
+        write_key(owned, tmp_path)
+    assert (tmp_path / "key.safetensors").read_bytes() == b"another"
+    assert tmp_path.stat().st_mode == mode
+
+
 def test_another_key_in_its_place_is_seen(owned: OwnedKey, tmp_path: Path) -> None:
     write_key(owned, tmp_path)
     other = Key("uchida", "00" * 32, owned.key.settings, owned.key.tensors)

@@ -209,6 +209,16 @@ def test_a_file_that_cannot_be_written_is_one_sentence(arena: Command, tmp_path:
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.usefixtures("begun")
+def test_a_file_that_is_no_page_is_not_written_over(arena: Command, tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"SQLite format 3")
+    done = arena("page", tmp_path, "--out", tmp_path / "ledger.sqlite")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "expected a page of `arena page` or nothing at" in done.err
+    assert (tmp_path / "ledger.sqlite").read_bytes() == b"SQLite format 3"
+    assert [arena("page", tmp_path).code for _ in range(2)] == [0, 0]  # its own page may be
+
+
 def test_a_tournament_that_has_only_begun_has_a_page(begun: Report) -> None:
     found = Outline(render_page([contents_of(begun, Path("made"), "t0")]))
     assert found.open == []

@@ -105,6 +105,15 @@ def test_what_cannot_be_measured_is_exit_code_2(
     assert (done.code, sentence in done.err) == (ExitCode.REFUSED, True), done.err
 
 
+def test_a_file_that_is_no_baseline_is_not_recorded_over(
+    regress: Callable[..., Done], tmp_path: Path
+) -> None:
+    (tmp_path / "baseline.json").write_text('{"name": "thesis"}')
+    done = regress("record", f"--thief={NOISE}")
+    assert (done.code, "expected a baseline of `arena regress` or" in done.err) == (2, True)
+    assert (tmp_path / "baseline.json").read_text() == '{"name": "thesis"}'
+
+
 def test_other_data_cannot_be_compared(regress: Callable[..., Done], tmp_path: Path) -> None:
     regress("record", f"--thief={NOISE}")
     path = tmp_path / "baseline.json"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from arena.errors import StoreError
 from arena.game.court.statistics import proportion_interval
 from arena.view.results.report import Report, known, mean, read_report, results_in
-from tests.view.conftest import innocent, made_report, row
+from tests.view.conftest import Command, innocent, made_report, row
 
 
 def test_the_last_round_of_a_match_scores() -> None:
@@ -190,6 +193,29 @@ def test_rows_of_players_that_left_are_not_shown(report: Report) -> None:
     assert {(kept.owner, kept.repeat) for kept in found.innocents} == {("none", 0)}
 
 
+STRANGE = {
+    "UPDATE rounds SET owner = 'stranger'": "the owner 'stranger'",
+    "UPDATE rounds SET thief = ''": "the thief ''",
+    "UPDATE rounds SET repeat = 7": "repeat 7 of",
+    "UPDATE rounds SET payoff = NULL, pays = NULL": "no pay-off of",
+}
+
+
+@pytest.mark.parametrize("sql", STRANGE)
+def test_rounds_of_another_scenario_are_one_sentence(
+    arena: Command, played: Path, tmp_path: Path, sql: str
+) -> None:
+    shutil.copy(played / "ledger.sqlite", tmp_path / "ledger.sqlite")
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as other:
+        other.execute(sql)
+        other.commit()
+    for command in ("show", "page"):
+        done = arena(command, tmp_path)
+        assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+        assert f"{tmp_path / 'ledger.sqlite'}, found {STRANGE[sql]}" in done.err
+        assert "restore it from a copy" in done.err
+
+
 @pytest.mark.parametrize("content", [None, b"", b"not a data base at all"])
 def test_a_folder_without_results_is_refused(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
@@ -201,3 +227,10 @@ def test_a_folder_without_results_is_refused(tmp_path: Path, content: bytes | No
 def test_a_mistyped_folder_is_suggested(played: Path) -> None:
     with pytest.raises(StoreError, match="did you mean 'small'"):
         results_in(played.parent / "smal")
+
+
+def test_a_folder_is_not_suggested_in_its_own_place(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "ledger.sqlite").touch()
+    with pytest.raises(StoreError, match=r"found no ledger in .*mine; `arena run`"):
+        results_in(tmp_path / "mine")
