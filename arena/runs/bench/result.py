@@ -161,7 +161,7 @@ def read_result(path: Path) -> Result:
         BaselineError: it is none, or of another schema.
     """
     try:
-        raw = from_json(path.read_bytes())
+        raw = from_json(path.read_bytes(), finite=False)
     except (OSError, ValueError) as error:
         first = str(error).partition("\n")[0]
         raise BaselineError(f"expected a result of `arena bench` in {path}, {first}") from error
