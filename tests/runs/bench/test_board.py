@@ -54,7 +54,7 @@ def test_results_of_two_suites_are_not_put_into_one_table(tmp_path: Path) -> Non
     [
         ("{", "expected a result of `arena bench`"),
         ("[" * 100_000 + "]" * 100_000, "expected a result of `arena bench`.*too deeply"),
-        ('{"schema": NaN}', "expected a result of `arena bench`.*found NaN"),
+        ('{"schema": NaN}', "expected a result of schema arena-bench.*found nan"),
         ("[]", "schema"),
         ('{"schema": "arena-bench/0"}', "found 'arena-bench/0'"),
         ('{"schema": "arena-bench/1"}', "damaged at 'run'"),
