@@ -59,7 +59,7 @@ def ramp(look: Look) -> list[Json]:
     """Return the colours of a heat map from 0 to 1, those of the same map as a PNG.
 
     >>> ramp(RESCALED)[0], ramp(RESCALED)[5], ramp(RESCALED)[10]
-    ('#67001f', '#f7f6f6', '#053061')
+    ('#67001f', '#f6f7f7', '#053061')
     """
     colours = colormaps[look.colours]
     return [to_hex(colours(i / (_STOPS - 1))) for i in range(_STOPS)]

@@ -193,7 +193,8 @@ def test_a_column_is_shown_where_its_values_say_something(other: RoundRow, names
 
 
 def test_the_heat_maps_have_the_colours_of_the_pngs_and_a_key(hostile: Report) -> None:
-    payoff, rescaled, utility = map(dict, maps(hostile))  # type: ignore[arg-type]
+    drawn_maps: list[Raw] = maps(hostile)
+    payoff, rescaled, utility = drawn_maps
     for drawn, colours in ((payoff, "YlOrRd"), (rescaled, "RdBu"), (utility, "YlGnBu")):
         assert drawn["ramp"] == [to_hex(colormaps[colours](i / 10)) for i in range(11)]
         assert len(drawn["key"]) >= 2
@@ -206,13 +207,13 @@ def test_the_heat_maps_have_the_colours_of_the_pngs_and_a_key(hostile: Report) -
 
 
 def test_a_heat_map_without_holes_has_none_in_its_key(usual: Report) -> None:
-    assert [dict(each)["empty"] for each in maps(usual)] == ["", "", ""]  # type: ignore[arg-type]
+    drawn_maps: list[Raw] = maps(usual)
+    assert [each["empty"] for each in drawn_maps] == ["", "", ""]
 
 
 def test_figures_stand_with_what_they_belong_to() -> None:
-    told = evidence(made_report([row("a", "t")]))["figures"]
-    assert isinstance(told, dict)
-    names = [name for name, figure in told.items() if figure["role"] == "thief"]  # type: ignore[index, call-overload]
+    told: Raw = evidence(made_report([row("a", "t")]))["figures"]
+    names = [name for name, figure in told.items() if figure["role"] == "thief"]
     at = names.index("gain")
     assert names[at : at + 3] == ["gain", "gain_low", "gain_high"]
     assert told["rule_is_copy"] == {
