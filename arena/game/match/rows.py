@@ -133,10 +133,10 @@ class RoundRow:
         Figure("gain", bounds=SHARE, better="low", tag="thief/gain", final=True, curve=True),
     )
     gain_low: float | None = _judged(
-        lambda judged: judged.worth.low, Figure("least likely gain", bounds=SHARE)
+        lambda judged: judged.worth.low, Figure("gain, from (95 %)", bounds=SHARE)
     )
     gain_high: float | None = _judged(
-        lambda judged: judged.worth.high, Figure("greatest likely gain", bounds=SHARE)
+        lambda judged: judged.worth.high, Figure("gain, to (95 %)", bounds=SHARE)
     )
     pays: bool | None = _judged(
         lambda judged: judged.worth.pays, Figure("something to steal", bounds=SHARE)
@@ -147,7 +147,7 @@ class RoundRow:
     )
     removed: bool | None = _judged(
         lambda judged: judged.removed,
-        Figure("mark removed", bounds=SHARE, better="low", tag="score/removed"),
+        Figure("got away, still useful", bounds=SHARE, better="low", tag="score/removed"),
     )
     payoff: float | None = _judged(
         payoff_of,
@@ -209,7 +209,8 @@ class RoundRow:
     )
     rule: str | None = _verdict(lambda verdict: verdict.rule.name if verdict.rule else "")
     rule_is_copy: bool | None = _verdict(
-        lambda verdict: verdict.rule.is_copy if verdict.rule else None
+        lambda verdict: verdict.rule.is_copy if verdict.rule else None,
+        Figure("caught by the paper's rule", bounds=SHARE, better="high"),
     )
     figures: Mapping[str, Raw] = column(
         lambda record: dict(record.judgement.verdict.figures) if record.judgement else {},
@@ -219,19 +220,19 @@ class RoundRow:
     reasons: tuple[str, ...] = _ruling(lambda ruling: ruling.reasons, ())
     failed: tuple[str, ...] = _ruling(lambda ruling: ruling.failed, ())
 
-    images_queried: float | None = _meter("images_queried", "images", "answered")
-    images_unique: float | None = _meter("images_unique", "images", "distinct ones")
-    calls: float | None = _meter("calls", "calls", "of the interface")
-    rounds: float | None = _meter("rounds", "rounds", "of adaptive queries")
-    bits_revealed: float | None = _meter("bits_revealed", "bits", "in the answers")
-    steps: float | None = _meter("steps", "steps", "of the thief's optimisers")
-    images_forward: float | None = _meter("images_forward", "images", "forward")
-    images_backward: float | None = _meter("images_backward", "images", "backward")
-    models: float | None = _meter("models", "models", "built beside the suspect")
-    verifier_calls: float | None = _meter("verifier_calls", "calls", "of the verifier")
+    images_queried: float | None = _meter("images_queried", "images", "images queried")
+    images_unique: float | None = _meter("images_unique", "images", "images queried, distinct ones")
+    calls: float | None = _meter("calls", "calls", "calls of the interface")
+    rounds: float | None = _meter("rounds", "rounds", "query rounds")
+    bits_revealed: float | None = _meter("bits_revealed", "bits", "bits in the answers")
+    steps: float | None = _meter("steps", "steps", "training steps")
+    images_forward: float | None = _meter("images_forward", "images", "images forward")
+    images_backward: float | None = _meter("images_backward", "images", "images backward")
+    models: float | None = _meter("models", "models", "models trained")
+    verifier_calls: float | None = _meter("verifier_calls", "calls", "calls of the verifier")
     wall_s: float | None = _report(
         lambda report: report.meters.wall_s,
-        Figure("of the thief", "s", COUNT, tag="meters/wall_s", form=".1f", lasts=False),
+        Figure("time of the thief", "s", COUNT, tag="meters/wall_s", form=".1f", lasts=False),
     )
     cost: float | None = column(
         _price,
@@ -310,7 +311,8 @@ class InnocentRow:
         default=1.0,
     )
     rule_is_copy: bool | None = _innocent(
-        lambda verdict: verdict.rule.is_copy if verdict.rule else None, "by the paper's own rule"
+        lambda verdict: verdict.rule.is_copy if verdict.rule else None,
+        "accused by the paper's rule",
     )
     reason: str = column(lambda source: source.found.verdict.reason, default="")
     outcome: str = column(lambda source: source.found.verdict.outcome, default="not shown")

@@ -25,6 +25,7 @@ class Contents:
     Attributes:
         key: its prefix of element ids. report, folder: what it is read from.
         story: the sentences on who won. sides: titles of the leaderboards.
+        has_intervals: whether any pay-off on them has an interval over repeats.
         prices: what thefts brought and cost. pictures: by section. methods: by side.
         scenario, command: what plays it again. data: JSON for the script.
     """
@@ -34,6 +35,7 @@ class Contents:
     folder: str
     story: Sequence[str]
     sides: dict[Side, str]
+    has_intervals: bool
     prices: Sequence[Price]
     pictures: dict[str, Picture]
     methods: dict[str, list[Method]]
@@ -51,6 +53,7 @@ def contents_of(report: Report, folder: Path, key: str) -> Contents:
         folder=folder.name,
         story=headline(report),
         sides=_SIDES,
+        has_intervals=_has_intervals(report),
         prices=sorted(prices(report), key=lambda price: (-price.gain, price.cost)),
         pictures=pictures(report),
         methods=methods(report),
@@ -58,3 +61,9 @@ def contents_of(report: Report, folder: Path, key: str) -> Contents:
         command=command(report),
         data=as_text(known),
     )
+
+
+def _has_intervals(report: Report) -> bool:
+    lines = (line for board in report.standings.values() for line in board)
+    spans = ((line.worst_interval, line.nash_interval, line.mean_interval) for line in lines)
+    return any(low != high for three in spans for low, high in three)

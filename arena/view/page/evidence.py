@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import Figure, figures
 from arena.game.rules.threat import ThreatModel
 from arena.view.lists.listing import grants_in_words
-from arena.view.results.report import Cells, Report, known
+from arena.view.page.maps import maps
+from arena.view.results.report import Report
 from arena.view.results.selection import Wanted, columns
-from arena.world.json_values import Json, canonical
+from arena.world.json_values import Json, Raw, canonical
 
 _FIGURES = figures(RoundRow)
 _DIGITS = 6  # significant digits of a number on the page; the ledger has all of them
 _PLAIN = (bool, int, float, type(None))
+_FIRST = ("caught", "payoff", "p_value", "utility", "kept", "gain")  # what a cell is opened for
+_ROLES = {"gain_low": "thief", "gain_high": "thief", "rule_is_copy": "owner"}  # that have no tag
 
 
 def evidence(report: Report) -> dict[str, Json]:
@@ -32,15 +35,27 @@ def evidence(report: Report) -> dict[str, Json]:
     return {
         "owners": list(report.owners),
         "thieves": list(report.thieves),
-        "columns": list(columns(Wanted())),
+        "columns": shown_columns(report.finals),
+        "sorts": list(columns(Wanted())),
         "figures": {name: _told(name, figure) for name, figure in _FIGURES.items()},
         "rounds": packed_rounds(report.rounds),
-        "maps": [
-            _map("pay-off of the thief", report.payoffs),
-            _map("rescaled statistic of the owner", report.rescaled),
-            _map(f"{report.metric} of what was delivered", report.utilities),
-        ],
+        "maps": maps(report),
     }
+
+
+def shown_columns(rows: Sequence[RoundRow]) -> list[Json]:
+    """Return the columns of the table of cells behind the match, those by which it is read first.
+
+    Who played is left out where the match's name says it, repeat and status where all are equal.
+    """
+    idle = set()
+    if all(row.owner in row.match and row.thief in row.match for row in rows):
+        idle |= {"owner", "thief"}
+    if len({row.repeat for row in rows}) < 2:
+        idle.add("repeat")
+    if all(row.scored for row in rows):
+        idle.add("status")
+    return [name for name in dict.fromkeys((*_FIRST, *columns(Wanted()))) if name not in idle]
 
 
 def packed_rounds(rows: Sequence[RoundRow]) -> dict[str, Json]:
@@ -77,7 +92,7 @@ def _written(name: str, value: Any) -> Json:
     if name == "threat":
         return grants_in_words(ThreatModel.model_validate(value)) if value else ""
     if name == "settings":
-        return canonical(value["settings"]) if value.get("settings") else "the defaults"
+        return _settings(value.get("settings") or {})
     if isinstance(value, tuple):
         return "; ".join(map(str, value))
     if isinstance(value, dict):
@@ -85,12 +100,17 @@ def _written(name: str, value: Any) -> Json:
     return str(value)
 
 
+def _settings(chosen: Mapping[str, Raw]) -> str:
+    said = "; ".join(f"{name} = {canonical(value)}" for name, value in chosen.items())
+    return said or "the defaults"
+
+
 def _told(name: str, figure: Figure) -> dict[str, Json]:
     """Return how a figure is called, written and sorted in."""
-    says = name.removesuffix("_s").replace("_", " ")
-    if figure.says and not figure.tag.startswith("meters/"):
-        says = figure.says
-    told: dict[str, Json] = {"says": says, "role": figure.tag.partition("/")[0]}
+    told: dict[str, Json] = {
+        "says": figure.says or name.removesuffix("_s").replace("_", " "),
+        "role": _ROLES.get(name, figure.tag.partition("/")[0]),
+    }
     if figure.says:
         told["form"] = figure.form
     if figure.unit:
@@ -98,11 +118,6 @@ def _told(name: str, figure: Figure) -> dict[str, Json]:
     if figure.curve:
         told["curve"] = True
     return told
-
-
-def _map(title: str, table: Cells) -> dict[str, Json]:
-    values = [[known(round(value, 3)) for value in row] for row in table.values.tolist()]
-    return {"title": title, "values": values, "words": [list(row) for row in table.words]}
 
 
 def as_text(found: dict[str, Json]) -> str:

@@ -57,15 +57,13 @@ def _block(rows: Sequence[RoundRow]) -> Table:
         values = [getattr(row, name) for row in rows]
         if figure.says and any(value is not None for value in values):
             cells = ["-" if value is None else f"{value:{figure.form}}" for value in values]
-            table.add_row(Text(_label(name, figure)), *map(Text, _worded(values, cells)))
+            table.add_row(Text(_label(figure)), *map(Text, _worded(values, cells)))
     return table
 
 
-def _label(name: str, figure: Figure) -> str:
+def _label(figure: Figure) -> str:
     """Return what a figure is, and its unit where the words do not say it."""
-    is_meter = figure.tag.startswith("meters/")
-    words = name.removesuffix("_s").replace("_", " ") if is_meter else figure.says
-    return f"{words}, {figure.unit}" if figure.unit == "s" else words
+    return f"{figure.says}, {figure.unit}" if figure.unit == "s" else figure.says
 
 
 def _granted(row: RoundRow) -> str:

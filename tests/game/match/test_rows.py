@@ -48,6 +48,23 @@ def test_every_meter_is_a_figure_of_a_round() -> None:
     assert [known[meter].tag for meter in METERS] == [f"meters/{meter}" for meter in METERS]
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("removed", "got away, still useful"),
+        ("gain_low", "gain, from (95 %)"),
+        ("gain_high", "gain, to (95 %)"),
+        ("rule_is_copy", "caught by the paper's rule"),
+        ("rounds", "query rounds"),
+        ("models", "models trained"),
+        ("calls", "calls of the interface"),
+        ("steps", "training steps"),
+    ],
+)
+def test_a_figure_is_called_by_what_it_is(name: str, says: str) -> None:
+    assert figures(RoundRow)[name].says == says
+
+
 @pytest.mark.parametrize("table", [RoundRow, InnocentRow])
 def test_a_figure_says_what_it_is_and_lies_within_its_bounds(table: type) -> None:
     known = figures(table)

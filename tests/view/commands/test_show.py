@@ -28,7 +28,14 @@ def test_a_match_is_shown_with_all_that_is_known_of_its_rounds(
     assert max(map(len, said.splitlines()[:-1])) <= 80  # the last has a path
     assert "round 0" in said
     assert "round 1" in said
-    for words in ("ft-ll (0.5)", "p-value", "statistic", "images backward", "output = "):
+    for words in (
+        "ft-ll (0.5)",
+        "p-value",
+        "statistic",
+        "images backward",
+        "query rounds",
+        "output = ",
+    ):
         assert words in said
     for row in report.matches[title]:
         assert f"{row.utility:.3f}" in said

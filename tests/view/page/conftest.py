@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,32 @@ def hostile() -> Report:
     report = made_report(rounds, accused, repeats=3)
     report.facts["scenario"]["description"] = BAD
     return report
+
+
+@pytest.fixture(scope="session")
+def usual() -> Report:
+    """Names of a usual length, one repeat, no failure; rescaled statistics from 0 to 1."""
+    owners, thieves = ("none", "uchida-uncommitted", "adi"), ("ft-al", "prune-twice", "retrain")
+    pairs = [(owner, thief) for owner in owners for thief in thieves]
+    said: dict[str, Any] = {
+        "digest": "d1g357",
+        "hardware": "a CPU",
+        "figures": {"bits": 3},
+        "pays": True,
+    }
+    said |= {"alone": 0.125, "removed": False, "message": "it is so", "move": "ft-al-at-length"}
+    rounds = [
+        row(owner, thief, 1 - i / 8, rescaled=i / 8, gain=i / 8, caught=i > 3, **said)
+        for i, (owner, thief) in enumerate(pairs)
+    ]
+    accused = [innocent(o, caught=False, kind=k) for o in owners for k in ("Neg-1", "Neg-9")]
+    return made_report(rounds, accused)
+
+
+@pytest.fixture(scope="session")
+def usual_page(usual: Report) -> str:
+    """The page of that tournament."""
+    return render_page([contents_of(usual, Path("usual"), "t0")])
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,28 @@ def started() -> Iterator[Chrome]:
 
 
 @pytest.fixture
+def ordinary(started: Chrome, usual_page: str, tmp_path: Path) -> Iterator[Chrome]:
+    """A browser with a page of names of a usual length; the console must hold no word."""
+    (tmp_path / "usual.html").write_text(usual_page, encoding="utf-8")
+    started.get((tmp_path / "usual.html").as_uri())
+    yield started
+    started.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert started.get_log("browser") == []
+
+
+def narrow(browser: Chrome) -> None:
+    size = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def right_of(browser: Chrome, *names: str) -> list[float]:
+    """Return where columns of the table of cells end, in pixels."""
+    heads = [f'th:has(> button[data-sort="{name}"])' for name in names]
+    found = [browser.find_element(By.CSS_SELECTOR, head).rect for head in heads]
+    return [each["x"] + each["width"] for each in found]
+
+
+@pytest.fixture
 def browser(started: Chrome, page: str, tmp_path: Path) -> Iterator[Chrome]:
     """A browser with the page; whatever is done to it, the console must hold no word."""
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
@@ -88,7 +110,7 @@ def test_filters_narrow_the_table_and_say_so(browser: Chrome) -> None:
     labels = browser.find_elements(By.CSS_SELECTOR, "[data-controls] label")
     owner = next(label for label in labels if label.text.startswith("owner"))
     Select(owner.find_element(By.TAG_NAME, "select")).select_by_visible_text(BAD)
-    assert set(column(browser, "owner")) == {BAD}
+    assert all(name.startswith(f"{BAD}-vs-") for name in column(browser, "match"))
     said = browser.find_element(By.CSS_SELECTOR, "[data-count]").text
     assert said == "6 of 13 cells; shown: 1 to 6"
     search = browser.find_element(By.CSS_SELECTOR, "input[type=search]")
@@ -114,22 +136,101 @@ def test_the_heat_map_leads_to_the_cells_of_a_pair(browser: Chrome) -> None:
     spots = browser.find_elements(By.CSS_SELECTOR, ".heat td button")
     (spot,) = [one for one in spots if one.accessible_name == "plain against sound: 0.67"]
     browser.execute_script("arguments[0].click()", spot)
-    assert column(browser, "owner") == ["plain"] * 3
+    assert column(browser, "match") == [f"plain-vs-sound-{repeat}" for repeat in range(3)]
     select = Select(browser.find_element(By.CSS_SELECTOR, "select[data-map]"))
     select.select_by_index(1)
     caption = browser.find_element(By.CSS_SELECTOR, ".heat caption").text
     assert caption == "rescaled statistic of the owner"
 
 
-def test_writing_on_the_heat_map_has_contrast(browser: Chrome) -> None:
-    ratios = browser.execute_script(CONTRASTS)
-    assert len(ratios) == 4
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_writing_on_the_heat_map_has_contrast(ordinary: Chrome, which: int) -> None:
+    Select(ordinary.find_element(By.CSS_SELECTOR, "select[data-map]")).select_by_index(which)
+    ratios = ordinary.execute_script(CONTRASTS)
+    assert len(ratios) == 9
     assert min(ratios) >= 4.5
 
 
+def test_red_is_short_of_the_threshold_and_blue_is_past_it(ordinary: Chrome) -> None:
+    select = Select(ordinary.find_element(By.CSS_SELECTOR, "select[data-map]"))
+    select.select_by_index(1)
+    for i, (red, _, blue) in enumerate(ordinary.execute_script(GROUNDS)):
+        assert (red > blue) == (i < 4), i
+        assert abs(red - blue) < 5 or i != 4
+    key = ordinary.find_element(By.CSS_SELECTOR, "[data-key]")
+    assert key.text.splitlines() == [
+        "below 0.5: short of its threshold",
+        "0.5: at its threshold",
+        "above 0.5: past its threshold",
+    ]
+    select.select_by_index(0)
+    assert key.text.startswith("0: caught or no gain")
+    assert len(key.find_elements(By.TAG_NAME, "i")) == 2
+
+
+def test_cells_sort_by_what_has_no_column(ordinary: Chrome) -> None:
+    order = Select(ordinary.find_element(By.CSS_SELECTOR, "select[data-order]"))
+    order.select_by_visible_text("thief")
+    thieves = ["ft-al"] * 3 + ["prune-twice"] * 3 + ["retrain"] * 3
+    assert [name.split("-vs-")[1][:-2] for name in column(ordinary, "match")] == thieves
+    ordinary.find_element(By.XPATH, "//button[text()='Turn round']").click()
+    assert [name.split("-vs-")[1][:-2] for name in column(ordinary, "match")] == thieves[::-1]
+    sort_by(ordinary, "gain")
+    assert order.first_selected_option.text == "gain"
+    order.select_by_visible_text("order of play")
+    assert column(ordinary, "match")[0] == "none-vs-ft-al-0"
+
+
+def test_what_a_cell_is_opened_for_is_seen_without_scrolling(ordinary: Chrome) -> None:
+    names = "caught", "payoff", "p_value", "utility", "kept", "gain"
+    ends = right_of(ordinary, *names)
+    assert ends == sorted(ends)
+    assert ends[-1] < 1200
+    narrow(ordinary)
+    assert max(right_of(ordinary, "caught", "payoff")) < 400
+
+
+def test_the_box_of_cells_grows_with_the_window(ordinary: Chrome) -> None:
+    size = {"width": 2400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    ordinary.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    ordinary.execute_script(PADDED)  # as many figures would
+    wide = ordinary.execute_script("return document.querySelector('.cells').clientWidth")
+    assert 2000 < wide < 2400
+    assert ordinary.execute_script("return document.documentElement.scrollWidth") <= 2400
+
+
+def test_the_scroll_bars_of_the_cells_are_within_the_window(ordinary: Chrome) -> None:
+    size = {"width": 1200, "height": 300, "deviceScaleFactor": 1, "mobile": False}
+    ordinary.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    assert ordinary.find_element(By.CSS_SELECTOR, ".cells").rect["height"] <= 300
+
+
+def test_the_table_of_false_alarms_fits_a_usual_window(ordinary: Chrome) -> None:
+    assert ordinary.execute_script(OVERFLOW, "#t0-honesty .wide") == 0
+
+
+def test_an_opened_cell_shows_values_on_a_narrow_screen(ordinary: Chrome) -> None:
+    narrow(ordinary)
+    ordinary.find_element(By.CSS_SELECTOR, "button.open").send_keys(Keys.ENTER)
+    assert ordinary.execute_script(OVERFLOW, "#cell .wide") == 0
+    values = ordinary.find_elements(By.CSS_SELECTOR, "#cell tbody td")
+    assert len(values) > 20
+    assert max(each.rect["x"] + each.rect["width"] for each in values) < 400
+
+
+def test_what_machines_read_is_folded_and_charts_name_their_axes(ordinary: Chrome) -> None:
+    ordinary.find_element(By.CSS_SELECTOR, "button.open").send_keys(Keys.ENTER)
+    dialog = ordinary.find_element(By.ID, "cell")
+    assert "value in round 0, from 0 to 1" in dialog.text
+    assert "so many bits agree" in dialog.text
+    assert "d1g357" not in dialog.text
+    dialog.find_element(By.XPATH, ".//summary[text()='For machines']").click()
+    for said in ("d1g357", "a CPU", '{"bits":3}'):
+        assert said in dialog.text, said
+
+
 def test_nothing_overflows_a_narrow_screen_and_everything_prints(browser: Chrome) -> None:
-    narrow = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    narrow(browser)
     assert browser.execute_script(TOO_WIDE) == []
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert len(browser.print_page()) > 10_000
@@ -142,6 +243,17 @@ TOO_WIDE = """
 return [...document.querySelectorAll("body *")]
   .filter((one) => !one.closest(".wide") && one.getBoundingClientRect().right > 401)
   .map((one) => one.outerHTML);
+"""
+OVERFLOW = """
+const box = document.querySelector(arguments[0]);
+return box.scrollWidth - box.clientWidth;
+"""
+PADDED = """
+for (const cell of document.querySelectorAll(".cells tbody td")) cell.style.minWidth = "15rem";
+"""
+GROUNDS = """
+return [...document.querySelectorAll(".heat td:not(.missing)")]
+  .map((cell) => getComputedStyle(cell).backgroundColor.match(/\\d+/g).map(Number));
 """
 CONTRASTS = """
 const bright = (colour) => {

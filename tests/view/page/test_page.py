@@ -14,12 +14,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
+from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import values
 from arena.runs.scenario import parse_scenario
 from arena.view.page.contents import contents_of
-from arena.view.page.evidence import as_text, evidence, packed_rounds
-from arena.view.page.methods import methods
+from arena.view.page.evidence import as_text, evidence, packed_rounds, shown_columns
+from arena.view.page.maps import maps
+from arena.view.page.methods import Method, methods
 from arena.view.page.render import policy, render_page
 from arena.view.page.replay import toml_value, whole_scenario
 from arena.view.results.report import Report
@@ -165,6 +169,80 @@ def test_methods_have_their_citations(report: Report) -> None:
     assert uchida.paper.startswith("Uchida")
     assert uchida.sections["Differences to the paper"]
     assert {method.name for method in told["Moves of the thieves"]} == {"none", "ft-ll", "ft-al"}
+
+
+def test_the_table_of_cells_begins_with_what_a_cell_is_opened_for(usual: Report) -> None:
+    found = shown_columns(usual.finals)
+    assert found[:6] == ["caught", "payoff", "p_value", "utility", "kept", "gain"]
+    assert len(found) == len(set(found))
+    assert {"rescaled", "cost"} < set(found)
+    assert not {"owner", "thief", "repeat", "status"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("other", "names"),
+    [
+        (row("a", "t", repeat=1), {"repeat"}),
+        (row("a", "t", None), {"status"}),
+        (row("b", "t", match="another"), {"owner", "thief"}),
+    ],
+)
+def test_a_column_is_shown_where_its_values_say_something(other: RoundRow, names: set[str]) -> None:
+    found = shown_columns([row("a", "t"), other])
+    assert {"owner", "thief", "repeat", "status"} & set(found) == names
+
+
+def test_the_heat_maps_have_the_colours_of_the_pngs_and_a_key(hostile: Report) -> None:
+    drawn_maps: list[Raw] = maps(hostile)
+    payoff, rescaled, utility = drawn_maps
+    for drawn, colours in ((payoff, "YlOrRd"), (rescaled, "RdBu"), (utility, "YlGnBu")):
+        assert drawn["ramp"] == [to_hex(colormaps[colours](i / 10)) for i in range(11)]
+        assert len(drawn["key"]) >= 2
+    assert [says for _, says in rescaled["key"]] == [
+        "below 0.5: short of its threshold",
+        "0.5: at its threshold",
+        "above 0.5: past its threshold",
+    ]
+    assert rescaled["empty"] == "no value; ·: still to be played"
+
+
+def test_a_heat_map_without_holes_has_none_in_its_key(usual: Report) -> None:
+    drawn_maps: list[Raw] = maps(usual)
+    assert [each["empty"] for each in drawn_maps] == ["", "", ""]
+
+
+def test_figures_stand_with_what_they_belong_to() -> None:
+    told: Raw = evidence(made_report([row("a", "t")]))["figures"]
+    names = [name for name, figure in told.items() if figure["role"] == "thief"]
+    at = names.index("gain")
+    assert names[at : at + 3] == ["gain", "gain_low", "gain_high"]
+    assert told["rule_is_copy"] == {
+        "says": "caught by the paper's rule",
+        "role": "owner",
+        "form": ".3f",
+    }
+
+
+def test_intervals_are_spoken_of_where_there_are_some(page: str, usual_page: str) -> None:
+    assert "95&nbsp;% intervals over repeats" in page
+    assert "95&nbsp;% intervals over repeats" not in usual_page
+    assert "± is two standard deviations" in usual_page
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('`protocol="none"` plays', "<code>protocol=&#34;none&#34;</code> plays"),
+        ("as ``a < b`` does", "as <code>a &lt; b</code> does"),
+        ("one ` alone", "one ` alone"),
+    ],
+)
+def test_what_methods_quote_is_code(usual: Report, text: str, shown: str) -> None:
+    method = Method("made", text, "", {"What": text})
+    contents = replace(contents_of(usual, Path("made"), "t0"), methods={"Schemes": [method]})
+    found = render_page([contents])
+    assert f"<dd>{shown}</dd>" in found
+    assert f"</strong> {shown}</summary>" in found
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 "use strict";
 (() => {
   const AT_ONCE = 100; // rows of a table that are drawn at once
+  const SHORT = 8; // characters of a head that is not broken
   const GROUPS = [
     ["", "Round and victim"], ["owner", "Verdict"], ["score", "Score"], ["thief", "Theft"],
     ["meters", "Asked, answered and spent"], ["cost", "Cost"],
   ];
-  const SAID = new Set(["reason", "training_losses", "message", "findings", "outcome", "reference", "rule", "figures",
-    "reasons", "failed", "winner", "threat", "settings", "versions", "hardware", "digest",
-    "match", "owner", "scheme", "thief", "repeat", "seed", "round", "statistic_name", "metric"]);
+  const WORDS = ["message", "reason", "outcome", "reference", "findings", "rule", "winner", "reasons", "failed", "statistic_name"];
+  const MACHINES = ["figures", "training_losses", "digest", "hardware", "versions"]; // what a program reads
+  const SAID = new Set([...WORDS, ...MACHINES, "threat", "settings", "match", "owner", "scheme", "thief", "repeat", "seed", "round", "metric"]);
 
   // Elements are made from text nodes alone, so what players wrote is never read as HTML.
   function make(name, attributes = {}, ...children) {
@@ -103,6 +104,17 @@
         this.selects[name] = select;
         bar.append(make("label", {}, this.game.figures[name].says, select));
       }
+      this.order(bar);
+    }
+
+    // Sorts by any column, also by those that are not shown, such as owner and thief.
+    order(bar) {
+      const { game } = this;
+      const names = [...new Set([...this.names, ...game.sorts])].filter((name) => name in game.rounds);
+      const options = names.map((name) => make("option", { value: name }, game.figures[name].says));
+      this.by = make("select", { "data-order": true, on: { change: (e) => this.sort(e.target.value, true) } }, make("option", { value: "" }, "order of play"), ...options);
+      const turn = make("button", { type: "button", on: { click: () => this.sort(this.sorted.name) } }, "Turn round");
+      bar.append(make("label", {}, "Sort by", this.by), turn);
     }
 
     filter(name, value) {
@@ -125,7 +137,7 @@
     chosen() {
       const found = this.game.cells.filter((cell) => this.keeps(cell));
       const { name, down } = this.sorted;
-      if (!name) return found;
+      if (!name) return down ? found.reverse() : found;
       const known = found.filter((cell) => this.game.value(cell, name) !== null);
       const unknown = found.filter((cell) => this.game.value(cell, name) === null);
       const sign = down ? -1 : 1;
@@ -151,14 +163,16 @@
         const here = this.sorted.name === name;
         const mark = here ? (this.sorted.down ? " ▼" : " ▲") : "";
         const button = make("button", { type: "button", "data-sort": name, on: { click: () => this.sort(name) } }, this.game.figures[name].says + mark);
-        return make("th", { scope: "col", class: this.game.isText(name) ? "text" : false, "aria-sort": here ? (this.sorted.down ? "descending" : "ascending") : "none" }, button);
+        const looks = [this.game.isText(name) && "text", this.game.figures[name].says.length <= SHORT && "short"].filter(Boolean).join(" ");
+        return make("th", { scope: "col", class: looks || false, "aria-sort": here ? (this.sorted.down ? "descending" : "ascending") : "none" }, button);
       });
       return make("tr", {}, make("th", { scope: "col" }, "match"), ...heads);
     }
 
-    sort(name) {
-      const again = this.sorted.name === name;
-      this.sorted = { name, down: again ? !this.sorted.down : !this.game.isText(name) };
+    sort(name, anew = false) {
+      const again = !anew && this.sorted.name === name;
+      this.sorted = { name, down: again ? !this.sorted.down : name !== "" && !this.game.isText(name) };
+      this.by.value = name;
       this.from = 0;
       this.show();
     }
@@ -201,6 +215,8 @@
       const rows = game.owners.map((owner, i) => make("tr", {}, make("th", { scope: "row" }, owner),
         ...game.thieves.map((thief, j) => spot(map, i, j, `${owner} against ${thief}`))));
       place("heat", game.key).replaceChildren(make("table", { class: "heat" }, make("caption", {}, map.title), make("thead", {}, head), make("tbody", {}, ...rows)));
+      place("key", game.key).replaceChildren(...map.key.map(([value, says]) => sample(says, { style: tinted(value, map.ramp) })),
+        ...(map.empty ? [sample(map.empty, { missing: true })] : []));
     };
     const go = (cells) => {
       if (cells.length === 1) { open(game, cells[0]); return; }
@@ -213,7 +229,7 @@
       const pair = `${i} ${j}`;
       const inside = pairs.has(pair) ? make("button", { type: "button", "aria-label": `${says}: ${word}`, "data-pair": pair }, word) : word;
       const cell = make("td", { class: value === null ? "missing" : false }, inside);
-      if (value !== null) Object.assign(cell.style, tinted(value));
+      if (value !== null) Object.assign(cell.style, tinted(value, map.ramp));
       return cell;
     };
     place("heat", game.key).addEventListener("click", (event) => {
@@ -224,12 +240,21 @@
     show();
   }
 
-  // From pale yellow to dark red. Black or white, whichever differs more, differs by 4.5 to 1 at
-  // least from any ground (relative luminance of WCAG 2).
-  function tinted(value) {
-    const share = Math.min(Math.max(value, 0), 1);
-    const [low, high] = [[255, 247, 224], [127, 0, 16]];
-    const mixed = low.map((from, i) => Math.round(from + (high[i] - from) * share));
+  // A colour of the key beside what it means.
+  function sample(says, { style = {}, missing = false }) {
+    const swatch = make("i", { class: missing ? "missing" : false, "aria-hidden": "true" });
+    Object.assign(swatch.style, style);
+    return make("span", {}, swatch, says);
+  }
+
+  // The colour of a value on a ramp of colours from 0 to 1. Black or white, whichever differs more,
+  // differs by 4.5 to 1 at least from any ground (relative luminance of WCAG 2).
+  function tinted(value, ramp) {
+    const along = Math.min(Math.max(value, 0), 1) * (ramp.length - 1);
+    const from = Math.min(Math.floor(along), ramp.length - 2);
+    const parts = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+    const [low, high] = [parts(ramp[from]), parts(ramp[from + 1])];
+    const mixed = low.map((part, i) => Math.round(part + (high[i] - part) * (along - from)));
     const [red, green, blue] = mixed.map((part) => (part / 255 <= 0.04045 ? part / 3294.6 : ((part / 255 + 0.055) / 1.055) ** 2.4));
     const bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
     return { backgroundColor: `rgb(${mixed.join(",")})`, color: bright > 0.179 ? "#000" : "#fff" };
@@ -265,15 +290,12 @@
   }
 
   function words(game, rounds) {
-    const list = make("dl", {});
-    const names = ["message", "reason", "outcome", "reference", "findings", "rule", "figures", "winner", "reasons", "failed", "statistic_name", "training_losses", "digest", "hardware", "versions"];
-    for (const i of rounds) {
-      for (const name of names) {
-        const text = game.text(i, name);
-        if (text !== "-") list.append(make("dt", {}, `round ${game.text(i, "round")}, ${game.figures[name].says}`), make("dd", {}, text));
-      }
-    }
-    return make("section", {}, make("h3", {}, "What was said"), list);
+    const told = (names) => rounds.flatMap((i) => names.filter((name) => game.text(i, name) !== "-").flatMap((name) =>
+      [make("dt", {}, `round ${game.text(i, "round")}, ${game.figures[name].says}`), make("dd", {}, game.text(i, name))]));
+    const [said, facts] = [told(WORDS), told(MACHINES)];
+    return make("section", {}, make("h3", {}, "What was said"),
+      said.length ? make("dl", {}, ...said) : make("p", {}, "Nothing."),
+      ...(facts.length ? [make("details", {}, make("summary", {}, "For machines"), make("dl", {}, ...facts))] : []));
   }
 
   function again(game, cell) {
@@ -288,7 +310,8 @@
 
   // Bars where there is one round, lines where there are more; the threshold sits at one half.
   const COLOURS = ["#0a4f9e", "#b35900", "#2c7a1f", "#a3161c", "#6b3fa0"];
-  const [WIDE, LEFT, RIGHT, HIGH] = [560, 150, 370, 240]; // of the drawing: its width; where bars begin; where lines end
+  // Of the drawing: its width; where bars begin; where lines begin and end; its height with lines.
+  const [WIDE, LEFT, BEGIN, RIGHT, HIGH] = [560, 150, 56, 370, 258];
   const label = (x, y, text, more = {}) => draw("text", { x, y, "font-size": 13, ...more }, text);
   const threshold = (ends) => draw("line", { ...ends, stroke: "#a3161c", "stroke-dasharray": "5 4" });
 
@@ -303,19 +326,23 @@
 
   function bars(game, i, known) {
     const x = (share) => LEFT + share * (WIDE - LEFT - 60);
-    const high = 28 * known.length + 40;
+    const foot = 28 * known.length + 14;
+    const high = foot + 58;
     const parts = known.flatMap((name, k) => [
       label(LEFT - 8, 25 + 28 * k, game.figures[name].says, { "text-anchor": "end" }),
       draw("rect", { x: LEFT, y: 10 + 28 * k, width: Math.max(x(Math.min(game.read[name](i) || 0, 1)) - LEFT, 1), height: 20, fill: COLOURS[k % 5] }),
       label(x(1) + 8, 25 + 28 * k, game.text(i, name)),
     ]);
-    parts.push(threshold({ x1: x(0.5), x2: x(0.5), y1: 4, y2: high - 30 }));
-    parts.push(label(x(0.5), high - 12, "dashed: threshold of the rescaled statistic", { "text-anchor": "middle", fill: "#a3161c" }));
+    parts.push(draw("line", { x1: LEFT, x2: x(1), y1: foot, y2: foot, stroke: "#55606b" }));
+    for (const value of [0, 0.5, 1]) parts.push(label(x(value), foot + 14, String(value), { "text-anchor": "middle", "font-size": 11 }));
+    parts.push(label(x(0.5), foot + 31, `value in round ${game.text(i, "round")}, from 0 to 1`, { "text-anchor": "middle" }));
+    parts.push(threshold({ x1: x(0.5), x2: x(0.5), y1: 4, y2: foot }));
+    parts.push(label(x(0.5), foot + 50, "dashed: threshold of the rescaled statistic", { "text-anchor": "middle", fill: "#a3161c" }));
     return [high, parts];
   }
 
   function lines(game, rounds, known) {
-    const x = (n) => 40 + (RIGHT - 40) * n / (rounds.length - 1);
+    const x = (n) => BEGIN + (RIGHT - BEGIN) * n / (rounds.length - 1);
     const y = (value) => 210 - 200 * value;
     const parts = known.flatMap((name, k) => {
       const at = rounds.map((i, n) => [x(n), game.read[name](i)]).filter(([, value]) => value !== null);
@@ -326,9 +353,11 @@
         label(RIGHT + 33, 22 + 22 * k, game.figures[name].says),
       ];
     });
-    parts.push(threshold({ x1: 40, x2: RIGHT, y1: y(0.5), y2: y(0.5) }), label(RIGHT + 15, y(0.5) + 15, "dashed: its threshold", { fill: "#a3161c" }));
-    for (const value of [0, 0.5, 1]) parts.push(label(30, y(value) + 4, String(value), { "text-anchor": "end", "font-size": 11 }));
+    parts.push(threshold({ x1: BEGIN, x2: RIGHT, y1: y(0.5), y2: y(0.5) }), label(RIGHT + 15, y(0.5) + 15, "dashed: its threshold", { fill: "#a3161c" }));
+    for (const value of [0, 0.5, 1]) parts.push(label(BEGIN - 10, y(value) + 4, String(value), { "text-anchor": "end", "font-size": 11 }));
     rounds.forEach((i, n) => { if (rounds.length <= 12 || n % 5 === 0) parts.push(label(x(n), 230, game.text(i, "round"), { "text-anchor": "middle", "font-size": 11 })); });
+    parts.push(label((BEGIN + RIGHT) / 2, 250, "round", { "text-anchor": "middle" }));
+    parts.push(label(0, 0, "value, from 0 to 1", { "text-anchor": "middle", transform: `translate(14 ${y(0.5)}) rotate(-90)` }));
     return [HIGH, parts];
   }
 
