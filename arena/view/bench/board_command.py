@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.runs.bench.board import read_board
 from arena.runs.bench.result import FamilyScore, Result
 from arena.runs.bench.suite import FAMILIES
 from arena.view.bench.words import ended, percent
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.results.markdown import as_text, markdown
 from arena.view.results.tables import number, plain_table, titled

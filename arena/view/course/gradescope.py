@@ -5,12 +5,11 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.errors import StoreError
 from arena.runs.course.assignment import FILE, HIDDEN, Assignment
 from arena.runs.course.autograde import SETTINGS, Settings
 from arena.runs.course.grade import check_playable
+from arena.view.console import Console
 
 SETUP = """#!/usr/bin/env bash
 # Run once, when the platform builds the container.
