@@ -51,3 +51,24 @@ def calls(name: str, paths: Iterable[Path], spared: Collection[str] = ()) -> lis
 @pytest.mark.parametrize("name", ["json.load", "json.loads"])
 def test_json_is_read_by_the_one_that_refuses_what_is_none(name: str) -> None:
     assert calls(name, LIBRARY, ["arena/world/json_values.py"]) == []  # `from_json`
+
+
+def imported(name: str, module: str, path: Path) -> list[str]:
+    """Return how a file calls what it imports from a module by that name."""
+    return [
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == module
+        for alias in node.names
+        if alias.name == name
+    ]
+
+
+def test_everything_is_printed_by_the_console_that_lets_no_control_through() -> None:
+    made = [
+        place
+        for path in LIBRARY
+        for name in ("rich.console.Console", *imported("Console", "rich.console", path))
+        for place in calls(name, [path])
+    ]
+    assert made == []  # `arena.view.console` has one

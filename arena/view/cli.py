@@ -31,7 +31,7 @@ from arena.view.options import (
     Trust,
 )
 from arena.view.page.page_cli import page
-from arena.view.plain_output import tolerate
+from arena.view.plain_output import forget_no_size, tolerate, visible
 from arena.view.protect.keys_cli import keys
 from arena.view.protect.protect_cli import protect
 from arena.view.protect.verify_cli import verify
@@ -199,6 +199,7 @@ def main() -> None:
     """Run the command line; every error becomes a sentence on stderr and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         tolerate(stream)
+    forget_no_size(os.environ)
     if is_completion(sys.argv[1:], os.environ):
         app(prog_name="arena")  # prints for the shell and ends the program, as typer does
     try:
@@ -206,6 +207,6 @@ def main() -> None:
     except BaseException as error:
         end = ending(error)
         for sentence in end.sentences:
-            typer.echo(f"arena: {sentence}", err=True)
+            typer.echo(f"arena: {visible(sentence)}", err=True)
         sys.exit(end.code)
     sys.exit(code or 0)

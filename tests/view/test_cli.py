@@ -122,6 +122,23 @@ def test_an_out_folder_that_cannot_be_written_is_said(arena: Command, tmp_path: 
     assert "choose another --out folder" in done.err
 
 
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["list", "threats"]], ids=" ".join)
+def test_a_terminal_that_says_it_has_no_columns_is_told_all_the_same(words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "arena", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "0"},
+    )
+    assert len(done.stdout) > 200
+
+
+def test_a_sentence_lets_no_control_through(arena: Command) -> None:
+    done = arena("board", "\x1b[31m\u202e.json")
+    assert (done.code, "\x1b" in done.err, "\u202e" in done.err) == (2, False, False)
+
+
 LONG = "x" * 300
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.errors import BaselineError, ExecutorError
 from arena.game.match.steps.step_cache import Setting
 from arena.runs.bench.bench import Bench, Played
@@ -30,6 +28,7 @@ from arena.view.bench.words import print_result
 from arena.view.commands.failures import resumable
 from arena.view.commands.run import made_folder, play_into
 from arena.view.commands.run_options import Order, game_of
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.protect.passphrase import passphrase_from
 from arena.world.compute import Compute

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
 
 from arena.runs.bench.board import read_board
 from arena.runs.bench.result import FamilyScore, Result
 from arena.runs.bench.suite import FAMILIES
 from arena.view.bench.words import ended, percent
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.results.markdown import as_text, markdown
 from arena.view.results.tables import number, plain_table, titled
@@ -48,11 +47,11 @@ def show_board(places: Sequence[Path], *, as_json: bool, as_markdown: bool) -> i
         console.print("\n\n".join(["# The board", _PAGE, *_sections(boards)]))
         return ExitCode.DONE
     for data, found in boards.items():
-        console.print(f"{_title(data, found)}\n")
+        console.print(f"{_one_line(_title(data, found))}\n")
         for block in blocks(found):
             columns = [name.replace(" ", "\n", 1) for name in block.columns]
             console.print(titled(block.title, plain_table(columns, block.rows)))
-        for line in notes(found):
+        for line in notes(found, _one_line):
             console.print(line)
     return ExitCode.DONE
 
@@ -60,11 +59,11 @@ def show_board(places: Sequence[Path], *, as_json: bool, as_markdown: bool) -> i
 def _sections(boards: Mapping[str, Sequence[Result]]) -> Iterator[str]:
     """Yield the board of every data set in Markdown."""
     for data, found in boards.items():
-        yield f"## {_title(data, found)}"
+        yield f"## {as_text(_title(data, found))}"
         for block in (*blocks(found), _origins(found)):
             yield f"### {block.title}"
             yield markdown(block.columns, block.rows)
-        listed = notes(found)
+        listed = notes(found, as_text)
         if listed:
             yield "### To know before the numbers are read"
             yield "\n".join(listed)
@@ -156,14 +155,21 @@ def _costs(result: Result) -> Row:
     )
 
 
-def notes(found: Sequence[Result]) -> list[str]:
-    """Return why protections have no headline, their flags, and what is unknown of them."""
+def _one_line(said: str) -> str:
+    return " ".join(said.split())
+
+
+def notes(found: Sequence[Result], written: Callable[[str], str]) -> list[str]:
+    """Return why protections have no headline, their flags, and what is unknown of them.
+
+    `written` makes one line of words, in the language of whom it is for.
+    """
     said = []
     for result in found:
-        name = as_text(result.subject.name)
+        name = written(result.subject.name)
         if result.status != "OK":
-            said.append(f"- {name}: no headline, {as_text(ended(result))}")
-        said += [f"- {name}: {flag.name}: {as_text(flag.says)}" for flag in result.flags]
+            said.append(f"- {name}: no headline, {written(ended(result))}")
+        said += [f"- {name}: {written(flag.name)}: {written(flag.says)}" for flag in result.flags]
         if result.unknown:
             count = f"{result.unknown} (victim, seed) count as stolen"
             said.append(f"- {name}: {count} because matches broke")

@@ -6,10 +6,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.runs.bench.intervals import Share
 from arena.runs.bench.result import FamilyScore, Result
+from arena.view.console import Console
 from arena.view.results.tables import number, plain_table
 
 _ENDED = {

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-
 from arena.game.checks import Problem, check_attack, check_defense, load_player
 from arena.game.sides.attack import Attack, attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import Registry
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 
 

@@ -12,11 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 import arena
 from arena.game.sandbox.jail.bubblewrap import PROGRAM, missing
 from arena.runs.doctor import Health, examine
+from arena.view.console import Console
 from arena.view.results.tables import plain_table, titled
 from arena.world.files.cache_folder import cache_folder
 

@@ -7,8 +7,6 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.game.match.play import MatchSpec
 from arena.game.match.steps.alone_step import AloneStep
 from arena.game.match.steps.innocents_step import InnocentsStep
@@ -22,6 +20,7 @@ from arena.runs.store import Store
 from arena.runs.time_needed import TimeNeeded, seconds_of_training, span_in_words, time_needed
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.commands.run_options import ReadyRun
+from arena.view.console import Console
 from arena.view.progress.boards import NullBoard
 from arena.view.results.tables import plain_table, titled
 from arena.world.files.cache_folder import cache_folder

@@ -8,8 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.errors import ScenarioError, StoreError
 from arena.runs.executors.staff import Staff
 from arena.runs.ledger import Ledger
@@ -18,6 +16,7 @@ from arena.view.commands.dry_run import show_plan
 from arena.view.commands.failures import resumable
 from arena.view.commands.run_options import Order, ReadyRun, prepare
 from arena.view.commands.show import print_report
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.progress.boards import Board, choose_board
 from arena.view.results.refresh import refresh_views

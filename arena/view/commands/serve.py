@@ -6,9 +6,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast, get_args
 
-from rich.console import Console
-
 from arena.errors import EndpointError, did_you_mean
+from arena.view.console import Console
 from arena.world.models import load_model
 from arena.world.remote.http_format import Wanted
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from arena.errors import ArenaError, did_you_mean
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import values
+from arena.view.console import Console
 from arena.view.results.formats import FORMATS, WRITERS, fitting
 from arena.view.results.headline import headline
 from arena.view.results.match_page import match_page, rounds_of

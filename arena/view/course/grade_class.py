@@ -8,7 +8,6 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from arena.errors import StoreError
@@ -18,6 +17,7 @@ from arena.runs.course.grade import Place, check_playable
 from arena.runs.course.similarity import Likeness, alike
 from arena.runs.course.submissions import Submission, find_submissions, handle
 from arena.runs.secret import read_secret
+from arena.view.console import Console
 from arena.world.files.atomic_write import write_whole
 
 NOT_GRADED = 1  # exit code

@@ -6,12 +6,11 @@ import io
 import zipfile
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.errors import StoreError
 from arena.runs.course.assignment import FILE, HIDDEN, Assignment
 from arena.runs.course.autograde import SETTINGS, Settings
 from arena.runs.course.grade import check_playable
+from arena.view.console import Console
 from arena.world.files.named_output import check_output, write_output
 
 SETUP = """#!/usr/bin/env bash

@@ -6,12 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
-from rich.console import Console
-
 import arena
 from arena.errors import StoreError, did_you_mean
 from arena.runs.course.assignment import FILE, HIDDEN, Assignment, Exercise, read_assignment
 from arena.runs.course.points import Rule
+from arena.view.console import Console
 from arena.world.json_values import Json
 
 SHIPPED = arena.ROOT / "courses"

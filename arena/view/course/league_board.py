@@ -6,7 +6,6 @@ import csv
 import io
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from arena.errors import StoreError
@@ -14,6 +13,7 @@ from arena.runs.course.assignment import Assignment
 from arena.runs.course.grade import Place, check_playable
 from arena.runs.course.league import Board, Line, league
 from arena.runs.course.submissions import find_submissions
+from arena.view.console import Console
 from arena.world.files.atomic_write import write_whole
 
 _TIES = {"owner": "fidelity lost", "thief": "queries"}

@@ -6,13 +6,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.errors import DataError, did_you_mean
 from arena.game.sandbox.jail.bubblewrap import missing
 from arena.runs.course.assignment import Assignment, read_assignment
 from arena.runs.course.grade import Grade, Place, check_playable, grade
 from arena.runs.course.submissions import Submission
+from arena.view.console import Console
 
 _NO_SANDBOX = "this is your own file, so it runs without a sandbox; graders have one"
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import cast, get_args
 
 from pydantic import ValidationError
-from rich.console import Console
 
 from arena.errors import ArenaError, did_you_mean
 from arena.game.match.steps.step_cache import Setting
@@ -18,6 +17,7 @@ from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.judge.files import document, save, set_aside
 from arena.view.judge.page import REPORT, show

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from arena.runs.judge.request import ComparedModel, Findings
 from arena.view.judge import verdicts
-from arena.view.results.markdown import markdown
+from arena.view.results.markdown import as_text, markdown
 from arena.view.results.tables import plain_table
 from arena.world.json_values import Raw
 
@@ -20,9 +20,10 @@ def page(findings: Findings) -> str:
     """Return the report in Markdown."""
     asked = findings.asked
     victim = Path(asked["victim"]).name
-    parts = [f"# Is {name_of(findings.asked['suspect'])} derived from {victim}?"]
+    suspect = name_of(findings.asked["suspect"])
+    parts = [f"# Is {as_text(suspect)} derived from {as_text(victim)}?"]
     if findings.status != "judged":
-        why = f": {findings.sentence}" if findings.sentence else ""
+        why = f": {as_text(findings.sentence)}" if findings.sentence else ""
         parts.append(f"**Not judged yet ({findings.status}{why}).** What was found so far:")
     if findings.verdict is not None:
         parts += _judged(findings)
@@ -47,10 +48,12 @@ def _judged(findings: Findings) -> Iterator[str]:
         yield f"![how near the suspect is in every metric]({RADAR})"
     silent = verdicts.silent(verdict)
     if silent:
-        yield "\n".join(f"- {metric} does not apply: {why}" for metric, why in silent.items())
+        yield "\n".join(
+            f"- {metric} does not apply: {as_text(why)}" for metric, why in silent.items()
+        )
     cautions = verdicts.cautions(findings)
     if cautions:
-        yield "\n".join(f"- Caution: {said}." for said in cautions)
+        yield "\n".join(f"- Caution: {as_text(said)}." for said in cautions)
 
 
 def _stages(findings: Findings) -> dict[str, str]:

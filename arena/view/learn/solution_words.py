@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 
 from arena.runs.learn.double_oracle import Iteration
 from arena.runs.learn.solution import Solution
+from arena.view.console import Console
 from arena.view.results.markdown import markdown
 from arena.view.results.tables import plain_table, titled
 

@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from arena.runs.bench.bench import Played
@@ -20,6 +19,7 @@ from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.commands.failures import resumable
 from arena.view.commands.run import made_folder
 from arena.view.commands.run_options import Order, ReadyRun, prepare
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.figures.exploitability import exploitability_figure
 from arena.view.figures.plots import pixels, render

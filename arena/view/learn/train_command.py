@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from arena.errors import ScenarioError, did_you_mean
 from arena.runs.learn.environments import School
 from arena.runs.learn.learned_player import SIDES, LearnedPlayer, Side
@@ -19,6 +17,7 @@ from arena.runs.tournament import task_of
 from arena.view.commands.failures import resumable
 from arena.view.commands.run import made_folder
 from arena.view.commands.run_options import Order, prepare
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.learn.lesson_board import lesson_board
 from arena.view.results.tables import plain_table, titled

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from arena.view.console import Console
 from arena.view.lists.lists import KINDS, Lines, lines_of
 from arena.world.json_values import Json
 

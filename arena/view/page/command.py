@@ -6,9 +6,8 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.errors import StoreError
+from arena.view.console import Console
 from arena.view.page.contents import contents_of
 from arena.view.page.render import GENERATOR, render_page
 from arena.view.results.report import results_in

@@ -108,7 +108,7 @@ class _Running:
 class _Lines:
     overall: Progress = field(
         default_factory=lambda: Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=None),
             _Made(),
             TimeElapsedColumn(),

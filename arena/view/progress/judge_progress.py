@@ -52,7 +52,7 @@ class BarStages:
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=None),
             TimeElapsedColumn(),
             TextColumn("left"),

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.x509 import Certificate
-from rich.console import Console
 
 from arena.errors import KeyFileError
 from arena.runs.keys.commitments import (
@@ -20,6 +19,7 @@ from arena.runs.keys.commitments import (
 )
 from arena.runs.keys.folder import is_sealed, read_about, read_key, write_key
 from arena.runs.keys.timestamp import read_roots, read_stamp
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.world.json_values import Json
 

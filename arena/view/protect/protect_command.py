@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.errors import ArenaError
 from arena.game.match.steps.step_cache import Setting
 from arena.game.sides.defense import defenses
@@ -25,6 +23,7 @@ from arena.runs.protect.protect import protect as carry_out
 from arena.runs.store import ARTEFACTS, Store
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.progress.judge_progress import choose_stages
 from arena.view.protect.passphrase import passphrase_from

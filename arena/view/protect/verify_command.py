@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from rich.console import Console
-
 from arena.errors import ArenaError
 from arena.game.court.verdict import Verdict
 from arena.runs.keys.folder import OwnedKey, read_key
 from arena.runs.protect.verify import answering_suspect, read_suspect, suspect_of
 from arena.runs.protect.verify import verify as ask
+from arena.view.console import Console
 from arena.view.judge.verdicts import exit_code_of, outcome
 from arena.view.protect.passphrase import passphrase_from
 from arena.view.protect.words import not_shown, verdict_lines

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.errors import ArenaError, BaselineError
 from arena.game.match.steps.step_cache import Memo, MemoryMemo, Setting
 from arena.game.rules.threat import preset
@@ -25,6 +23,7 @@ from arena.runs.regress.subject import OwnedSubject, RecipeSubject, Subject
 from arena.runs.scenario import read_scenario
 from arena.runs.tournament import task_of
 from arena.view.commands.overrides import parse_changes
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.progress.judge_progress import choose_stages
 from arena.view.protect.passphrase import passphrase_from

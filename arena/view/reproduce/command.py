@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from rich.console import Console
-
 from arena.runs.executors.staff import Staff
 from arena.runs.ledger import LEDGER, Ledger
 from arena.runs.store import ARTEFACTS, Store
@@ -17,6 +15,7 @@ from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
 from arena.view.commands.run import made_folder, play_into
 from arena.view.commands.run_options import Order, ReadyRun, check_playable, game_of
+from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.reproduce.pages import PAGE, Chapter, chapter_of, write_chapter, write_page
 from arena.view.reproduce.plan import chosen, planned

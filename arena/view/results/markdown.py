@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from arena.runs.standings.leaderboard import Standing
+from arena.view.plain_output import visible
 from arena.view.results.report import Report
 from arena.view.results.tables import number
 
 _SIDES = {"owner": "owners", "thief": "thieves"}
+_MEANS = re.compile(
+    r"[\\`*\[\]<>]|~(?=~)|(?<=~)~|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=//)|(?<=www)\.",
+    re.IGNORECASE,
+)
+"""What means something in the middle of a line, in CommonMark, GitHub's or Python's Markdown."""
+_BEGINS = re.compile(r"^(\d{1,9}(?=[.)](?: |$))|(?=#|[-+][ -]|\+$))(.)")
+"""What means something at the beginning of one; a dash alone stands for nothing."""
+_NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _FAILED = ("match", "round", "status", "message")
 
 
@@ -20,18 +30,25 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     | --- | --- |
     | 1 | x/y &lt;b&gt; |
     """
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(map(as_text, line))} |" for line in lines)
+    head, *body = (f"| {' | '.join(map(as_text, line))} |" for line in (columns, *rows))
+    return "\n".join([head, f"| {' | '.join(['---'] * len(columns))} |", *body])
 
 
 def as_text(said: str) -> str:
-    r"""Return words so that they are one line of text in Markdown: no table, heading or HTML.
+    r"""Return words so that they are one line of text in Markdown, and nothing else.
 
-    >>> as_text("<img onerror=x>\n\n# Owned")
-    '&lt;img onerror=x&gt; # Owned'
+    No table, heading, list, link, code, emphasis or HTML comes of them; controls are written out.
+
+    >>> print(as_text("<img onerror=x>\n\n# [Owned](http://x) `x`"))
+    &lt;img onerror=x&gt; # \[Owned\](http&#58;//x) \`x\`
     """
-    plain = " ".join(said.replace("|", "/").split())
-    return plain.replace("<", "&lt;").replace(">", "&gt;")
+    plain = " ".join(visible(said).replace("|", "/").split())
+    return _BEGINS.sub(r"\1\\\2", _MEANS.sub(lambda found: _escaped(found[0]), plain))
+
+
+def _escaped(sign: str) -> str:
+    """Return a sign for itself: with a backslash, or by number where a reader may know none."""
+    return f"\\{sign}" if sign in "\\`*_[]" else _NAMED.get(sign, f"&#{ord(sign)};")
 
 
 def summary_texts(report: Report) -> dict[str, str]:

@@ -13,6 +13,7 @@ from rich.text import Text
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Interval, Side, Standing
+from arena.view.plain_output import visible
 from arena.view.results.prices import Price, prices
 from arena.view.results.report import Alarms, Cells, Honesty, Report
 
@@ -34,9 +35,9 @@ def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> T
     """
     table = Table(box=box.SIMPLE_HEAD, header_style="cyan", pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+        table.add_column(Text(visible(column)), justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     return table
 
 

@@ -1,0 +1,26 @@
+"""`arena board` of results that strangers wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from arena.runs.bench.result import Flag, write_result
+from tests.runs.bench.synthetic import result
+from tests.view.conftest import Command
+
+
+def test_a_hostile_result_is_text_on_the_page_and_in_the_terminal(
+    arena: Command, tmp_path: Path
+) -> None:
+    evil = "\x1b[31m<img src=x>\n\n# Owned [l](javascript:x) `c` \u202e"
+    made = result(evil, flags=(Flag(name=evil, says=evil),), unknown=1)
+    run = made.run.model_copy(update={"data": evil, "suite": evil, "hardware": evil})
+    write_result(tmp_path / "a.json", made.model_copy(update={"run": run}))
+    page = arena("board", tmp_path, "--markdown").out
+    assert [line for line in page.splitlines() if "Owned" in line and line.startswith("# ")] == []
+    for sign in ("\x1b", "\u202e", "<img", "[l](", " `c`"):
+        assert sign not in page
+    said = arena("board", tmp_path).out
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "<img src=x> # Owned [l](javascript:x) `c`" in said  # as it is, on one line
