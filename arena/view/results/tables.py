@@ -35,7 +35,7 @@ def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> T
     """
     table = Table(box=box.SIMPLE_HEAD, header_style="cyan", pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(Text(visible(column)), justify="left" if i == 0 else "right", no_wrap=True)
+        table.add_column(visible(column), justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
     return table
