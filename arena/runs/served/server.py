@@ -15,8 +15,10 @@ from arena.runs.served.app import app_of
 from arena.runs.served.connection import ImpatientConnection
 from arena.runs.served.course_rules import read_rules
 from arena.runs.served.query_ledger import QueryLedger
-from arena.runs.served.service import CourseService, Service
+from arena.runs.served.service import CourseService, OpenService, Service
 from arena.runs.served.victims import Victims
+from arena.world.models import Model
+from arena.world.remote.http_format import Wanted
 
 LOOPBACK = "127.0.0.1"
 _FAREWELL_S = 10  # how long requests under way may take to end
@@ -79,6 +81,11 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.server_close()
+
+
+def open_server(model: Model, answers: Wanted, host: str = LOOPBACK, port: int = 0) -> Server:
+    """Return the server of one model for anybody; raises like `Server`."""
+    return Server(OpenService(model, answers), host, port)
 
 
 def course_server(folder: Path, host: str = LOOPBACK, port: int = 0) -> Server:

@@ -44,9 +44,7 @@ def serve(path: Path | None, answers: str, host: str, port: int) -> None:
             f"expected answers of a kind, found {answers!r}{did_you_mean(answers, known)}"
         )
     model = load_model(path)
-    servers = _servers()
-    service = servers.OpenService(model, cast(Wanted, answers))
-    with servers.Server(service, host, port) as server:
+    with _servers().open_server(model, cast(Wanted, answers), host, port) as server:
         shape = "x".join(str(size) for size in model.card.input_shape)
         said = Console(highlight=False, soft_wrap=True, markup=False)
         said.print(f"{path.name} answers {answers} for images of {shape} at {server.url}")
