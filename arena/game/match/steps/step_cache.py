@@ -152,7 +152,7 @@ def resolve(step: Step, part: str, memo: Memo, setting: Setting) -> Bundle:
         failure = memo.load(step.digest, FAILURE)
         found = memo.load(step.digest, part)
         if found is None and failure is None:
-            parts = perform(step, functools.partial(resolve, memo=memo, setting=setting), setting)
+            parts = perform(step, _lent(memo, setting), setting)
             memo.save(step.digest, parts)
             failure, found = parts.get(FAILURE), parts.get(part)
     if failure is not None:
@@ -160,6 +160,11 @@ def resolve(step: Step, part: str, memo: Memo, setting: Setting) -> Bundle:
     if found is None:
         raise KeyError(f"{type(step).__name__} has no part {part!r}")
     return found
+
+
+def _lent(memo: Memo, setting: Setting) -> Inputs:
+    """Return what hands a step its parents' parts: copies, for whoever plays may write on them."""
+    return lambda parent, part: resolve(parent, part, memo, setting).copy()
 
 
 def perform(step: Step, inputs: Inputs, setting: Setting) -> Parts:
