@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -206,6 +207,8 @@ def main() -> None:
         code = app(prog_name="arena", standalone_mode=False)
     except BaseException as error:
         end = ending(error)
+        if os.environ.get("ARENA_TRACE"):  # where does a sentence come from?
+            traceback.print_exception(error)
         for sentence in end.sentences:
             typer.echo(f"arena: {visible(sentence)}", err=True)
         sys.exit(end.code)

@@ -169,3 +169,12 @@ def test_a_path_that_is_too_long_is_one_sentence(
     assert (done.code, done.err.count("\n")) == (2, 1), done.err
     assert done.err.startswith("arena: ")
     assert "unexpected" not in done.err
+
+
+@pytest.mark.parametrize(("asked", "told"), [("", False), ("1", True)])
+def test_whoever_mends_the_arena_sees_where_a_sentence_comes_from(
+    arena: Command, monkeypatch: pytest.MonkeyPatch, asked: str, told: bool
+) -> None:
+    monkeypatch.setenv("ARENA_TRACE", asked)
+    done = arena("show", "nowhere")
+    assert (done.code, "Traceback" in done.err) == (2, told)
