@@ -57,11 +57,14 @@ def _suite(result: Result) -> str:
 
 
 def ranked(results: Iterable[Result]) -> tuple[Result, ...]:
-    """Return results with the best headline first; without one they come last, by name."""
+    """Return results with the best headline first; those without one come last, by name.
 
-    def place(result: Result) -> tuple[float, float, str]:
-        headline = result.headline
-        low = result.robust.low
-        return (1.0, 0.0, "") if headline is None else (-headline, -low, "")
+    Of equal headlines that of the better interval is first, then who loses least to the families.
+    """
+
+    def place(result: Result) -> tuple[float, float, float]:
+        if result.headline is None:
+            return (1.0, 0.0, 0.0)
+        return (-result.headline, -result.robust.low, result.taken)
 
     return tuple(sorted(results, key=lambda result: (*place(result), result.subject.name)))

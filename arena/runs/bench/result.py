@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -152,6 +153,15 @@ class Result(Frozen):
     def headline(self) -> float | None:
         """Return robust ownership in [0, 1]; None where the bench did not end well."""
         return self.robust.value if self.status == "OK" else None
+
+    @property
+    def taken(self) -> float:
+        """Return what the best thief of a family takes in [0, 1], the mean over those that played.
+
+        It tells protections of equal headlines apart; where no family played all counts as taken.
+        """
+        gains = [one.worst_gain for one in self.families if one.worst_gain is not None]
+        return fmean(gains) if gains else 1.0
 
 
 def read_result(path: Path) -> Result:

@@ -18,7 +18,8 @@ from arena.view.results.tables import number, plain_table, titled
 Row = tuple[str, ...]
 _PAGE = (
     "Written by `arena board --markdown` from results of `arena bench`; docs/bench.md says what\n"
-    "each figure is. In brackets: 95 % intervals, with the victim as the unit."
+    "each figure is. In brackets: 95 % intervals, with the victim as the unit. The best headline\n"
+    "is first; of equal ones, the protection of which the best thieves take least on average."
 )
 
 

@@ -11,7 +11,9 @@ import pytest
 from arena import ROOT
 from arena.errors import BaselineError
 from arena.runs.bench.board import ranked, read_board
-from arena.runs.bench.result import read_result, write_result
+from arena.runs.bench.intervals import Share
+from arena.runs.bench.result import FamilyScore, Result, read_result, write_result
+from arena.runs.bench.suite import FAMILIES
 from arena.world.json_values import Json
 from tests.runs.bench.synthetic import result
 
@@ -27,6 +29,20 @@ def test_the_best_comes_first_and_what_has_no_headline_last() -> None:
     order = ranked([failed, result("low", hits=2), result("high", hits=9)])
     assert [one.subject.name for one in order] == ["high", "low", "broken"]
     assert order[-1].headline is None
+
+
+def test_of_equal_headlines_who_loses_least_comes_first() -> None:
+    def lost(name: str, *gains: float | None) -> Result:
+        found = Share(hits=0, n=4, clusters=4, low=0.0, high=0.6)
+        scores = [
+            FamilyScore(family=family, thieves=1, worst_gain=gain, worst_thief="ft", found=found)
+            for family, gain in zip(FAMILIES, gains, strict=False)
+        ]
+        return result(name, hits=0).model_copy(update={"families": tuple(scores)})
+
+    order = ranked([lost("all", 0.0, 0.9), lost("little", 0.1, 0.2), lost("some", None, 0.3)])
+    assert [one.subject.name for one in order] == ["little", "some", "all"]
+    assert ranked([lost("unplayed"), lost("lost", 1.0, 0.98)])[0].subject.name == "lost"
 
 
 def test_a_board_has_a_table_for_each_data_set(tmp_path: Path) -> None:
