@@ -87,6 +87,7 @@ class Passport(WhiteBox):
     task_needs: ClassVar[frozenset[str]] = frozenset({"classes", "norm"})
     exposes: ClassVar[str] = "passport"
     form: ClassVar[type[KeyForm]] = PassportKey
+    strictness: ClassVar[frozenset[str]] = frozenset({"level", "tolerance"})
     squeezes: ClassVar[bool] = False
 
     n_layers: int = 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -342,6 +341,5 @@ class Referee:
             utilities=[self.exam.utility(null.answer(self.exam.inputs)) for null in models],
         )
         owner = Party(evidence.defense, evidence.key, evidence.victim)
-        # A claimant may choose its scheme but not how much proof is enough: that binds both sides.
-        scheme = dataclasses.replace(defenses.make(claim.defense), level=evidence.defense.level)
+        scheme = defenses.make(claim.defense).as_strict_as(evidence.defense)
         return court.rule(owner, claimant_of(claim, scheme))

@@ -50,6 +50,7 @@ class Traits(Frozen):
     exposes: str = ""
     accuses: Accused = "model"
     statistic: tuple[str, Literal["low", "high"]] = ("", "high")
+    strictness: frozenset[str] = frozenset({"level"})
     has: frozenset[str] = frozenset()  # those of `OPTIONAL` that it defines
 
     @field_validator("name")

@@ -163,8 +163,9 @@ class Defense(Player):
     stands before the model and alters its answers, so that a bare model has none of it; `exposes`,
     what a thief must be said to know for `exposed` to be handed to it; `statistic`, what verdicts
     measure and whether copies are low or high in it; `accuses`, what a verdict is about: it decides
-    which independent models are innocent, and what can be a suspect; `victim`, as in `Attack`: the
-    task that trials of the scheme are played on, nothing for any.
+    which independent models are innocent, and what can be a suspect; `strictness`, the settings
+    that say how much proof is enough; `victim`, as in `Attack`: the task that trials of the scheme
+    are played on, nothing for any.
     Fields: `level`, the p-value at which a suspect is called a copy; `protocol`, the standard of
     proof in disputes over this scheme's keys (docs/protocol.md).
     """
@@ -176,6 +177,7 @@ class Defense(Player):
     exposes: ClassVar[str] = ""
     accuses: ClassVar[Accused] = "model"
     statistic: ClassVar[tuple[str, Literal["low", "high"]]] = ("", "high")
+    strictness: ClassVar[frozenset[str]] = frozenset({"level"})
     victim: ClassVar[Mapping[str, Json]] = MappingProxyType({})
 
     level: float = 0.01
@@ -211,6 +213,18 @@ class Defense(Player):
             copies: on which side the verdict says that copies lie.
         """
         return Values(copies)
+
+    def as_strict_as(self, other: Defense) -> Defense:
+        """Return the scheme with as much proof as another asks for.
+
+        A setting of `strictness` that the other does not have is this scheme's default: whoever
+        presents a key chooses the scheme, and not how much it has to show.
+        """
+        own = self.settings()
+        bound = self.strictness & own.keys()
+        kept = {name: value for name, value in own.items() if name not in bound}
+        asked = {name: value for name, value in other.settings().items() if name in bound}
+        return type(self).of({**kept, **asked}, f"scheme {self.name!r}")
 
     def seeing(self, grants: Output) -> Defense:
         """Return the scheme for suspects of which no more than that is seen; here, itself."""

@@ -15,7 +15,7 @@ from torch.func import functional_call
 from arena import testing
 from arena.errors import PlayerError
 from arena.game.rules.keys import random_bits
-from arena.game.sides.defense import OwnerTask, Protected
+from arena.game.sides.defense import Defense, OwnerTask, Protected
 from arena.game.sides.lab import Lab
 from arena.game.sides.suspect import Suspect
 from arena.world import layers
@@ -31,6 +31,7 @@ from defenders.passports.layers import passport_layers
 from defenders.passports.scheme import PassportKey, affine, footprints, uniform_passports
 from defenders.passports.schemes import DeepIPR1, DeepIPR2, DeepIPR3, PassportAware
 from defenders.passports.training import PrivateBranch
+from defenders.weights.uchida import Uchida
 from tests.defenders.conftest import COMPUTE
 from tests.world.graph.networks import network, own
 
@@ -344,3 +345,11 @@ def test_what_is_exposed_are_the_passports_and_never_the_bits(owner: Owner) -> N
     scheme = SCHEMES["pan"]
     shown = scheme.exposed(owner.mark("pan").key)
     assert {name.partition("/")[0] for name in shown.tensors} == {"passport", "bottleneck"}
+
+
+@pytest.mark.parametrize(
+    ("owner", "kept"), [(Uchida(level=1e-6), 0.2), (DeepIPR1(level=1e-6, tolerance=0.1), 0.1)]
+)
+def test_a_claimant_chooses_neither_level_nor_tolerance(owner: Defense, kept: float) -> None:
+    chosen = DeepIPR2(n_layers=1, level=1.0, tolerance=1.0)
+    assert chosen.as_strict_as(owner) == DeepIPR2(n_layers=1, level=1e-6, tolerance=kept)
