@@ -22,7 +22,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from arena.game.rules.keys import Key
 from arena.game.serving.service import Service
 from arena.world.data import load
 from arena.world.kinds.kind import Steer
@@ -42,7 +41,7 @@ _PROMPT, _ROW = 16, 128
 
 def verdict(mark: TextMark, number: int, text: str, cut: Tokenizer) -> tuple[float, float]:
     """Return (p, number scored) of a text under a key by its number."""
-    key = Key(mark.name, f"{number:064x}", {"vocabulary": cut.size})
+    key = mark.key_of(f"{number:064x}", cut.size)
     found = mark.judged(key, read([text], cut))
     return found.p_value, float(found.figures["scored"])
 

@@ -104,7 +104,7 @@ def paraphrasing(writer: Path, share: float) -> Launder:
 
 def key(mark: TextMark, number: int) -> Key:
     """Return a key by its number."""
-    return Key(mark.name, f"{number:064x}", {"vocabulary": 256})
+    return mark.key_of(f"{number:064x}", 256)
 
 
 def p_value(mark: TextMark, number: int, texts: Sequence[Tensor]) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import wrapper
 from arena.game.sides.defense import OwnerTask, Protected, defense
 from arena.game.sides.player import Dial
+from arena.world.json_values import Json
 from arena.world.kinds.tokens import BYTES, Tokenizer
 from arena.world.rng import Rng
 from defenders.language.marks import MarkedTexts, TextMark
@@ -83,6 +84,11 @@ class Gumbel(TextMark):
     dial: ClassVar[Dial] = Dial("temperature", 0.3, 1.5)
 
     width: Annotated[int, Field(ge=1)] = 4
+
+    @property
+    def reading(self) -> dict[str, Json]:
+        """Return how many tokens are a context."""
+        return {"width": self.width}
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Release the model as it is, behind an interface that marks what it writes.

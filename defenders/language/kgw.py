@@ -98,6 +98,12 @@ class GreenMark(TextMark):
     def rule(self) -> tuple[int, Seeding]:
         """Return the width of windows and how they give contexts."""
 
+    @property
+    def reading(self) -> dict[str, Json]:
+        """Return what says which tokens are green."""
+        width, seeding = self.rule
+        return {"width": width, "seeding": seeding, "gamma": self.gamma}
+
     def wrapper(self, secret: str, tokens: Tokenizer = BYTES) -> GreenTexts:
         """Return the interface that favours green tokens."""
         width, seeding = self.rule

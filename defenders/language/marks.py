@@ -86,7 +86,11 @@ class MarkedTexts(Wrapper):
 
 @dataclass(frozen=True, kw_only=True)
 class TextMark(Defense):
-    """Base class of marks in texts. Subclasses write `wrapper` and `judged`."""
+    """Base class of marks in texts. Subclasses write `wrapper`, `reading` and `judged`.
+
+    The key says by what settings texts are read, so its commitment binds them: who could choose
+    them when the text is known would try one after the other.
+    """
 
     reads: ClassVar[Output] = "outputs"
     invasive: ClassVar[bool] = False
@@ -106,15 +110,23 @@ class TextMark(Defense):
     def wrapper(self, secret: str, tokens: Tokenizer = BYTES) -> MarkedTexts:
         """Return the interface that writes tokens with a secret."""
 
+    @property
+    @abstractmethod
+    def reading(self) -> dict[str, Json]:
+        """Return the settings by which texts are read."""
+
     @abstractmethod
     def judged(self, key: Key, texts: Sequence[Tensor]) -> Verdict:
         """Return the verdict on texts, each its folded tokens (T,)."""
 
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Release the model as it is, behind an interface that marks what it writes."""
-        settings: dict[str, Json] = {"vocabulary": task.card.vocabulary}
-        key = Key(self.name, fresh_seed(rng), settings)
+        key = self.key_of(fresh_seed(rng), task.card.vocabulary)
         return Protected(task.base(), key, (self.wrapper(key.seed, tokens_of(task.card)),))
+
+    def key_of(self, seed: str, vocabulary: int) -> Key:
+        """Return the key of a seed, for texts of so many different tokens."""
+        return Key(self.name, seed, {"vocabulary": vocabulary, **self.reading})
 
     def rederive(self, key: Key) -> Key:
         """Return the key: the seed and the settings are all of it."""
@@ -137,11 +149,16 @@ class TextMark(Defense):
         """Look for the mark in all texts together, cut into the tokens of the suspect's card.
 
         Raises:
-            NotComparable: the key is of other tokens.
+            NotComparable: the key is of other tokens, or was made to be read by other settings.
         """
         tokens = tokens_of(suspect.card)
         if tokens.size != int(key.settings["vocabulary"]):
             raise NotComparable(
                 f"the key is of {key.settings['vocabulary']} tokens, the suspect has {tokens.size}"
             )
+        for name, value in self.reading.items():
+            if key.settings.get(name) != value:
+                raise NotComparable(
+                    f"the key is read with {name} {key.settings.get(name)}, the scheme has {value}"
+                )
         return self.judged(key, read(self.texts_of(suspect), tokens))

@@ -33,7 +33,7 @@ STRONG: tuple[TextMark, ...] = (KGW(), SBW(), KGW(hard=True), Gumbel(), Gumbel(w
 
 
 def key(scheme: TextMark, secret: str = SECRET) -> Key:
-    return Key(scheme.name, secret, {"vocabulary": 256})
+    return scheme.key_of(secret, 256)
 
 
 def verdict(scheme: TextMark, texts: tuple[str, ...], secret: str = SECRET) -> Verdict:
@@ -165,6 +165,26 @@ def test_texts_that_are_too_short_are_not_verified(text_task: Task) -> None:
     images = Outputs(images=torch.zeros(1, 1, 2, 2))
     suspect = accused(Deliverable(outputs=images), text_task, "weights", Rng(0))
     assert "images" in KGW().verify(key(KGW()), suspect, Rng(0)).reason
+
+
+@pytest.mark.parametrize(
+    ("made", "read_with", "named"),
+    [
+        (SBW(), SBW(width=7), "width"),
+        (KGW(), KGW(gamma=0.5), "gamma"),
+        (KGW(), KGW(seeding="minhash"), "seeding"),
+        (Gumbel(), Gumbel(width=2), "width"),
+        (Unigram(), Unigram(gamma=0.4), "gamma"),
+    ],
+)
+def test_who_knows_the_text_cannot_choose_how_it_is_read(
+    made: TextMark, read_with: TextMark, named: str, text_task: Task
+) -> None:
+    words = Deliverable(outputs=Outputs((*sources.texts(1, 60),)))
+    suspect = accused(words, text_task, "weights", Rng(0))
+    found = read_with.verify(key(made), suspect, Rng(0))
+    assert (found.is_copy, named in found.reason) == (False, True)
+    assert found.reason.startswith("not verified: the key is read with")
 
 
 def test_a_model_is_judged_by_what_it_writes(text_model: Model) -> None:
