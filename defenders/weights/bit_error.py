@@ -6,9 +6,10 @@ import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from arena.game.court.statistics import binomial_tail, count_p_value
+from arena.game.court.statistics import binomial_tail, count_p_value, dealt_tail
 from arena.game.court.verdict import Rule, Verdict
 from arena.world.json_values import Json
 
@@ -19,14 +20,14 @@ class BitReading:
 
     Attributes:
         found: (n,) what the suspect says. wanted: (n,) what the owner wrote.
-        chance: probability that a bit of an independent model matches.
+        dealt: whether it was given how many bits the suspect says are set, and only where was read.
         rule: the paper's own; BER = 0 where none is given.
         figures: further values for the record.
     """
 
     found: Tensor
     wanted: Tensor
-    chance: float = 0.5
+    dealt: bool = False
     rule: Rule | None = None
     figures: Mapping[str, Json] = field(default_factory=dict)
 
@@ -34,6 +35,13 @@ class BitReading:
     def n_matches(self) -> int:
         """Return how many bits match."""
         return int((self.found.bool() == self.wanted.bool()).sum())
+
+    def tail(self, n_matches: int) -> float:
+        """Return how probable at least so many matches are in an independent model."""
+        if not self.dealt:
+            return binomial_tail(n_matches, len(self.wanted))
+        counts = [torch.bincount(bits.int(), minlength=2) for bits in (self.found, self.wanted)]
+        return dealt_tail(n_matches, *(each.tolist() for each in counts))
 
 
 def bit_error_rate(found: Tensor, wanted: Tensor) -> float:
@@ -47,7 +55,10 @@ def bit_error_rate(found: Tensor, wanted: Tensor) -> float:
 
 
 def reading_verdict(
-    reading: BitReading, level: float, null_matches: Sequence[int] | None = None
+    reading: BitReading,
+    level: float,
+    null_matches: Sequence[int] | None = None,
+    readings: int = 1,
 ) -> Verdict:
     """Return the verdict on a reading: a binomial test, and one against null models where given.
 
@@ -60,18 +71,19 @@ def reading_verdict(
         null_matches: matches of independent models. Whoever gives them says that the verifier may
             see bits where there are none (a trained extractor, an alignment with a marked model):
             the larger p-value counts, and fewer than two nulls prove nothing.
+        readings: how many of these matches are of one model, read in several ways.
     """
     n, matches = len(reading.wanted), reading.n_matches
 
     def p_value(k: int) -> float:
-        p = binomial_tail(k, n, reading.chance)
-        return p if null_matches is None else max(p, count_p_value(k, n, null_matches))
+        p = reading.tail(k)
+        return p if null_matches is None else max(p, count_p_value(k, n, null_matches, readings))
 
     p, said = p_value(matches), f"{matches} of {n} bits match"
     if null_matches is not None and p_value(n) > level:
         said += (
-            f"; {len(null_matches)} independent models let nobody be accused at {level:g}, "
-            "calibrate on more of them"
+            f"; {len(null_matches) // readings} independent models let nobody be accused at "
+            f"{level:g}, calibrate on more of them"
         )
     return Verdict(
         is_copy=p <= level,

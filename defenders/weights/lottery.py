@@ -43,10 +43,10 @@ class Lottery(WhiteBox):
     Cost: `rounds` trainings and a product with the masks at each step; verification is a sort.
     Differences to the paper: the code is our own, a payload repeated under a random pad and decoded
     by majority (a QR code of 29 x 29 needs layers that small networks lack); 2 rounds at 50 % (15
-    at 20 %); tickets start again from the initial weights (from epoch 2); the p-value counts
-    modules against their share of ones, and decoding is reported beside it. Whoever may choose the
-    pad reads any payload from any layer (pad = kernels that are there XOR payload): a dispute
-    finds that out by the seed, which gives another pad.
+    at 20 %); tickets start again from the initial weights (from epoch 2); the p-value is
+    exact for so many modules, dealt at random, and decoding is reported beside it. Whoever may
+    choose the pad reads any payload from any layer (pad = kernels that are there XOR payload): a
+    dispute finds that out by the seed, which gives another pad.
     Reference: Chen, Chen, Zhang, Wang: You are caught stealing my winning lottery ticket, 2021.
     Versions: 1.
     """
@@ -114,10 +114,9 @@ class Lottery(WhiteBox):
         window = secret.window(suspect.weights(secret.layer, secret.shape))
         found = present(window, int(code.sum()))
         says = decoded(found, secret.pad, secret.n_bits)
-        there, ones = float(found.double().mean()), float(code.double().mean())
         return BitReading(
             found.flatten(),
             code.flatten(),
-            chance=there * ones + (1 - there) * (1 - ones),
+            dealt=True,
             rule=Rule("the code decodes", bool((says == secret.payload).all())),
         )

@@ -95,6 +95,11 @@ class WhiteBox(Defense):
         return self.task_needs | extra
 
     @property
+    def readings(self) -> int:
+        """Return in how many ways each null model is read."""
+        return 1
+
+    @property
     def _calibrates(self) -> bool:
         return self.learns or self.verifier == "aligned"
 
@@ -143,6 +148,6 @@ class WhiteBox(Defense):
         """Read the bits at the scheme's level and judge them."""
         reading, figures = self._shown(key, suspect)
         nulls = NullMatches.of(key).null_matches.get(self.verifier, ())
-        known = nulls if self._calibrates or len(nulls) >= ENOUGH else None
-        verdict = reading_verdict(reading, self.level, known)
+        known = nulls if self._calibrates or len(nulls) >= ENOUGH * self.readings else None
+        verdict = reading_verdict(reading, self.level, known, self.readings)
         return dataclasses.replace(verdict, figures={**verdict.figures, **figures})

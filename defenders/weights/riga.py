@@ -117,14 +117,19 @@ class Riga(WhiteBox):
             lr=self.lr,
         )
 
+    @property
+    def readings(self) -> int:
+        """Return in how many orders of its channels a null model is read; aligned it has one."""
+        return 1 if self.verifier == "aligned" else _ORDERS
+
     def null_matches(self, task: OwnerTask, key: Key, rng: Rng) -> list[int]:
         """Return the matches of the null models on which the extractor did not learn."""
         others = _alike(task)[1::2]
-        if self.verifier == "aligned":  # an aligned model has one order
+        if self.verifier == "aligned":
             return self.matches_of(key, others)
         secret = RigaKey.of(key)
         orders = [
-            reordered(null.model(), secret.layer, _ORDERS, rng.child("calibration", i))
+            reordered(null.model(), secret.layer, self.readings, rng.child("calibration", i))
             for i, null in enumerate(others)
         ]
         if not orders:

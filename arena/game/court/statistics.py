@@ -108,7 +108,7 @@ def rank_p_value(value: float, nulls: Sequence[float], *, high: bool) -> float:
     return (1 + extreme) / (1 + len(sample))
 
 
-def count_p_value(count: int, n: int, null_counts: Sequence[int]) -> float:
+def count_p_value(count: int, n: int, null_counts: Sequence[int], readings: int = 1) -> float:
     """Return the p-value of `count` of `n` answers against the counts of null models.
 
     The tail of a beta-binomial, as a model's count varies for two reasons: models differ in their
@@ -116,6 +116,13 @@ def count_p_value(count: int, n: int, null_counts: Sequence[int]) -> float:
     count at all does not make one a proof); its spread the upper 90 % limit for theirs, and never
     less than the answers of all nulls together leave open. What a null reached itself is besides no
     rarer than its rank. Fewer than two nulls prove nothing: 1.
+
+    Args:
+        count: of the suspect.
+        n: answers of each model.
+        null_counts: of the null models.
+        readings: counts of each null model, which may be read in several ways. All of them say what
+            a reading is like; how much they leave open is a matter of how many models there are.
 
     Student's t over the rates, in its place, called more than 3 % of models rare at .01 where rates
     are skewed (tests/game/court/test_statistics.py).
@@ -125,12 +132,14 @@ def count_p_value(count: int, n: int, null_counts: Sequence[int]) -> float:
     >>> fair = [33, 30, 35, 28, 31, 36, 32, 29]
     >>> count_p_value(64, 64, fair) < 1e-6 < 0.2 < count_p_value(34, 64, fair)
     True
+    >>> count_p_value(50, 64, fair) < count_p_value(50, 64, fair, readings=4)
+    True
     """
-    n_nulls = len(null_counts)
+    n_nulls = len(null_counts) // readings
     if n_nulls < 2 or not n:
         return 1.0
     n_shown = n * n_nulls
-    mean = (sum(null_counts) + 0.5) / (n_shown + 1)
+    mean = (sum(null_counts) / readings + 0.5) / (n_shown + 1)
     limit = (n_nulls - 1) / float(scipy.stats.chi2.ppf(_LEFT_OUT, n_nulls - 1))
     rates = np.asarray(null_counts, dtype=np.float64) / n
     variance = float(rates.var(ddof=1)) * limit * (1 + 1 / n_nulls)
@@ -139,7 +148,8 @@ def count_p_value(count: int, n: int, null_counts: Sequence[int]) -> float:
     size = 1 / correlation - 1
     tail = np.arange(count, n + 1)  # summed: scipy's own tail is 1 - cdf, which ends at 1e-16
     p = float(scipy.stats.betabinom.pmf(tail, n, mean * size, (1 - mean) * size).sum())
-    rank = rank_p_value(count, null_counts, high=True) if max(null_counts) >= count else 0.0
+    extreme = sum(found >= count for found in null_counts) / readings
+    rank = (1 + extreme) / (1 + n_nulls) if extreme else 0.0
     return min(1.0, max(p, rank))
 
 

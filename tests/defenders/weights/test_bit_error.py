@@ -61,6 +61,16 @@ def test_the_p_value_is_the_binomial_tail() -> None:
     assert reading_verdict(BitReading(found, wanted), 0.01).p_value == pytest.approx(expected)
 
 
+def test_where_it_is_given_how_many_bits_are_set_the_tail_is_hypergeometric() -> None:
+    """A binomial tail calls 6 of 8 rarer than they are."""
+    found, wanted = torch.tensor([1, 1, 1, 1, 0, 0, 0, 0]), torch.tensor([1, 1, 1, 0, 1, 0, 0, 0])
+    dealt = BitReading(found, wanted, dealt=True)
+    assert dealt.tail(6) == pytest.approx(stats.hypergeom.sf(2, 8, 4, 4))
+    assert dealt.tail(6) > BitReading(found, wanted).tail(6)
+    assert dealt.tail(0) == 1.0
+    assert dealt.tail(8) == pytest.approx(1 / 70)
+
+
 def test_the_papers_rule_is_reported_and_does_not_decide() -> None:
     wanted, found = torch.ones(64), torch.ones(64)
     found[0] = 0

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from scipy import stats
 from torch import Tensor
 
 from arena import testing
@@ -188,7 +187,7 @@ def test_rewritings_hide_a_mark_from_a_verifier_that_reads_by_index(
 def test_some_rewritings_leave_a_mark_where_it_is(mark: Marking, name: str, move: str) -> None:
     key, model = rewritten(name, move, mark)
     reading = literal(name).read(key, Suspect.bare(model, COMPUTE))
-    coins = stats.binom.sf(reading.n_matches - 1, len(reading.wanted), reading.chance)
+    coins = reading.tail(reading.n_matches)
     assert coins < 1e-4  # its own error, and that of reading the rewritten layers, are beside it
 
 

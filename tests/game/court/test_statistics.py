@@ -35,6 +35,14 @@ def test_what_a_null_reached_is_no_rarer_than_its_rank(nulls: list[int]) -> None
     assert count_p_value(max(nulls), 30, nulls) >= 2 / (1 + len(nulls)) - 1e-12
 
 
+def test_many_readings_of_few_models_are_no_more_models() -> None:
+    """Read 16 times each, two models leave as much open as two do, and one proves nothing."""
+    twice, alike = [32, 34], [32, 34] * 16
+    assert count_p_value(64, 64, [32] * 16, readings=16) == 1.0
+    assert count_p_value(50, 64, alike) < 1e-4 < 0.01 < count_p_value(50, 64, alike, readings=16)
+    assert count_p_value(34, 64, alike, readings=16) == count_p_value(34, 64, twice)
+
+
 def test_models_that_do_not_differ_leave_the_pooled_predictive() -> None:
     """Nulls at the very rate of all: Jeffreys' beta-binomial of their 12 * 30 answers."""
     a, b = 12 * 3 + 0.5, 12 * 27 + 0.5
