@@ -148,15 +148,18 @@ class MatchSpec(Frozen):
         return tuple(TrainStep(self.task, self.root, (name, half, str(i)), half) for i in range(n))
 
     def _odd(self, name: str, n: int) -> tuple[TrainStep, ...]:
-        """Return independent models that were trained differently."""
+        """Return independent models that were trained differently: on halves by turns.
+
+        Once each variant was trained on a half, each is trained on the half that it did not have.
+        """
         innocent = is_innocent("owner", self.accused)
         halves: tuple[Half, Half] = ("owner" if innocent else "other", "other")
         kind = self.task.kind()
         names = [name for name, variant in VARIANTS.items() if variant.fits(kind)]
-        made = zip(range(n), cycle(names), cycle(halves), strict=False)
+        made = cycle([*zip(names, cycle(halves)), *zip(names, cycle(halves[::-1]))])
         return tuple(
             TrainStep(self.task, self.root, (name, variant, str(i)), half, variant=variant)
-            for i, variant, half in made
+            for i, (variant, half) in zip(range(n), made, strict=False)
         )
 
     def protect(self) -> ProtectStep:

@@ -25,6 +25,7 @@ from arena.world.kinds.interface import Output
 from arena.world.rng import Rng
 from arena.world.task import TaskSpec, load_task
 from arena.world.training import Recipe
+from arena.world.training.variants import VARIANTS
 
 POOLS = Pools(
     calibration_same=1,
@@ -105,6 +106,13 @@ def test_odd_innocents_of_a_claim_about_data_saw_the_other_half() -> None:
     assert halves(model.calibration())[2:] == ["owner", "other", "owner"]
     assert halves(data.calibration())[2:] == ["other"] * 3
     assert [step.kind for step in model.reporting()[3:]] == ["1/30 of the steps", "smoothed labels"]
+
+
+def test_every_variant_is_trained_on_either_half() -> None:
+    many = POOLS.model_copy(update={"reporting_odd": 24})
+    odd = tuple(step for step in spec("uchida", many).reporting() if step.kind in VARIANTS)
+    assert len({(step.kind, step.half) for step in odd}) == 24
+    assert halves(odd[:4]) == ["owner", "other"] * 2
 
 
 def test_further_neg_3_are_innocent_of_everything() -> None:
