@@ -143,6 +143,8 @@ class PrivateBranch(Branch):
         nets: for each layer the bottleneck behind Avg(W * P); none where there is nothing behind.
     """
 
+    passes = 1
+
     def __init__(
         self,
         places: Sequence[PassportLayer],

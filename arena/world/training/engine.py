@@ -184,7 +184,8 @@ class _Run:
         optimiser.step()
 
     def _costs(self, n: int) -> dict[str, int]:
-        passes = sum(objective.passes for objective in self.objectives)
+        own = sum(objective.passes for objective in self.objectives)
+        passes = own + sum(hook.passes for hook in self.hooks)
         seen = {"images_forward": n * passes, "images_backward": n * passes}
         return {"steps": len(self.objectives), **seen}
 
@@ -206,6 +207,7 @@ class _Run:
             return True
         if self.held_out is None or not self.recipe.patience:
             return False
+        self.trainer.meter.charge({"images_forward": len(self.held_out)})
         scores = self.history.validation
         scores.append(self.model.kind.validate(self.model, self.held_out, self.compute))
         return len(scores) - 1 - scores.index(max(scores)) >= self.recipe.patience

@@ -50,6 +50,9 @@ class Hook:
     layers: Sequence[str] = ()
     """Names of the modules whose outputs `loss` reads from `view.activations`."""
 
+    passes: int = 0
+    """How often `loss` sends the step's inputs through the model again, there and back."""
+
     def start(self, model: nn.Module, rng: Rng, device: str) -> None:
         """Prepare: move tensors to the device, make own optimisers, find layers."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -156,6 +158,23 @@ def test_early_stop_looks_at_held_out_examples(task: Task) -> None:
     recipe = Recipe(epochs=40, lr=1e-6, validation=0.25, patience=2)
     history = Trainer().train(fresh(task), few(task), recipe, Rng(0))
     assert 3 <= len(history.validation) < 40
+
+
+class Twice(Hook):
+    """Sends what the step is on through the model once more."""
+
+    passes = 1
+
+
+def test_every_pass_is_on_the_meter(task: Task) -> None:
+    spent: Counter[str] = Counter()
+    ledger = SimpleNamespace(charge=spent.update)
+    recipe = Recipe(epochs=2, batch=16, validation=0.25, patience=9)
+    Trainer(meter=ledger).train(fresh(task), few(task), recipe, Rng(0), hooks=[Twice()])
+    n = len(few(task))
+    n_held = n // 4
+    trained = 2 * (n - n_held) * 2
+    assert (spent["images_backward"], spent["images_forward"]) == (trained, trained + 2 * n_held)
 
 
 class Spy(Hook):
