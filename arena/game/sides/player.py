@@ -92,7 +92,7 @@ class Player:
                     f"{title} has no setting {setting!r}{did_you_mean(setting, known)}"
                 )
         try:
-            written = json.dumps(dict(settings))
+            written = json.dumps(dict(settings), default=str)  # what JSON has not is no setting
             made: Self = cls._form().validate_json(written, strict=True)
         except (ValidationError, ValueError) as error:
             raise RegistryError(f"{title}: {_first(error)}") from error
