@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -23,10 +22,11 @@ from arena.game.sides.defense import StandardOfProof
 from arena.game.sides.player import PlayerSpec
 from arena.runs.experiment import Experiment
 from arena.runs.learn.references import folder_of, learned_agent, located, resolved
-from arena.runs.scenario_errors import place, sentences, strange_values
+from arena.runs.scenario_errors import place, refuse_strange, said_of, sentences
 from arena.runs.scenario_problems import problems_of, unplayable
+from arena.world.bounds import MEMORY_MB, REPEATS, SECONDS
 from arena.world.data.own_data import placed_in
-from arena.world.json_values import Frozen, Json
+from arena.world.json_values import Frozen, Json, from_toml
 from arena.world.kinds.interface import Output
 from arena.world.models import pretrained
 from arena.world.task import TaskSpec, TaskTable
@@ -40,9 +40,9 @@ class Limits(Frozen):
     here.
     """
 
-    step_s: float | None = Field(None, gt=0)
-    memory_mb: int | None = Field(None, ge=4096)  # less does not hold torch
-    cpu_s: int | None = Field(None, ge=1)
+    step_s: float | None = Field(None, gt=0, le=SECONDS)
+    memory_mb: int | None = Field(None, ge=4096, le=MEMORY_MB)  # less does not hold torch
+    cpu_s: int | None = Field(None, ge=1, le=SECONDS)
     gpu: bool = False  # strangers' players may use the GPUs
 
     def cell(self) -> Cell:
@@ -107,9 +107,8 @@ class ThreatTable(Frozen):
             RegistryError: no such preset. ValidationError: a field is not one of a threat model.
         """
         known = preset(self.preset)
-        budget = Budget.model_validate({**known.budget.model_dump(), **self.budget})
-        fields = {**known.model_dump(), **self.grant, "budget": budget.model_dump()}
-        return ThreatModel.model_validate(fields)
+        budget = Budget.as_written({**known.budget.plain(), **self.budget})
+        return ThreatModel.as_written({**known.plain(), **self.grant, "budget": budget.plain()})
 
 
 class ThiefTable(Frozen):
@@ -156,7 +155,7 @@ class Scenario(Frozen):
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     description: str = ""
     seed: int = Field(0, ge=0, lt=2**63)  # what SQLite holds
-    repeats: int = Field(1, ge=1, le=10_000)
+    repeats: int = Field(1, ge=1, le=REPEATS)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     isolate: bool = False  # every move in a process of its own
     max_loss: float = Field(MAX_LOSS, ge=0, le=1)  # fidelity that an owner may cost and still win
@@ -227,7 +226,8 @@ def read_scenario(
         raise ScenarioError(
             [f"expected a scenario file at {path}, cannot read it ({error})"]
         ) from error
-    return parse_scenario(text, path.parent, changes, trusted)
+    with said_of(path):
+        return parse_scenario(text, path.parent, changes, trusted)
 
 
 def parse_scenario(
@@ -238,8 +238,8 @@ def parse_scenario(
 ) -> Scenario:
     """Parse and check the text of a scenario; raises like `read_scenario`."""
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        raw = from_toml(text)
+    except ValueError as error:
         raise ScenarioError([f"expected TOML, found a fault: {error}"]) from error
     return check_scenario(raw, folder, changes, text, trusted)
 
@@ -269,12 +269,10 @@ def check_scenario(
             _set(raw, key, value)
         except (TypeError, AttributeError) as error:  # it is no text
             raise ScenarioError([f"no key {key!r} can be set in this scenario"]) from error
-    strange = [place(text, where) + problem for where, problem in strange_values(raw)]
-    if strange:
-        raise ScenarioError(strange)
+    refuse_strange(raw, text)
     raw = resolved(raw, text)
     try:
-        scenario = Scenario.model_validate(raw)
+        scenario = Scenario.as_written(raw)
     except ValidationError as error:
         raise ScenarioError(sentences(error, text, Scenario)) from error
     files = partial(_file_problems, scenario, text, folder, trusted)

@@ -7,18 +7,43 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from arena.errors import did_you_mean
+from arena.errors import ScenarioError, did_you_mean
 from arena.world.json_values import Json
 
 Location = tuple[str | int, ...]
 
 _SLIP = 0.75
 """How alike a key and a known one are where the first is the second, mistyped."""
+_BITS = 14_000  # of the longest whole number: Python prints none that is much longer
+_LONGEST = 60  # characters of a value that a sentence shows
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "bool_type": "true or false",
+        "int_type": "a whole number",
+        "float_type": "a number",
+        "string_type": "a text",
+        "dict_type": "a table",
+        "model_type": "a table",
+    }
+)
+"""What TOML calls what pydantic expected."""
+
+
+@contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """Let what is wrong in a file be said with the file's name."""
+    try:
+        yield
+    except ScenarioError as error:
+        raise ScenarioError(f"{path.name}: {problem}" for problem in error.problems) from error
 
 
 def place(text: str, where: Location) -> str:
@@ -67,18 +92,37 @@ def _ends(line: str, path: str) -> bool:
     return bool(head) and not head.startswith(f"{path}.")
 
 
-def strange_values(raw: Json, where: Location = ()) -> Iterator[tuple[Location, str]]:
-    """Yield the place of every value that TOML knows and JSON does not, with what is wrong."""
+def refuse_strange(raw: Json, text: str, *, dates: bool = False) -> None:
+    """Refuse values that TOML or Python knows and JSON does not; dates may be meant.
+
+    Raises:
+        ScenarioError: with one sentence for each, which has its line in the text.
+    """
+    strange = [place(text, where) + problem for where, problem in strange_values(raw, dates=dates)]
+    if strange:
+        raise ScenarioError(strange)
+
+
+def strange_values(
+    raw: Json, where: Location = (), *, dates: bool = False
+) -> Iterator[tuple[Location, str]]:
+    """Yield the place of every value that JSON does not know, with what is wrong."""
     if isinstance(raw, dict | list | tuple):
         entries = raw.items() if isinstance(raw, dict) else enumerate(raw)
         for key, value in entries:
-            yield from strange_values(value, (*where, key))
+            yield from strange_values(value, (*where, key), dates=dates)
         return
     name = ".".join(str(part) for part in where)
     if isinstance(raw, float) and not math.isfinite(raw):
         yield where, f"{name!r}: expected a finite number, found {raw}"
-    elif isinstance(raw, datetime.date | datetime.time):
+    elif isinstance(raw, int) and raw.bit_length() > _BITS:
+        yield where, f"{name!r}: expected a number of at most {_BITS} bits, found a longer one"
+    elif not isinstance(raw, str | int | float | None) and not (dates and _is_date(raw)):
         yield where, f"{name!r}: expected a number, a text or a truth value, found {raw}"
+
+
+def _is_date(value: object) -> bool:
+    return isinstance(value, datetime.date | datetime.time)
 
 
 def sentences(error: ValidationError, text: str, root: type[BaseModel]) -> list[str]:
@@ -100,8 +144,7 @@ def _sentence(problem: Any, root: type[BaseModel]) -> str:
     known = problem["loc"][: len(problem["loc"]) - len(unknown)]
     where = tuple(part for part in known if not _is_branch(part)) + unknown
     name = ".".join(str(part) for part in where)
-    found = repr(problem["input"])
-    found = found if len(found) <= 60 else found[:57] + "..."
+    found = shown(problem["input"])
     if problem["type"] == "extra_forbidden":
         fields = _fields(root, where[:-1])
         return f"unknown key {name!r}{_instead(str(where[-1]), problem['input'], fields)}"
@@ -111,11 +154,23 @@ def _sentence(problem: Any, root: type[BaseModel]) -> str:
         return f"{name!r}: expected a list, found {found}; {_as_list(str(where[-1]), problem)}"
     if problem["type"] == "too_short":
         return f"{name!r}: expected a list of at least one, found {found}; add one"
+    if problem["type"] in _WORDS:
+        return f"{name!r}: expected {_WORDS[problem['type']]}, found {found}"
     message = problem["msg"]
     message = message[0].lower() + message[1:]
     for prefix in ("value error, ", "input should be ", "expected "):
         message = message.removeprefix(prefix)
     return f"{name!r}: expected {message}, found {found}"
+
+
+def shown(value: object) -> str:
+    """Return a value as a sentence shows it: not all of a long one.
+
+    >>> shown(True), shown("x" * 99)[-6:]
+    ('true', 'xxx...')
+    """
+    text = _toml(value) if isinstance(value, bool) else repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _instead(key: str, value: Json, fields: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def problems_of(scenario: Scenario, text: str) -> Iterator[str]:
             if name in names[:i]:
                 yield f"{place(text, (kind, i))}two {several} are called {name!r}; give one a name"
     titles = [f"{owner}-vs-{thief}" for owner in owners for thief in thieves]
-    for title in {title for title in titles if titles.count(title) > 1}:
+    for title in (title for title, n in Counter(titles).items() if n > 1):
         yield f"two matches would be called {title!r}; rename an owner or a thief"
     for i, owner in enumerate(scenario.owner):
         yield from _owner_problems(owner, place(text, ("owner", i)))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from arena.errors import ScenarioError
-from arena.runs.scenario_errors import sentences
+from arena.runs.scenario_errors import refuse_strange, said_of, sentences
+from arena.world.json_values import Frozen, from_toml
 
-T = TypeVar("T", bound=BaseModel)
+T = TypeVar("T", bound=Frozen)
 
 
 def read_toml_file(path: Path, form: type[T], what: str) -> T:
@@ -27,11 +27,12 @@ def read_toml_file(path: Path, form: type[T], what: str) -> T:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
+        raw = from_toml(text)
     except (OSError, ValueError) as error:
         raise ScenarioError([f"expected {what} in {path}, cannot read it ({error})"]) from error
-    try:
-        return form.model_validate(raw)
-    except ValidationError as error:
-        said = sentences(error, text, form)
-        raise ScenarioError([f"{path.name}: {line}" for line in said]) from error
+    with said_of(path):
+        refuse_strange(raw, text, dates=True)
+        try:
+            return form.as_written(raw)
+        except ValidationError as error:
+            raise ScenarioError(sentences(error, text, form)) from error

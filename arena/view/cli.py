@@ -37,6 +37,7 @@ from arena.view.protect.keys_cli import keys
 from arena.view.protect.protect_cli import protect
 from arena.view.protect.verify_cli import verify
 from arena.view.regress.regress_cli import regress
+from arena.world.bounds import REPEATS
 
 app = typer.Typer(
     name="arena",
@@ -120,7 +121,11 @@ def reproduce(
     seed: OtherSeed = None,
     victims: Annotated[
         int | None,
-        typer.Option(min=1, help="How many models are protected and stolen, to judge methods by."),
+        typer.Option(
+            min=1,
+            max=REPEATS,
+            help="How many models are protected and stolen, to judge methods by.",
+        ),
     ] = None,
     experiments: Annotated[
         str | None,

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number as it is: no range of typer's refuses nan.
+
+    Raises:
+        typer.BadParameter: it is none that can be meant.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"expected a finite number, found {value}")
+    return value
+
 
 Architecture: TypeAlias = Annotated[
     str,
@@ -29,7 +42,10 @@ ScenarioName: TypeAlias = Annotated[
     str, typer.Argument(help="The name of a scenario that ships, or a TOML file.")
 ]
 Jobs: TypeAlias = Annotated[
-    int | None, typer.Option(min=1, help="Steps at a time; by default one for each core.")
+    int | None,
+    typer.Option(
+        min=1, help="Steps at a time; by default one for each core, here at most eight for each."
+    ),
 ]
 ExecutorName: TypeAlias = Annotated[
     str,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +19,7 @@ else:
 
 Raw: TypeAlias = Any
 """A JSON value that was read from a file or a pipe: whoever reads it says what it must be."""
+_DEEPEST = 64  # tables and lists within each other, which whatever walks through them can follow
 
 
 class Frozen(BaseModel):
@@ -28,6 +30,17 @@ class Frozen(BaseModel):
     def plain(self) -> dict[str, Json]:
         """Return the fields as JSON values."""
         return self.model_dump(mode="json")
+
+    @classmethod
+    def as_written(cls, raw: Raw) -> Self:
+        """Return what a person wrote into a file of TOML or JSON, whose values have types.
+
+        A text is no number and a number no truth value; a whole number may stand for any number.
+
+        Raises:
+            ValidationError: it is not of this form.
+        """
+        return cls.model_validate_json(json.dumps(raw, default=str), strict=True)  # dates are texts
 
 
 def canonical(value: Json) -> str:
@@ -62,6 +75,33 @@ def from_json(text: str | bytes, *, finite: bool = True) -> Raw:
         return json.loads(text, parse_constant=_finite, parse_float=_finite)
     except RecursionError:
         raise ValueError("expected JSON, found it nested too deeply") from None
+
+
+def from_toml(text: str) -> dict[str, Raw]:
+    """Return the tables in a TOML text, whoever wrote it.
+
+    Raises:
+        ValueError: it is no TOML, or is nested too deeply.
+
+    >>> from_toml("a = { b = [0.5] }")
+    {'a': {'b': [0.5]}}
+    """
+    try:
+        tables = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level: list[Raw] = [tables]
+    for _ in range(_DEEPEST):
+        level = [part for value in level for part in _parts(value)]
+    if level:
+        raise ValueError("nested too deeply")
+    return tables
+
+
+def _parts(value: Raw) -> Iterable[Raw]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _finite(text: str) -> float:

@@ -89,8 +89,56 @@ BAD = {
     ),
     "seed of the wrong type": (
         edit("seed = 1", 'seed = "one"'),
-        "line 2: 'seed': expected a valid integer, unable to parse string as an integer, "
-        "found 'one'",
+        "line 2: 'seed': expected a whole number, found 'one'",
+    ),
+    "a number in quotes": (
+        edit("seed = 1", 'repeats = "1"'),
+        "line 2: 'repeats': expected a whole number, found '1'",
+    ),
+    "a truth value for a number": (
+        edit("seed = 1", "repeats = true"),
+        "line 2: 'repeats': expected a whole number, found true",
+    ),
+    "a number for a truth value": (
+        edit("seed = 1", "paired = 1"),
+        "line 2: 'paired': expected true or false, found 1",
+    ),
+    "a text for a truth value": (
+        edit("seed = 1", 'paired = "yes"'),
+        "line 2: 'paired': expected true or false, found 'yes'",
+    ),
+    "a number for a text": (
+        edit("seed = 1", "description = 1"),
+        "line 2: 'description': expected a text, found 1",
+    ),
+    "a number for a table": (
+        edit("[task]", "limits = 1\n[task]"),
+        "line 4: 'limits': expected a table, found 1",
+    ),
+    "a budget in quotes": (
+        edit("steps = 5", 'steps = "5"'),
+        "line 24: 'steps': expected a whole number, found '5'",
+    ),
+    "a number longer than any": (
+        edit("seed = 1", f"seed = 0x{'f' * 5000}"),
+        "line 2: 'seed': expected a number of at most 14000 bits, found a longer one",
+    ),
+    "nested too deeply": (
+        f"name = {'[' * 5000}{']' * 5000}",
+        "expected TOML, found a fault: nested too deeply",
+    ),
+    "more memory than any machine has": (
+        f"{GOOD}\n[limits]\nmemory_mb = 1000000000000\n",
+        "line 31: 'limits.memory_mb': expected less than or equal to 16777216, found 1000000000000",
+    ),
+    "a step that never ends": (
+        f"{GOOD}\n[limits]\nstep_s = 1e300\n",
+        "line 31: 'limits.step_s': expected less than or equal to 10000000, found 1e+300",
+    ),
+    "patience without end": (
+        edit("{ epochs = 3 }", "{ epochs = 3, patience = 1000000000000 }"),
+        "line 7: 'task.recipe.patience': expected less than or equal to 1000000, found "
+        "1000000000000",
     ),
     "no repeats": (
         edit("seed = 1", "repeats = 0"),
@@ -131,8 +179,12 @@ BAD = {
     ),
     "setting of the wrong type": (
         edit('scheme = "uchida"', 'scheme = "uchida"\nsettings = { n_bits = "many" }'),
-        "line 12: defender 'uchida': setting 'n_bits': input should be a valid integer, "
-        "unable to parse string as an integer, found 'many'",
+        "line 12: defender 'uchida': setting 'n_bits': input should be a valid integer, found "
+        "'many'",
+    ),
+    "a setting in quotes": (
+        edit('scheme = "uchida"', 'scheme = "uchida"\nsettings = { n_bits = "32" }'),
+        "line 12: defender 'uchida': setting 'n_bits': input should be a valid integer, found '32'",
     ),
     "scheme without a key": (
         edit('[[owner]]\nscheme = "uchida"', "[[owner]]"),

@@ -79,6 +79,20 @@ def test_a_file_that_is_not_text_is_said(tmp_path: Path) -> None:
         read_scenario(tmp_path / "x.toml")
 
 
+def test_a_fault_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text("a = [\n1 2]")
+    with pytest.raises(ScenarioError, match=r"^x\.toml: expected TOML, .*at line 2, column 3"):
+        read_scenario(tmp_path / "x.toml")
+    (tmp_path / "x.toml").write_text(edit("seed = 1", "sed = 1"))
+    with pytest.raises(ScenarioError, match=r"^x\.toml: line 2: unknown key 'sed'"):
+        read_scenario(tmp_path / "x.toml")
+
+
+def test_a_whole_number_stands_for_any_number() -> None:
+    found = parse_scenario(GOOD, HERE, {"max_loss": 0, "task.recipe.lr": 1})
+    assert (repr(found.max_loss), repr(found.task.recipe.lr)) == ("0.0", "1.0")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "found"),
     [

@@ -77,6 +77,7 @@ def test_the_version_is_that_of_the_package(arena: Command) -> None:
         (["run", "--set", "repeets=2"], "unknown key 'repeets'; did you mean 'repeats'?"),
         (["run", "--set", "owner.99.scheme=none"], "owner.99.scheme"),
         (["run", "--set", "repeats=0"], "'repeats': expected"),
+        (["run", "--set", "paired=1"], "'paired': expected true or false, found 1"),
         (["list", "atackers"], "found 'atackers'; did you mean 'attackers'?"),
         (["check", "nowhere.py:Thief"], "expected a Python file"),
         (["check", "Thief"], "expected FILE.py:Class, found 'Thief'"),
@@ -110,8 +111,8 @@ def test_every_problem_of_a_scenario_has_its_own_line(arena: Command, tmp_path: 
     done = arena("run", path)
     assert done.code == 2
     assert done.err.splitlines() == [
-        "arena: line 2: no defender is called 'uchid'; did you mean 'uchida'?",
-        "arena: line 4: no attacker is called 'nune'; did you mean 'none'?",
+        "arena: bad.toml: line 2: no defender is called 'uchid'; did you mean 'uchida'?",
+        "arena: bad.toml: line 4: no attacker is called 'nune'; did you mean 'none'?",
     ]
 
 

@@ -31,6 +31,7 @@ from arena.game.sides.attack import attacks
 from arena.game.sides.defense import defenses
 from arena.game.sides.needs import NULLS, Offer, unmet
 from arena.game.sides.player import PlayerSpec
+from arena.world.bounds import INNOCENTS
 from arena.world.bundle import Bundle
 from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Output
@@ -43,8 +44,6 @@ Want = tuple[Step, str]
 
 NOBODY = PlayerSpec(name="none")
 """The owner who protects nothing: the bare twin is released."""
-MOST = 10_000
-"""Innocents of one kind at most: each is a model to train."""
 
 
 class Pools(Frozen):
@@ -54,14 +53,14 @@ class Pools(Frozen):
     Neg-3 are further ones, for every claim.
     """
 
-    calibration_same: int = Field(6, ge=0, le=MOST)  # Neg-1: the owner's data, another seed
-    calibration_other: int = Field(6, ge=0, le=MOST)  # Neg-2: the other half of the data
-    calibration_foreign: int = Field(0, ge=0, le=MOST)  # Neg-3: other data of the same form
-    reporting_same: int = Field(10, ge=0, le=MOST)
-    reporting_other: int = Field(10, ge=0, le=MOST)
-    reporting_foreign: int = Field(0, ge=0, le=MOST)
-    calibration_odd: int = Field(12, ge=0, le=MOST)  # of `VARIANTS` in order, halves by turns
-    reporting_odd: int = Field(12, ge=0, le=MOST)
+    calibration_same: int = Field(6, ge=0, le=INNOCENTS)  # Neg-1: the owner's data, another seed
+    calibration_other: int = Field(6, ge=0, le=INNOCENTS)  # Neg-2: the other half of the data
+    calibration_foreign: int = Field(0, ge=0, le=INNOCENTS)  # Neg-3: other data of the same form
+    reporting_same: int = Field(10, ge=0, le=INNOCENTS)
+    reporting_other: int = Field(10, ge=0, le=INNOCENTS)
+    reporting_foreign: int = Field(0, ge=0, le=INNOCENTS)
+    calibration_odd: int = Field(12, ge=0, le=INNOCENTS)  # of `VARIANTS` in order, halves by turns
+    reporting_odd: int = Field(12, ge=0, le=INNOCENTS)
     architectures: tuple[str, ...] = ()  # further reporting innocents of other architectures
 
     @property

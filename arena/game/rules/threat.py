@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from arena.errors import RegistryError, did_you_mean
+from arena.world.bounds import COUNT, SECONDS
 from arena.world.json_values import Frozen
 from arena.world.kinds.interface import Interface, level
 
@@ -57,17 +58,17 @@ METERS = tuple(Spent.model_fields)
 class Budget(Frozen):
     """The most that each meter may reach in a match; None is no limit."""
 
-    images_queried: int | None = Field(None, ge=0)
-    images_unique: int | None = Field(None, ge=0)
-    calls: int | None = Field(None, ge=0)
-    rounds: int | None = Field(None, ge=0)
-    bits_revealed: float | None = Field(None, ge=0)
-    steps: int | None = Field(None, ge=0)
-    images_forward: int | None = Field(None, ge=0)
-    images_backward: int | None = Field(None, ge=0)
-    models: int | None = Field(None, ge=0)
-    verifier_calls: int | None = Field(0, ge=0)
-    wall_s: float | None = Field(None, gt=0)
+    images_queried: int | None = Field(None, ge=0, le=COUNT)
+    images_unique: int | None = Field(None, ge=0, le=COUNT)
+    calls: int | None = Field(None, ge=0, le=COUNT)
+    rounds: int | None = Field(None, ge=0, le=COUNT)
+    bits_revealed: float | None = Field(None, ge=0, le=COUNT)
+    steps: int | None = Field(None, ge=0, le=COUNT)
+    images_forward: int | None = Field(None, ge=0, le=COUNT)
+    images_backward: int | None = Field(None, ge=0, le=COUNT)
+    models: int | None = Field(None, ge=0, le=COUNT)
+    verifier_calls: int | None = Field(0, ge=0, le=COUNT)
+    wall_s: float | None = Field(None, gt=0, le=SECONDS)
 
     def of(self, meter: str) -> float | None:
         """Return the limit of a meter."""
@@ -81,7 +82,7 @@ class ThreatModel(Interface):
     The first fields are those of the victim's interface.
     """
 
-    max_batch: int = Field(1000, ge=1)  # images in one call
+    max_batch: int = Field(1000, ge=1, le=COUNT)  # images in one call
     data: float = Field(0.0, ge=0, le=1)  # share of the thief's split that is granted
     data_labels: bool = False  # with true classes
     pool: str = ""  # name of a public data set of another distribution

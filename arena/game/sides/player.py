@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.metadata
+import json
 import math
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,6 +19,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from arena.errors import RegistryError, did_you_mean
 from arena.game.sides.plugins import load_players
+from arena.world.bounds import SETTING
 from arena.world.code_version import class_version
 from arena.world.json_values import Frozen, Json
 
@@ -90,7 +92,8 @@ class Player:
                     f"{title} has no setting {setting!r}{did_you_mean(setting, known)}"
                 )
         try:
-            made: Self = cls._form().validate_python(dict(settings))
+            written = json.dumps(dict(settings), default=str)  # what JSON has not is no setting
+            made: Self = cls._form().validate_json(written, strict=True)
         except (ValidationError, ValueError) as error:
             raise RegistryError(f"{title}: {_first(error)}") from error
         for problem in out_of_range(made):
@@ -233,14 +236,11 @@ class Registry(Generic[P]):
         return self.find(spec.name).of(spec.settings, f"{self.kind} {spec.name!r}")
 
 
-MOST = 10_000_000
-"""The largest whole number that a hyper-parameter may be; more fits no memory and no life."""
-
-
 def out_of_range(player: Player) -> list[str]:
     """Return what is wrong with a player's numbers, whatever they mean.
 
-    A number is finite, and not negative where its default is not; a whole number is at most `MOST`.
+    A number is finite, and not negative where its default is not; a whole number is not beyond
+    all bounds.
     """
     problems = []
     for field in dataclasses.fields(player):
@@ -248,9 +248,9 @@ def out_of_range(player: Player) -> list[str]:
         if not _is_number(value) or not _is_number(usual):
             continue
         least = 0 if usual >= 0 else -math.inf
-        most = MOST if isinstance(value, int) else math.inf
+        most = SETTING if isinstance(value, int) else math.inf
         if not (math.isfinite(value) and least <= value <= most):
-            wanted = f"at least {least:g}" if value < least else f"at most {MOST:,}"
+            wanted = f"at least {least:g}" if value < least else f"at most {most:,}"
             wanted = wanted if math.isfinite(value) else "a finite number"
             problems.append(f"setting {field.name!r}: expected {wanted}, found {value!r}")
     return problems

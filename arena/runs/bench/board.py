@@ -13,7 +13,8 @@ def read_board(places: Iterable[Path]) -> dict[str, tuple[Result, ...]]:
     """Return the results in files and in folders, by data set, best first.
 
     Args:
-        places: files of results, or folders that hold some side by side.
+        places: files of results, or folders that hold some side by side. A result that is in
+            several of them counts once.
 
     Raises:
         BaselineError: there is none, one is damaged, or they are of several suites.
@@ -23,7 +24,9 @@ def read_board(places: Iterable[Path]) -> dict[str, tuple[Result, ...]]:
     _refuse_mixed(results)
     boards: dict[str, list[Result]] = {}
     for _, result in results:
-        boards.setdefault(result.run.data, []).append(result)
+        found = boards.setdefault(result.run.data, [])
+        if result not in found:
+            found.append(result)
     return {data: ranked(boards[data]) for data in sorted(boards)}
 
 

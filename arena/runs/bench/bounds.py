@@ -6,11 +6,11 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-_MOST = 2**53  # up to here every whole number is a float
+from arena.world.bounds import COUNT
 
-Count: TypeAlias = Annotated[int, Field(ge=0, le=_MOST)]
+Count: TypeAlias = Annotated[int, Field(ge=0, le=COUNT)]
 Rate: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Amount: TypeAlias = Annotated[float, Field(ge=0, le=_MOST, allow_inf_nan=False)]
+Amount: TypeAlias = Annotated[float, Field(ge=0, le=COUNT, allow_inf_nan=False)]
 """Seconds, questions, a price: anything that is spent."""
 Difference: TypeAlias = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 """Between two rates."""

@@ -185,7 +185,7 @@ def read_result(path: Path) -> Result:
     if strange:
         raise BaselineError(f"{path} is damaged at {strange}; bench it again")
     try:
-        return Result.model_validate_json(json.dumps(raw), strict=True)
+        return Result.as_written(raw)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"]) or "result"

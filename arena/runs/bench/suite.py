@@ -15,6 +15,7 @@ from arena.errors import ScenarioError, did_you_mean
 from arena.game.match.play import Pools
 from arena.runs.scenario import Limits, ThiefTable
 from arena.runs.toml_file import read_toml_file
+from arena.world.bounds import REPEATS, STRENGTHS
 from arena.world.json_values import Frozen, Json, digest
 from arena.world.training import Recipe
 
@@ -49,7 +50,7 @@ class SuiteThief(ThiefTable):
     """
 
     family: Family
-    strengths: tuple[float, ...] = ()
+    strengths: tuple[float, ...] = Field((), max_length=STRENGTHS)
 
 
 class Suite(Frozen):
@@ -69,11 +70,11 @@ class Suite(Frozen):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*-[0-9]+$", max_length=40)
     description: str = ""
-    seed: int = Field(ge=0)
-    calibration_seed: int = Field(ge=0)
-    victims: int = Field(ge=1)
-    seeds: int = Field(ge=1)
-    calibration_victims: int = Field(1, ge=1)
+    seed: int = Field(ge=0, lt=2**63)
+    calibration_seed: int = Field(ge=0, lt=2**63)
+    victims: int = Field(ge=1, le=REPEATS)
+    seeds: int = Field(ge=1, le=REPEATS)
+    calibration_victims: int = Field(1, ge=1, le=REPEATS)
     gain: float = Field(0.5, gt=0, le=1)
     price: float = Field(1.0, gt=0)
     innocents: Pools = Pools()

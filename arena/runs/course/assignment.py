@@ -155,7 +155,7 @@ def _changed(task: Exercise, changes: Mapping[str, Raw]) -> Game:
             table = table.setdefault(step, {})
         table[last] = value
     try:
-        return Game.model_validate(tables)
+        return Game.as_written(tables)
     except ValidationError as error:
         said = sentences(error, "", Game)
         where = f"{HIDDEN}/hidden.toml, [game.{task.name}]"

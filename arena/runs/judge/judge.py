@@ -36,6 +36,7 @@ from arena.runs.judge.model_files import (
 )
 from arena.runs.judge.request import ComparedModel, Findings, GrownTests, Trial
 from arena.runs.store import ARTEFACTS, Store
+from arena.world.bounds import INNOCENTS
 from arena.world.bundle import Bundle
 from arena.world.code_version import class_version, core_version
 from arena.world.json_values import Json, digest
@@ -248,10 +249,10 @@ def _check(trial: Trial) -> None:
     for file in (trial.victim, trial.suspect):
         if isinstance(file, ModelFile):
             file.check()
-    if isinstance(trial.innocents, int) and trial.innocents < FEWEST:
+    if isinstance(trial.innocents, int) and not FEWEST <= trial.innocents <= INNOCENTS:
+        bound = f"at least {FEWEST}" if trial.innocents < FEWEST else f"at most {INNOCENTS:,}"
         raise ArenaError(
-            f"expected at least {FEWEST} innocents for a bound, found {trial.innocents}; "
-            "try --innocents 12"
+            f"expected {bound} innocents for a bound, found {trial.innocents}; try --innocents 12"
         )
     if not isinstance(trial.suspect, ModelFile) and trial.access == "weights":
         raise ArenaError(

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 from arena.errors import ScenarioError
 from arena.runs.served.query_ledger import Allowance
 from arena.runs.toml_file import read_toml_file
+from arena.world.bounds import COUNT
 from arena.world.json_values import Frozen
 from arena.world.remote.http_format import Wanted
 from arena.world.task import TaskTable
@@ -24,10 +25,10 @@ class CourseRules(Frozen):
     seed: int = Field(0, ge=0, lt=2**63)
     answers: Wanted = "probabilities"
     decimals: int | None = Field(None, ge=1, le=7)  # to which probabilities are rounded
-    budget: int = Field(2000, ge=0)  # images for each token
-    per_minute: int = Field(600, ge=1)  # images within any minute
+    budget: int = Field(2000, ge=0, le=COUNT)  # images for each token
+    per_minute: int = Field(600, ge=1, le=COUNT)  # images within any minute
     most_batch: int = Field(256, ge=1, le=4096)  # images in one request
-    most_uploads: int = Field(20, ge=0)  # stolen models that are scored for each token
+    most_uploads: int = Field(20, ge=0, le=COUNT)  # stolen models that are scored for each token
     most_model_mb: int = Field(16, ge=1, le=512)
     ends: AwareDatetime | None = None  # then nothing is answered, and private scores are shown
     task: TaskTable = TaskTable()

@@ -68,7 +68,10 @@ def bench(
 def board(
     places: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR|FILE", help="Folders of results, or results by themselves."),
+        typer.Argument(
+            metavar="DIR|FILE",
+            help="Folders of results, or results by themselves; each counts once.",
+        ),
     ],
     as_json: AsJson = False,
     markdown: Annotated[

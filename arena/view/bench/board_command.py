@@ -12,6 +12,7 @@ from arena.runs.bench.suite import FAMILIES
 from arena.view.bench.words import ended, percent
 from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
+from arena.view.results.formats import one_form
 from arena.view.results.markdown import as_text, markdown
 from arena.view.results.tables import number, plain_table, titled
 
@@ -37,7 +38,9 @@ def show_board(places: Sequence[Path], *, as_json: bool, as_markdown: bool) -> i
 
     Raises:
         BaselineError: there is none, one is damaged, or they are of several suites.
+        ArenaError: two forms are asked for.
     """
+    one_form("markdown" if as_markdown else None, as_json=as_json)
     boards = read_board(places)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     if as_json:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from arena.view.options import finite
+
 course = typer.Typer(help="Coursework: hand out, try, grade, rank.", no_args_is_help=True)
 
 AssignmentFolder = Annotated[
@@ -94,7 +96,7 @@ def gradescope(
     assignment: Annotated[Path, typer.Argument(metavar="DIR", help="The assignment's folder.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The zip.")] = Path("autograder.zip"),
     cool_down: Annotated[
-        float, typer.Option(min=0, help="Minutes between two that are graded.")
+        float, typer.Option(min=0, callback=finite, help="Minutes between two that are graded.")
     ] = 0.0,
     wheel: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A wheel of the arena to install.")

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from arena.view.options import finite
+from arena.world.bounds import BATCH, SECONDS
+
 _REMOTE = "A suspect behind a URL"
 _MORE = "How it is judged"
 
@@ -99,16 +102,24 @@ def judge(
         ),
     ] = "json",
     timeout: Annotated[
-        float, typer.Option(help="Seconds for one answer.", rich_help_panel=_REMOTE)
+        float,
+        typer.Option(
+            max=SECONDS,
+            callback=finite,
+            help="Seconds for one answer.",
+            rich_help_panel=_REMOTE,
+        ),
     ] = 10.0,
     retries: Annotated[
         int, typer.Option(min=0, help="Attempts after the first.", rich_help_panel=_REMOTE)
     ] = 3,
     rate: Annotated[
-        float | None, typer.Option(help="The most requests a second.", rich_help_panel=_REMOTE)
+        float | None,
+        typer.Option(callback=finite, help="The most requests a second.", rich_help_panel=_REMOTE),
     ] = None,
     batch: Annotated[
-        int, typer.Option(min=1, help="Images a request.", rich_help_panel=_REMOTE)
+        int,
+        typer.Option(min=1, max=BATCH, help="Images a request.", rich_help_panel=_REMOTE),
     ] = 64,
     headers: Annotated[
         list[str] | None,

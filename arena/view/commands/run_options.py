@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,9 +13,11 @@ from arena.errors import ScenarioError
 from arena.game.match.steps.step_cache import Setting
 from arena.game.sandbox.players_file import PlayersFile
 from arena.runs.executors import Executor, Heard, InProcess, Workers
+from arena.runs.executors.jobs import check_jobs, n_cores
 from arena.runs.executors.ray_options import LOCAL, RayOptions, read_executor
 from arena.runs.preflight import preflight
 from arena.runs.scenario import Scenario, players_of, read_scenario
+from arena.runs.scenario_errors import said_of
 from arena.runs.secret import read_secret
 from arena.runs.store import Store
 from arena.runs.tournament import task_of
@@ -120,7 +121,8 @@ def check_playable(game: ReadyRun, path: Path) -> None:
         ScenarioError: with one sentence for each problem.
     """
     task = task_of(game.scenario, game.compute)
-    preflight(game.scenario, task, path.read_text(encoding="utf-8"), cache_folder())
+    with said_of(path):
+        preflight(game.scenario, task, path.read_text(encoding="utf-8"), cache_folder())
 
 
 def _check_trusted(trusted: tuple[Path, ...], players: list[Path]) -> None:
@@ -137,17 +139,21 @@ def game_of(scenario: Scenario, path: Path, order: Order, out: Path) -> ReadyRun
     """Return a scenario, read from a path, as a tournament whose results go to a folder.
 
     Raises:
-        ArenaError: there is no such device, precision or executor.
+        ArenaError: there is no such device, precision or executor, or no room for so many jobs.
     """
     compute = Compute.choose(order.device or scenario.device, order.precision)
+    ray = read_executor(order.executor, compute.device, order.jobs)
+    n_jobs = order.jobs or _n_jobs(compute)
+    if ray is None:
+        check_jobs(n_jobs)
     return ReadyRun(
         scenario=scenario,
         out=out,
         compute=compute,
         players=players_of(scenario, path.parent, order.trusted),
-        n_jobs=order.jobs or _n_jobs(compute),
+        n_jobs=n_jobs,
         secret=read_secret(order.secret),
-        ray=read_executor(order.executor, compute.device, order.jobs),
+        ray=ray,
         live=order.live,
     )
 
@@ -156,6 +162,4 @@ def _n_jobs(compute: Compute) -> int:
     """Return one job for each core that this process may use, or for each GPU."""
     if compute.device == "cuda":
         return torch.cuda.device_count()
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return n_cores()

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from arena.errors import ArenaError, did_you_mean
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import values
 from arena.view.console import Console
-from arena.view.results.formats import FORMATS, WRITERS, fitting
+from arena.view.results.formats import WRITERS, fitting
 from arena.view.results.headline import headline
 from arena.view.results.match_page import match_page, rounds_of
 from arena.view.results.refresh import open_match, rebuild
@@ -35,10 +34,8 @@ def show_results(
     `max_loss` is the fidelity that an owner may cost and still win, in place of the scenario's.
 
     Raises:
-        StoreError: there are none. ArenaError: no such match, column or format.
+        StoreError: there are none. ArenaError: no such match or column.
     """
-    if form not in FORMATS:
-        raise ArenaError(f"expected a format, found {form!r}{did_you_mean(form, FORMATS)}")
     report = with_max_loss(results_in(folder), max_loss)
     if match is None and wanted.everything and form in ("table", "json"):
         print_report(report, as_json=form == "json")

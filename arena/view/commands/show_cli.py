@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from arena.view.options import AsJson
+from arena.view.options import AsJson, finite
 
 
 def show(
@@ -16,11 +16,17 @@ def show(
         str | None, typer.Argument(metavar="[MATCH]", help="Show every round of this match.")
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", metavar="table|json|csv|latex|markdown", help="Of what form.")
-    ] = "table",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="table|json|csv|latex|markdown",
+            help="Of what form; by default a table.",
+        ),
+    ] = None,
     sort: Annotated[
-        str, typer.Option(metavar="[-]COLUMN", help="Sort the rounds; -COLUMN: largest first.")
-    ] = "",
+        str | None,
+        typer.Option(metavar="[-]COLUMN", help="Sort the rounds; -COLUMN: largest first."),
+    ] = None,
     filters: Annotated[
         list[str] | None,
         typer.Option(
@@ -30,13 +36,15 @@ def show(
         ),
     ] = None,
     columns: Annotated[
-        str, typer.Option(metavar="NAME,NAME", help="Which columns of the rounds to show.")
-    ] = "",
+        str | None,
+        typer.Option(metavar="NAME,NAME", help="Which columns of the rounds to show."),
+    ] = None,
     max_loss: Annotated[
         float | None,
         typer.Option(
             min=0,
             max=1,
+            callback=finite,
             help="Fidelity that an owner may cost and still win.",
         ),
     ] = None,
@@ -44,11 +52,12 @@ def show(
 ) -> None:
     """Show the results of a tournament, of a match in it, or of the rounds that you choose."""
     from arena.view.commands.show import show_results
+    from arena.view.results.formats import one_form
     from arena.view.results.selection import Wanted
 
-    named = tuple(name.strip() for name in columns.split(",") if name.strip())
+    named = () if columns is None else tuple(name.strip() for name in columns.split(","))
     wanted = Wanted(tuple(filters or ()), sort, named)
-    show_results(folder, match, "json" if as_json else form, wanted, max_loss)
+    show_results(folder, match, one_form(form, as_json=as_json), wanted, max_loss)
 
 
 def list_known(

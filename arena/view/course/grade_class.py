@@ -16,6 +16,7 @@ from arena.runs.course.class_run import Graded, grade_class
 from arena.runs.course.grade import Place, check_playable
 from arena.runs.course.similarity import Likeness, alike
 from arena.runs.course.submissions import Submission, find_submissions, handle
+from arena.runs.executors.jobs import check_jobs
 from arena.runs.secret import read_secret
 from arena.view.console import Console
 from arena.world.files.atomic_write import write_whole
@@ -27,8 +28,10 @@ def grade_all(folder: Path, assignment: Assignment, place: Place, n_jobs: int) -
     """Grade the submissions in a folder and write all pages; return the exit code.
 
     Raises:
-        ArenaError: the assignment cannot be played, or nothing was handed in.
+        ArenaError: the assignment cannot be played, nothing was handed in, or this machine has no
+            room for so many jobs.
     """
+    check_jobs(n_jobs)
     check_playable(assignment, trusted=place.trusted)
     submissions = find_submissions(folder, assignment)
     progress = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)

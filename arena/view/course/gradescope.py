@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from arena.runs.course.autograde import SETTINGS, Settings
 from arena.runs.course.grade import check_playable
 from arena.view.console import Console
 from arena.world.files.named_output import check_output, write_output
+from arena.world.models.formats import BAD_ZIP
 
 SETUP = """#!/usr/bin/env bash
 # Run once, when the platform builds the container.
@@ -29,6 +31,8 @@ RUN = """#!/usr/bin/env bash
 set -euo pipefail
 exec "${ARENA:-/opt/arena/bin/arena}" course autograde "${AUTOGRADER:-/autograder}"
 """
+_WHEEL = re.compile(r"copyright_arena-.+\.whl")
+_METADATA = re.compile(r"copyright_arena-[^/]+\.dist-info/METADATA")
 _EXECUTABLE = 0o755 << 16
 _WHAT = "a zip of `arena course gradescope`"
 
@@ -45,10 +49,12 @@ def write_zip(
         wheel: of the arena, where the platform is not to install the published one.
 
     Raises:
-        ArenaError: the assignment cannot be played. StoreError: the zip cannot be written, or
-            another file stands in its place.
+        ArenaError: the assignment cannot be played. StoreError: the zip cannot be written,
+            another file stands in its place, or the wheel is none of the arena.
     """
     check_output(out, _WHAT, _is_zip)
+    if wheel is not None:
+        _check_wheel(wheel)
     check_playable(assignment, trusted=True)
     for part in assignment.parts():
         assignment.secret(part)  # made now, so that every container has the same
@@ -83,8 +89,28 @@ def _is_zip(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return SETTINGS in archive.namelist()
-    except zipfile.BadZipFile:
+    except BAD_ZIP:
         return False
+
+
+def _check_wheel(path: Path) -> None:
+    """Refuse what pip would not install as the arena on the platform, where nobody sees it.
+
+    Raises:
+        StoreError: it cannot be read, or is no wheel of this project.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = archive.namelist()
+    except OSError as error:
+        raise StoreError(f"expected a wheel in {path}, cannot read it ({error})") from error
+    except BAD_ZIP:
+        inside = []
+    if not _WHEEL.fullmatch(path.name) or not any(map(_METADATA.fullmatch, inside)):
+        raise StoreError(
+            f"expected a wheel of the arena, copyright_arena-*.whl, found {path}, which is none; "
+            "build one with pip wheel --no-deps ."
+        )
 
 
 def _files(assignment: Assignment) -> list[Path]:

@@ -8,13 +8,14 @@ from typing import cast, get_args
 
 from pydantic import ValidationError
 
-from arena.errors import ArenaError, did_you_mean
+from arena.errors import ArenaError, ScenarioError, did_you_mean
 from arena.game.match.steps.step_cache import Setting
 from arena.game.sides.defense import defenses
 from arena.game.sides.player import PlayerSpec
 from arena.runs.judge.judge import Hearing, Milestone
 from arena.runs.judge.model_files import ModelFile
 from arena.runs.judge.request import AccessLevel, Findings, Trial
+from arena.runs.scenario_errors import sentences
 from arena.view.commands.failures import resumable
 from arena.view.commands.overrides import parse_changes
 from arena.view.console import Console
@@ -126,18 +127,14 @@ def _recipe(question: Question) -> Recipe:
     """Return how innocents are trained.
 
     Raises:
-        ArenaError: a field or its value is not one of a recipe.
+        ScenarioError: a field or its value is not one of a recipe.
     """
-    changes = {"epochs": question.epochs, **parse_changes(question.recipe)}
+    changes = {"epochs": question.epochs, **parse_changes(question.recipe, "--recipe")}
     try:
-        return Recipe.model_validate(changes)
+        return Recipe.as_written(changes)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        hint = did_you_mean(name, Recipe.model_fields)
-        raise ArenaError(
-            f"--recipe: expected a field of a recipe, found {name!r} ({first['msg']}){hint}"
-        ) from error
+        said = sentences(error, "", Recipe)
+        raise ScenarioError(f"--recipe: {sentence}" for sentence in said) from error
 
 
 def _suspect(question: Question) -> ModelFile | Endpoint:

@@ -18,11 +18,14 @@ from arena.view.options import (
     ScenarioName,
     Trust,
 )
+from arena.world.bounds import STEPS, STRENGTHS
 
 
 def solve(
     scenario: ScenarioName = DEFAULT,
-    iterations: Annotated[int, typer.Option(min=1, help="Restricted games at most.")] = 30,
+    iterations: Annotated[
+        int, typer.Option(min=1, max=STEPS, help="Restricted games at most.")
+    ] = 30,
     epsilon: Annotated[
         float, typer.Option(help="The pay-off that a side may still gain at the end.")
     ] = 0.01,
@@ -31,7 +34,10 @@ def solve(
         typer.Option(metavar="DIR", help="Where it goes; by default runs/solved/NAME."),
     ] = None,
     strengths: Annotated[
-        int, typer.Option(min=1, help="At how many strengths players are added; 1 adds none.")
+        int,
+        typer.Option(
+            min=1, max=STRENGTHS, help="At how many strengths players are added; 1 adds none."
+        ),
     ] = 3,
     jobs: Jobs = None,
     executor: ExecutorName = "local",

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from arena.view.commands.find_scenario import DEFAULT
-from arena.view.options import AsJson, Changes, OtherDevice, OtherSeed, ScenarioName, Trust
+from arena.view.options import (
+    AsJson,
+    Changes,
+    OtherDevice,
+    OtherSeed,
+    ScenarioName,
+    Trust,
+    finite,
+)
+from arena.world.bounds import ROUNDS, STEPS, STRENGTHS
 
 
 def train(
@@ -17,24 +26,32 @@ def train(
     algorithm: Annotated[
         str, typer.Option(metavar="search|ppo|dqn", help="How it learns.")
     ] = "search",
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the environment.")] = 500,
+    steps: Annotated[int, typer.Option(min=1, max=STEPS, help="Steps of the environment.")] = 500,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where it goes; by default runs/learned/NAME-SIDE."),
     ] = None,
     strengths: Annotated[
-        int, typer.Option(min=1, help="At how many strengths each player is on offer.")
+        int,
+        typer.Option(min=1, max=STRENGTHS, help="At how many strengths each player is on offer."),
     ] = 3,
     rounds: Annotated[
         int | None,
-        typer.Option(min=1, help="Moves of a thief; by default as many as the longest script."),
+        typer.Option(
+            min=1,
+            max=ROUNDS,
+            help="Moves of a thief; by default as many as the longest script.",
+        ),
     ] = None,
     like: Annotated[
         str,
         typer.Option(metavar="THIEF", help="Whose threat model a thief has; by default the first."),
     ] = "",
     shaping: Annotated[
-        float, typer.Option(help="Weight of a thief's own utility in its reward (ppo, dqn).")
+        float,
+        typer.Option(
+            callback=finite, help="Weight of a thief's own utility in its reward (ppo, dqn)."
+        ),
     ] = 0.0,
     device: OtherDevice = None,
     seed: OtherSeed = None,

@@ -19,15 +19,16 @@ _HEAD = 4096  # bytes; who made a page is said among the first
 
 
 def make_page(folders: Sequence[Path], out: Path | None, *, open_it: bool = False) -> None:
-    """Write the page of the tournaments in some folders.
+    """Write the page of the tournaments in some folders; one that is named twice is shown once.
 
     Raises:
         StoreError: a folder holds no tournament, or the file cannot be written, or is another's.
     """
     path = out or folders[0] / NAME
     check_output(path, _WHAT, _is_page)
+    once = {folder.resolve(): folder for folder in folders}.values()
     tournaments = [
-        contents_of(results_in(folder), folder, f"t{i}") for i, folder in enumerate(folders)
+        contents_of(results_in(folder), folder, f"t{i}") for i, folder in enumerate(once)
     ]
     blob = render_page(tournaments).encode()
     write_output(path, blob, _WHAT, _is_page)

@@ -10,7 +10,8 @@ import typer
 
 def page(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders of tournaments.", metavar="DIR [DIR ...]")
+        list[Path],
+        typer.Argument(help="Folders of tournaments; each is shown once.", metavar="DIR [DIR ...]"),
     ],
     out: Annotated[
         Path | None,

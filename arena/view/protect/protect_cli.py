@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from arena.view.options import Architecture, AsJson, Device, PassphraseFile
+from arena.world.bounds import INNOCENTS
 
 _HOW = "How it is done"
 
@@ -46,7 +47,12 @@ def protect(
     ] = 1e-3,
     innocents: Annotated[
         int,
-        typer.Option(min=0, help="Independent models that try the key.", rich_help_panel=_HOW),
+        typer.Option(
+            min=0,
+            max=INNOCENTS,
+            help="Independent models that try the key.",
+            rich_help_panel=_HOW,
+        ),
     ] = 6,
     innocent_epochs: Annotated[
         int, typer.Option(min=1, help="How long those are trained.", rich_help_panel=_HOW)

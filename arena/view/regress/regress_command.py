@@ -115,13 +115,21 @@ def thief_of(text: str, threat: str) -> Thief:
     """
     moves = []
     for part in text.split("+"):
-        name, *settings = shlex.split(part) or [""]
+        name, *settings = _words(part)
         if not name:
             raise ArenaError(f"expected a move, found {text!r}; try --thief 'prune rate=0.9'")
-        move = PlayerSpec(name=name, settings=parse_changes(settings))
+        move = PlayerSpec(name=name, settings=parse_changes(settings, "--thief"))
         attacks.make(move)
         moves.append(move)
     return Thief(moves=tuple(moves), threat=threat)
+
+
+def _words(text: str) -> list[str]:
+    """Return words as a shell reads them: a single empty one where a quotation does not end."""
+    try:
+        return shlex.split(text) or [""]
+    except ValueError:
+        return [""]
 
 
 def store() -> Memo:

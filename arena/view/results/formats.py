@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from rich.table import Table
 
+from arena.errors import ArenaError, did_you_mean
 from arena.game.match.rows import RoundRow
 from arena.view.results.markdown import markdown
 from arena.view.results.selection import plain, text_of
@@ -18,6 +19,22 @@ from arena.view.results.tables import plain_table
 FORMATS = ("table", "json", "csv", "latex", "markdown")
 _BETWEEN = 3  # characters between two columns of a printed table
 _LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}"})
+
+
+def one_form(form: str | None, *, as_json: bool) -> str:
+    """Return the one format that is asked for: by its name, or as JSON.
+
+    Raises:
+        ArenaError: there is no such format, or each asks for another.
+
+    >>> one_form(None, as_json=False), one_form(None, as_json=True)
+    ('table', 'json')
+    """
+    if form is not None and form not in FORMATS:
+        raise ArenaError(f"expected a format, found {form!r}{did_you_mean(form, FORMATS)}")
+    if as_json and form not in (None, "json"):
+        raise ArenaError(f"expected one format, found json and {form}; leave one out")
+    return "json" if as_json else form or "table"
 
 
 def as_csv(rows: Sequence[RoundRow], names: Sequence[str]) -> str:

@@ -20,12 +20,12 @@ class Wanted:
 
     Attributes:
         filters: COLUMN=VALUE each, all of which must hold; VALUE may have `*` and `?` in it.
-        sort: a column, behind a minus for the largest first; "" is the order of play.
+        sort: a column, behind a minus for the largest first; None is the order of play.
         columns: their names; those that tell how a round ended where it is empty.
     """
 
     filters: tuple[str, ...] = ()
-    sort: str = ""
+    sort: str | None = None
     columns: tuple[str, ...] = ()
 
     @property
@@ -42,7 +42,7 @@ def select(rows: Iterable[RoundRow], wanted: Wanted) -> list[RoundRow]:
     """
     tests = [_test(text) for text in wanted.filters]
     chosen = [row for row in rows if all(test(row) for test in tests)]
-    if not wanted.sort:
+    if wanted.sort is None:
         return chosen
     name = checked(wanted.sort.removeprefix("-"))
     known = [row for row in chosen if getattr(row, name) is not None]
@@ -64,7 +64,7 @@ def columns(wanted: Wanted, *, all_of_them: bool = False) -> list[str]:
     if all_of_them:
         return list(_FIGURES)
     ends = [name for name, figure in _FIGURES.items() if figure.final or _of_verdict(figure)]
-    asked = (wanted.sort.removeprefix("-"), *(text.partition("=")[0] for text in wanted.filters))
+    asked = ((wanted.sort or "").removeprefix("-"), *(_column(text) for text in wanted.filters))
     first = [*_NAMES, "status", *(name for name in asked if name)]
     return list(dict.fromkeys([*first, *ends]))
 
@@ -99,6 +99,11 @@ def plain(row: RoundRow, names: Sequence[str]) -> list[object]:
 
 def _of_verdict(figure: Figure) -> bool:
     return figure.tag.startswith("owner/")
+
+
+def _column(text: str) -> str:
+    """Return the column of a filter."""
+    return text.partition("=")[0].strip()
 
 
 def _test(text: str) -> Callable[[RoundRow], bool]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from arena.world.bounds import COUNT, DECIMALS
 from arena.world.json_values import Frozen
 
 Output = Literal["nothing", "outputs", "labels", "top-k", "probabilities", "logits", "weights"]
@@ -31,8 +32,8 @@ class Interface(Frozen):
     """What an interface to a model answers."""
 
     output: Output = "nothing"  # what the interface returns, or the weights
-    top_k: int = Field(1, ge=1)  # for output "top-k"
-    decimals: int | None = Field(None, ge=0)  # answers are rounded to this many decimals
+    top_k: int = Field(1, ge=1, le=COUNT)  # for output "top-k"
+    decimals: int | None = Field(None, ge=0, le=DECIMALS)  # that answers are rounded to
     length: int = Field(200, ge=1, le=10_000)  # tokens that are written behind a prompt
     double: bool = False  # answers are computed in float64
     real_inputs: bool = False  # inputs outside of the usual range are answered

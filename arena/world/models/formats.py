@@ -23,7 +23,7 @@ _N_BYTES: Mapping[str, int] = {
     "I32": 4, "U32": 4, "F32": 4,
     "I64": 8, "U64": 8, "F64": 8,
 }  # fmt: skip
-_DAMAGE = (  # what reading the directory of a stranger's zip can raise
+BAD_ZIP = (  # what reading the directory of a stranger's zip can raise
     zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OverflowError, struct.error,
 )  # fmt: skip
 
@@ -122,7 +122,7 @@ def _archive(path: Path) -> str:
             entries = archive.infolist()
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}); check the path") from error
-    except _DAMAGE as error:
+    except BAD_ZIP as error:
         raise ModelError(f"{path} is a damaged zip archive ({error}); copy it again") from error
     if sum(entry.file_size for entry in entries) > MAX_BYTES:
         raise ModelError(f"{path} unpacks to more than {MAX_BYTES / 2**30:g} GiB; it is refused")

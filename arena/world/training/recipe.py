@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from arena.world.bounds import BATCH, EPOCHS, PADDING, STEPS
 from arena.world.data.dataset import Dataset
 from arena.world.json_values import Frozen
 
@@ -18,7 +19,7 @@ class Augment(Frozen):
     """Batched augmentation: pixels, degrees and shares of the image's side; 0 means off."""
 
     flip: bool = False
-    crop: int = Field(0, ge=0)  # pixels of padding before a random crop to the old size
+    crop: int = Field(0, ge=0, le=PADDING)  # pixels of padding before a random crop to the old size
     rotation: float = Field(0.0, ge=0, le=180)  # degrees, uniform in [-rotation, rotation]
     shift: float = Field(0.0, ge=0, le=0.5)  # share of the side, uniform in [-shift, shift]
 
@@ -39,9 +40,9 @@ class Recipe(Frozen):
     schedule: Literal["constant", "cosine", "steps", "exponential"] = "constant"
     milestones: tuple[float, ...] = (0.5, 0.75)  # shares of the run, for "steps"
     gamma: float = Field(0.1, gt=0, le=1)  # factor at a milestone, or per epoch
-    epochs: int = Field(10, ge=0, le=1_000_000)
-    steps: int | None = Field(None, ge=0, le=1_000_000_000)  # replaces `epochs` when given
-    batch: int = Field(64, ge=1, le=1_000_000)
+    epochs: int = Field(10, ge=0, le=EPOCHS)
+    steps: int | None = Field(None, ge=0, le=STEPS)  # replaces `epochs` when given
+    batch: int = Field(64, ge=1, le=BATCH)
     augment: Augment = Augment()
     loss: str = ""  # one of the model's kind; "" is the usual one
     temperature: float = Field(1.0, gt=0)  # of "distillation", whose targets are logits
@@ -50,7 +51,7 @@ class Recipe(Frozen):
     batch_norm: Literal["train", "frozen"] = "train"
     clip: float | None = Field(None, gt=0)  # bound on the norm of the gradient
     validation: float = Field(0.0, ge=0, lt=1)
-    patience: int = Field(0, ge=0)
+    patience: int = Field(0, ge=0, le=EPOCHS)
 
     def but(self, **changes: object) -> Recipe:
         """Return the same recipe with some fields replaced (checked like any recipe)."""

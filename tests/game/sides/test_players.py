@@ -79,8 +79,15 @@ def test_a_player_is_made_from_its_name_and_settings(registry: Registry[Player])
         ),
         (
             PlayerSpec(name="example", settings={"rate": "high"}),
-            "example 'example': setting 'rate': input should be a valid number, "
-            "unable to parse string as a number, found 'high'",
+            "example 'example': setting 'rate': input should be a valid number, found 'high'",
+        ),
+        (
+            PlayerSpec(name="example", settings={"rate": "0.5"}),
+            "example 'example': setting 'rate': input should be a valid number, found '0.5'",
+        ),
+        (
+            PlayerSpec(name="example", settings={"epochs": True}),
+            "example 'example': setting 'epochs': input should be a valid integer, found True",
         ),
     ],
 )

@@ -59,7 +59,8 @@ def test_a_suite_is_what_its_file_says_and_not_what_it_leaves_out(tmp_path: Path
 
 def test_what_is_wrong_in_a_suite_is_said_in_one_sentence_each(tmp_path: Path) -> None:
     path = tmp_path / "bad-1.toml"
-    path.write_text('name = "bad-1"\nseed = 1\ncalibration_seed = 2\nvictims = 0\nseeds = 1\n')
+    path.write_text('name = "bad-1"\nseed = 1\ncalibration_seed = 2\nvictims = 0\nseeds = "1"\n')
     with pytest.raises(ScenarioError) as refused:
         read_suite(str(path))
-    assert len(refused.value.problems) == 3  # victims, no task, no thief
+    assert len(refused.value.problems) == 4  # victims, seeds, no task, no thief
+    assert "bad-1.toml: line 5: 'seeds': expected a whole number, found '1'" in str(refused.value)

@@ -24,3 +24,17 @@ def test_a_hostile_result_is_text_on_the_page_and_in_the_terminal(
     assert "\x1b" not in said
     assert "\u202e" not in said
     assert "<img src=x> # Owned [l](javascript:x) `c`" in said  # as it is, on one line
+
+
+def test_a_result_that_is_named_twice_is_one_row(arena: Command, tmp_path: Path) -> None:
+    write_result(tmp_path / "a.json", result())
+    once = arena("board", tmp_path)
+    assert "1 protection\n" in once.out
+    assert arena("board", tmp_path, tmp_path / "a.json", tmp_path) == once
+
+
+def test_a_board_has_one_form(arena: Command, tmp_path: Path) -> None:
+    write_result(tmp_path / "a.json", result())
+    done = arena("board", tmp_path, "--json", "--markdown")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "arena: expected one format, found json and markdown; leave one out\n"

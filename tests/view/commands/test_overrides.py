@@ -37,6 +37,25 @@ def test_all_problems_are_said_at_once() -> None:
     assert all(problem.startswith("--set") for problem in caught.value.problems)
 
 
+@pytest.mark.parametrize(
+    ("option", "text", "sentence"),
+    [
+        ("--recipe", "lr=nan", "--recipe 'lr': expected a finite number, found nan"),
+        ("--recipe", "lr", "--recipe: expected key=value, found 'lr'; try --recipe lr=0.01"),
+        ("--set", f"x={'[' * 5000}{']' * 5000}", "(nested too deeply)"),
+        ("--set", f"{'x.' * 5000}x=1", "--set: expected key=value, found 'x.x."),
+        ("--set", "x=1\ny=2", "(more than one value)"),
+        ("--set", f"x={'9' * 5000}", "--set x: expected a TOML value, found '999"),
+    ],
+)
+def test_a_fault_names_its_option_and_is_short(option: str, text: str, sentence: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse_changes([text], option)
+    (said,) = caught.value.problems
+    assert sentence in said
+    assert len(said) < 300
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_a_change_or_a_sentence(text: str) -> None:
     with contextlib.suppress(ScenarioError):

@@ -82,6 +82,16 @@ def test_there_is_a_job_for_each_core(scenario_file: Path, monkeypatch: pytest.M
     assert prepare(Order(str(scenario_file), jobs=7)).n_jobs == 7
 
 
+@pytest.mark.parametrize("jobs", [-1, 25, 9_999_999_999])
+def test_a_machine_is_not_asked_for_more_jobs_than_it_holds(
+    scenario_file: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
+    assert prepare(Order(str(scenario_file), jobs=24)).n_jobs == 24
+    with pytest.raises(ExecutorError, match=f"expected 1 to 24 jobs .* found {jobs}; try --jobs 3"):
+        prepare(Order(str(scenario_file), jobs=jobs))
+
+
 def test_players_of_ones_own_are_beside_the_scenario(tmp_path: Path) -> None:
     (tmp_path / "mine_for_view.py").write_text("")
     path = tmp_path / "s.toml"

@@ -73,6 +73,10 @@ def test_chosen_rounds_come_in_every_form(arena: Command, played: Path) -> None:
         (["bits+32-vs-tune-1"], "did you mean 'bits+32-vs-tune-0'?"),
         (["--format", "tex"], "expected a format, found 'tex'"),
         (["--sort", "payof"], "did you mean 'payoff'?"),
+        (["--sort", ""], "expected a column, found ''"),
+        (["--columns", ","], "expected a column, found ''"),
+        (["--json", "--format", "csv"], "expected one format, found json and csv; leave one out"),
+        (["--max-loss", "nan"], "'--max-loss'"),
     ],
 )
 def test_what_is_not_there_is_refused(
@@ -81,3 +85,9 @@ def test_what_is_not_there_is_refused(
     done = arena("show", played, *arguments)
     assert (done.code, done.out) == (2, "")
     assert sentence in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_format_may_be_asked_for_twice(arena: Command, played: Path) -> None:
+    once = arena("show", played, "--json").out
+    assert arena("show", played, "--json", "--format", "json").out == once

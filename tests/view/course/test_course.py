@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,32 @@ def test_an_assignment_needs_a_folder(arena: Command, tmp_path: Path) -> None:
 def test_an_assignment_that_does_not_ship_is_refused(arena: Command, tmp_path: Path) -> None:
     done = arena("course", "new", tmp_path / "x", "--from", "remove-adl")
     assert (done.code, "did you mean 'remove-adi'?" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "sentence"),
+    [
+        ("copyright_arena-0.1.0-py3-none-any.whl", None, "cannot read it"),
+        ("copyright_arena-0.1.0-py3-none-any.whl", "", "which is none"),
+        ("copyright_arena-0.1.0-py3-none-any.whl", "numpy-2.0.dist-info/METADATA", "which is none"),
+        ("arena.zip", "copyright_arena-0.1.0.dist-info/METADATA", "which is none"),
+    ],
+)
+def test_what_is_no_wheel_of_the_arena_is_not_packed(
+    arena: Command, tmp_path: Path, name: str, inside: str | None, sentence: str
+) -> None:
+    wheel = tmp_path / name
+    if inside is not None:
+        wheel.write_text("no zip")
+    if inside:
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(inside, "")
+    made = ("--out", tmp_path / "made.zip", "--wheel", wheel)
+    done = arena("course", "gradescope", shipped()["remove-adi"], *made)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "arena: expected a wheel " in done.err
+    assert sentence in done.err
+    assert not (tmp_path / "made.zip").exists()
 
 
 def test_the_pages_of_a_class_hold_grades_for_the_teacher_and_handles_for_the_class(

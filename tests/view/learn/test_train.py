@@ -44,6 +44,10 @@ def test_it_plays_in_a_scenario(
         (("train", "thieve"), "expected thief or owner, found 'thieve'; did you mean 'thief'?"),
         (("train", "thief", "--algorithm=ucb"), "expected an algorithm, found 'ucb'"),
         (("train", "thief", "--like=x"), "no thief of the scenario is called 'x'"),
+        (("train", "thief", "--steps=1000000000000"), "'--steps'"),
+        (("train", "thief", "--rounds=1000000000000"), "'--rounds'"),
+        (("train", "thief", "--strengths=1000000000000"), "'--strengths'"),
+        (("train", "thief", "--shaping=nan"), "expected a finite number, found nan"),
     ],
 )
 def test_what_it_refuses(

@@ -163,6 +163,14 @@ def test_the_command_writes_several_tournaments_into_one_file(
     assert [name for name, n in ids.items() if name and n > 1] == []
 
 
+def test_a_tournament_that_is_named_twice_is_shown_once(
+    arena: Command, played: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(played)
+    done = arena("page", played, tmp_path / "link", played, "--out", tmp_path / "x.html")
+    assert "5 cells are in" in done.out
+
+
 def test_methods_have_their_citations(report: Report) -> None:
     told = methods(report)
     (uchida,) = [method for method in told["Schemes of the owners"] if method.name == "uchida"]

@@ -93,6 +93,8 @@ def test_a_thief_that_the_baseline_does_not_know_is_a_regression(
         (("--thief=prunne rate=0.5",), "did you mean 'prune'?"),
         (("--thief=noise deviation=-1",), "expected at least 0, found -1"),
         (("--thief=",), "expected a move"),
+        (("--thief=prune 'rate=0.5",), "expected a move, found"),
+        (("--thief=prune rate",), "--thief: expected key=value, found 'rate'"),
         (("--threat=whitebox_thrid",), "did you mean 'whitebox_third'?"),
         (("--seeds=1", f"--thief={NOISE}"), "expected 7 to 10 seeds (thieves: 1), found 1"),
         (("--thief=none", "--threat=claimant_readonly"), "expected a deliverable of claim"),

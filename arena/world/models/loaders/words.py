@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 
 from arena.errors import ModelError
-from arena.world.json_values import Json
+from arena.world.json_values import Json, from_toml
 from arena.world.models.card import ModelCard
 from arena.world.models.own_code import trusted_name
 
@@ -64,8 +63,8 @@ def with_constants(card: ModelCard, constants: dict[str, Json]) -> ModelCard:
 def _apart(words: str) -> tuple[str, dict[str, Json]]:
     name, _, rest = (part.strip() for part in words.partition(","))
     try:
-        return name, tomllib.loads(f"x = {{ {rest} }}")["x"]
-    except tomllib.TOMLDecodeError as error:
+        return name, from_toml(f"x = {{ {rest} }}")["x"]
+    except ValueError as error:
         raise ModelError(
             f"expected an architecture like 'lenet5' or 'lenet5, norm = \"batch\"', found "
             f"{words!r} ({error})"
