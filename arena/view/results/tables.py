@@ -12,7 +12,7 @@ from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Interval, Side, Standing
 from arena.view.plain_table import PlainTable, titled
-from arena.view.results.prices import Price, prices
+from arena.view.results.prices import HOW_TO_READ, Price, prices
 from arena.view.results.report import Alarms, Cells, Honesty, Report
 
 _COSTS = {name: figures(RoundRow)[name] for name in ("fidelity_loss", "protect_s", "judge_s")}
@@ -121,21 +121,21 @@ def _share(found: Alarms) -> str:
 
 
 def price_table(found: Sequence[Price]) -> Group:
-    """Return what thefts brought and what they cost, those on the Pareto front marked."""
-    columns = ("thief", "gain", "caught", "price", "queries", "Pareto\nfront")
+    """Return what thefts brought and at what price, those on the Pareto front marked."""
+    columns = ("thief", "gain", "caught", "work", "queries", "Pareto\nfront")
     rows = [
         (
             price.thief,
             number(price.gain, ".2f"),
             number(price.caught, ".2f"),
-            number(price.cost, ".2f"),
+            number(price.work, ".2f"),
             number(price.queries, ",.0f"),
             "x" if price.best else "",
         )
-        for price in sorted(found, key=lambda price: (-price.gain, price.cost))
+        for price in sorted(found, key=lambda price: (-price.gain, price.work))
     ]
-    title = "Thefts: gain over what the thief could have alone, and price (victim trainings)"
-    return titled(title, PlainTable(columns, rows))
+    title = "Thefts: gain over what the thief could have alone; price: work and queries"
+    return titled(title, PlainTable(columns, rows), Text(HOW_TO_READ))
 
 
 def failed_table(rows: Iterable[RoundRow]) -> Group:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from arena.view.results.markdown import markdown, summary_texts
+from arena.view.results.prices import Price
 from arena.view.results.report import Report
 from arena.view.results.tables import (
     failed_table,
@@ -18,6 +19,7 @@ from arena.view.results.tables import (
     live_standings,
     number,
     payoff_table,
+    price_table,
     results,
 )
 from tests.view.conftest import innocent, made_report, row
@@ -111,6 +113,13 @@ def test_no_figure_is_cut_in_a_narrow_place(report: Report, width: int) -> None:
     text = shown(*results(report), width=width)
     assert max(map(len, text.splitlines())) <= width
     assert set(re.findall(r"\S*\d\S*", shown(*results(report)))) <= set(text.split())
+
+
+def test_the_price_of_a_theft_says_what_the_front_leaves_out() -> None:
+    said = " ".join(shown(price_table([Price("ft", 0.9, 0.1, 20, 0.5, best=True)])).split())
+    assert "price: work and queries" in said
+    assert "whether it was caught, are not part of it" in said
+    assert "cost" not in said  # what an owner's protection takes
 
 
 def test_there_is_no_table_of_failures_without_one() -> None:
