@@ -99,7 +99,7 @@ def _hparams(
         "matches": len(finals),
     }
     metrics = {
-        f"final/{name}": sum(known) / len(known)
+        f"final/{figure.tag.partition('/')[2]}": sum(known) / len(known)
         for name, figure in figures(RoundRow).items()
         if figure.final
         and (known := [value for row in finals if (value := getattr(row, name)) is not None])
