@@ -102,12 +102,15 @@ class Watch:
 
 
 def span_in_words(seconds: Iterable[float]) -> str:
-    """Return some durations from shortest to longest, in the unit of the longest.
+    """Return one duration or some, from shortest to longest, in the unit of the longest.
 
+    >>> span_in_words([95.0])
+    '95 seconds'
     >>> span_in_words([4.2, 31.0]), span_in_words([30.0, 400.0]), span_in_words([7e3, 9e4])
     ('4.2 to 31 seconds', '0.5 to 6.7 minutes', '1.9 to 25 hours')
     """
-    least, most = sorted(seconds)
+    durations = list(seconds)
+    least, most = min(durations), max(durations)
     unit, size = next((unit, size) for unit, size in _UNITS if most < 120 * size or size == 3600)
     low, high = (_short(value / size) for value in (least, most))
     return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"

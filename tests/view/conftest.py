@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import pytest
 from arena.game.match.rows import InnocentRow, RoundRow
 from arena.game.rules.threat import METERS
 from arena.view.cli import main
+from arena.view.console import Console
+from arena.view.plain_table import PlainTable
 from arena.view.results.report import Report, results_in
 from arena.world.models import Model, save_model
 
@@ -200,3 +203,11 @@ def own(_small: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out, closed = f"--out={folder / 'protected'}", f"--passphrase-file={folder / 'secret.txt'}"
     assert not call("protect", folder / "mine.safetensors", "--data=digits", *FAST, out, closed)
     return folder
+
+
+def printed(table: PlainTable, width: int) -> str:
+    """Return what a terminal of so many columns shows of a table."""
+    console, out = Console(), io.StringIO()
+    console.file, console.width = out, width
+    console.print(table)
+    return out.getvalue()

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from arena.view.console import Console
 from arena.view.plain_output import forget_no_size, tolerate
-from arena.view.results.tables import plain_table, titled
+from arena.view.plain_table import PlainTable, titled
 
 BIDI = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
 
@@ -38,7 +38,7 @@ def test_signs_that_are_lacking_are_written_in_plain_ones(text: str, written: by
 
 def test_a_table_can_be_printed(tmp_path: object) -> None:
     raw, stream = ascii_stream()
-    table = plain_table(("thief", "pay-off"), [("a", "0.50 ± 0.01")])
+    table = PlainTable(("thief", "pay-off"), [("a", "0.50 ± 0.01")])
     console = Console()
     console.file, console.width = stream, 60
     console.print(titled("Thieves", table))
@@ -69,8 +69,8 @@ def foreign(text: str) -> list[str]:
     [
         HOSTILE,
         Text(HOSTILE),
-        plain_table([HOSTILE.strip(), "n"], [(HOSTILE, "1")]),
-        titled(HOSTILE, plain_table(["a"], [(HOSTILE,)])),
+        PlainTable([HOSTILE.strip(), "n"], [(HOSTILE, "1")]),
+        titled(HOSTILE, PlainTable(["a"], [(HOSTILE,)])),
         Panel(HOSTILE),
     ],
     ids=["str", "text", "table", "title", "panel"],
@@ -92,7 +92,7 @@ def test_json_says_the_same_with_controls_written_out() -> None:
 
 
 def test_a_table_shows_all_of_a_hostile_name() -> None:
-    said = printed(plain_table(["name", "n"], [("\x1b[31mred", "1.5"), ("good", "2.5")]))
+    said = printed(PlainTable(["name", "n"], [("\x1b[31mred", "1.5"), ("good", "2.5")]))
     assert r"\u001b[31mred   1.5" in said
     assert "good            2.5" in said
 

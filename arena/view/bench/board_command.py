@@ -12,9 +12,10 @@ from arena.runs.bench.suite import FAMILIES
 from arena.view.bench.words import ended, percent
 from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
+from arena.view.plain_table import PlainTable, titled
 from arena.view.results.formats import one_form
 from arena.view.results.markdown import as_text, markdown
-from arena.view.results.tables import number, plain_table, titled
+from arena.view.results.tables import number
 
 Row = tuple[str, ...]
 _PAGE = (
@@ -54,7 +55,7 @@ def show_board(places: Sequence[Path], *, as_json: bool, as_markdown: bool) -> i
         console.print(f"{_one_line(_title(data, found))}\n")
         for block in blocks(found):
             columns = [name.replace(" ", "\n", 1) for name in block.columns]
-            console.print(titled(block.title, plain_table(columns, block.rows)))
+            console.print(titled(block.title, PlainTable(columns, block.rows)))
         for line in notes(found, _one_line):
             console.print(line)
     return ExitCode.DONE

@@ -9,7 +9,8 @@ from pathlib import Path
 from arena.runs.bench.intervals import Share
 from arena.runs.bench.result import FamilyScore, Result
 from arena.view.console import Console
-from arena.view.results.tables import number, plain_table
+from arena.view.plain_table import PlainTable
+from arena.view.results.tables import number
 
 _ENDED = {
     "ERROR": "it failed",
@@ -86,7 +87,7 @@ def print_result(result: Result, path: Path, folder: Path, *, as_json: bool) -> 
         return
     console.print(headline(result))
     columns = ("family", "worst gain", "worst thief", "found at FPR 1 %", "thieves")
-    console.print(plain_table(columns, family_rows(result.families)))
+    console.print(PlainTable(columns, family_rows(result.families)))
     for says, value in costs(result):
         console.print(f"{says}: {value}")
     for flag in result.flags:

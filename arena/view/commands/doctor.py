@@ -17,7 +17,7 @@ import arena
 from arena.game.sandbox.jail.bubblewrap import PROGRAM, missing
 from arena.runs.doctor import Health, examine
 from arena.view.console import Console
-from arena.view.results.tables import plain_table, titled
+from arena.view.plain_table import PlainTable, titled
 from arena.world.files.cache_folder import cache_folder
 
 _EXTRAS = ("tensorboard", "gymnasium", "pettingzoo", "torchvision", "art", "stable_baselines3")
@@ -36,8 +36,7 @@ def show_doctor(folder: Path | None, *, as_json: bool) -> int:
     if as_json:
         console.print_json(data={"machine": facts, "folder": asdict(health) if health else None})
     else:
-        table = plain_table(("what", "found"), facts.items())
-        table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+        table = PlainTable(("what", "found"), facts.items(), words=("found",))
         console.print(titled("This machine", table))
         if health is not None:
             _print(console, health, folder)

@@ -21,8 +21,8 @@ from arena.runs.time_needed import TimeNeeded, seconds_of_training, span_in_word
 from arena.runs.tournament import Tournament, open_folder, task_of
 from arena.view.commands.run_options import ReadyRun
 from arena.view.console import Console
+from arena.view.plain_table import PlainTable, titled
 from arena.view.progress.boards import NullBoard
-from arena.view.results.tables import plain_table, titled
 from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import Json
 from arena.world.task import TaskSpec
@@ -76,7 +76,7 @@ def _time(to_make: list[Step], task: TaskSpec, game: ReadyRun) -> TimeNeeded:
 def _time_in_words(time: TimeNeeded, n_jobs: int) -> str:
     if not time.most_s:
         return "Time: nothing is left to be made."
-    one = span_in_words([time.training_s, time.training_s])
+    one = span_in_words([time.training_s])
     workers = f"{n_jobs} worker{'s' if n_jobs != 1 else ''}"
     return (
         f"Time: about {span_in_words([time.least_s, time.most_s])} with {workers}, as busy as "
@@ -103,14 +103,13 @@ def _print(
 ) -> None:
     console = Console(highlight=False)
     rows = [(match.title, ", ".join(moves)) for match, moves in matches]
-    table = plain_table(("match", "moves"), rows)
-    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+    table = PlainTable(("match", "moves"), rows, words=("moves",))
     console.print(titled(f"{len(matches)} matches", table))
     counts = Counter((kind_of(step), state) for step, state in steps)
     counts.update(("all", state) for _, state in steps)
     kinds = dict.fromkeys(kind for kind, _ in counts)
     lines = [(kind, *(str(counts[kind, state]) for state in _STATES)) for kind in kinds]
-    console.print(titled("Steps", plain_table(("step", *_STATES), lines)))
+    console.print(titled("Steps", PlainTable(("step", *_STATES), lines)))
     console.print(_time_in_words(time, game.n_jobs), markup=False, soft_wrap=True)
     line = f"Results would go to {game.out}; nothing was made."
     console.print(line, markup=False, soft_wrap=True)

@@ -51,7 +51,7 @@ def show_results(
     elif not rows:
         console.print("no round is like that")
     elif match is not None and wanted.everything:
-        Console(highlight=False).print(match_page(rows, console.width))
+        Console(highlight=False).print(match_page(rows))
         picture = open_match(report, match, folder)
         if picture is not None:
             console.print(f"\ndrawn in {picture}")
@@ -85,7 +85,7 @@ def print_report(report: Report, *, as_json: bool) -> None:
         return
     n_played, n_matches = len(report.finals), report.n_matches
     console.print(f"{report.name}: {n_played} of {n_matches} matches are played", style="bold")
-    for table in results(report, console.width):
+    for table in results(report):
         console.print(table)
     if any("*" in word for row in report.payoffs.words for word in row):
         console.print("* the mean of fewer matches than the scenario has repeats")

@@ -8,8 +8,6 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.table import Table
-
 from arena.errors import StoreError
 from arena.runs.course.assignment import Assignment
 from arena.runs.course.class_run import Graded, grade_class
@@ -19,6 +17,7 @@ from arena.runs.course.submissions import Submission, find_submissions, handle
 from arena.runs.executors.jobs import check_jobs
 from arena.runs.secret import read_secret
 from arena.view.console import Console
+from arena.view.plain_table import PlainTable
 from arena.world.files.atomic_write import write_whole
 
 NOT_GRADED = 1  # exit code
@@ -147,10 +146,9 @@ def show(
 ) -> None:
     """Print the grades, what was not graded, and which submissions are alike."""
     said = Console(highlight=False, soft_wrap=True)
-    table = Table("submission", "score", f"of {assignment.most:g}, why not all", box=None)
-    for one in graded:
-        table.add_row(one.submission, _score(one) or "-", _why(one))
-    said.print(table)
+    heads = ("submission", "score", f"of {assignment.most:g}, why not all")
+    rows = [(one.submission, _score(one) or "-", _why(one)) for one in graded]
+    said.print(PlainTable(heads, rows, words=heads[2:]))
     for pair in pairs:
         said.print(f"alike: {pair.first} and {pair.second} ({pair.share:.0%})", markup=False)
     said.print(f"grades.csv, class.html and a results.json each are in {out}", markup=False)

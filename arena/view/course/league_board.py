@@ -6,14 +6,13 @@ import csv
 import io
 from pathlib import Path
 
-from rich.table import Table
-
 from arena.errors import StoreError
 from arena.runs.course.assignment import Assignment
 from arena.runs.course.grade import Place, check_playable
 from arena.runs.course.league import Board, Line, league
 from arena.runs.course.submissions import find_submissions
 from arena.view.console import Console
+from arena.view.plain_table import PlainTable
 from arena.world.files.atomic_write import write_whole
 
 _TIES = {"owner": "fidelity lost", "thief": "queries"}
@@ -45,12 +44,9 @@ def _row(line: Line) -> list[str]:
     return [found.name, *(f"{x:.3f}" for x in (found.worst, found.nash, found.mean, line.tie))]
 
 
-def _table(board: Board, side: str, lines: tuple[Line, ...]) -> Table:
-    head = f"{board.part}: {side}s"
-    table = Table(head, "worst case", "Nash", "mean", _TIES[side], box=None)
-    for line in lines:
-        table.add_row(*_row(line))
-    return table
+def _table(board: Board, side: str, lines: tuple[Line, ...]) -> PlainTable:
+    heads = (f"{board.part}: {side}s", "worst case", "Nash", "mean", _TIES[side])
+    return PlainTable(heads, map(_row, lines))
 
 
 def _write(path: Path, side: str, lines: tuple[Line, ...]) -> None:

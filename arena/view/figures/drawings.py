@@ -84,7 +84,7 @@ def summary_figures(report: Report) -> dict[str, Figure]:
 
 
 def plane_figure(report: Report) -> Figure | None:
-    """Return gain against price; None where nothing was delivered."""
+    """Return gain against work; None where nothing was delivered."""
     points = prices(report)
     return plane(points) if points else None
 

@@ -1,4 +1,4 @@
-"""The plane of gain against price: one point a thief, and the Pareto front."""
+"""The plane of gain against work: one point a thief, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from arena.view.results.prices import Price
 
 _CAUGHT = 0.5  # the share of matches from which on a thief is drawn hollow
 _NAMED = 3  # thieves whose names stand at one place
-_NEAR = (0.1, 0.03)  # in price, as a share of the dearest, and in gain
+_NEAR = (0.1, 0.03)  # in work, as a share of the most, and in gain
 _PLACES = [(x, y) for y in (4, -12, 14, -22, 24, -32) for x in (4, -4)]
 """Where a label may stand, in points from its thief, the best place first."""
 
 
 def plane(found: Sequence[Price]) -> Figure:
-    """Draw each thief at its price and its gain; those that are mostly caught are hollow."""
+    """Draw each thief at its work and its gain; those that are mostly caught are hollow."""
     figure = Figure(figsize=(7.2, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    front = sorted((p for p in found if p.best), key=lambda p: p.cost)
-    axes.step([p.cost for p in front], [p.gain for p in front], where="post", color="0.6", zorder=1)
+    front = sorted((p for p in found if p.best), key=lambda p: p.work)
+    axes.step([p.work for p in front], [p.gain for p in front], where="post", color="0.6", zorder=1)
     for price in sorted(found, key=lambda p: p.best):  # the front lies on top
         colour = "tab:red" if price.best else "tab:blue"
         inside = "white" if price.caught >= _CAUGHT else colour
-        axes.scatter(price.cost, price.gain, s=36, edgecolors=colour, facecolors=inside, zorder=2)
+        axes.scatter(price.work, price.gain, s=36, edgecolors=colour, facecolors=inside, zorder=2)
     axes.margins(x=0.12)
     axes.set_ylim(-0.1, 1.12)
-    axes.set_xlabel("price: own training as a multiple of the victim's")
+    axes.set_xlabel("work: own training as a multiple of the victim's")
     axes.set_ylabel("gain over what the thief could have alone")
-    axes.set_title("What thefts bring and cost\nred: the Pareto front; hollow: mostly caught")
+    axes.set_title(
+        "What thefts bring, and how much work they are\n"
+        "red: the Pareto front of these two; hollow: mostly caught"
+    )
     axes.grid(alpha=0.3)
     figure.draw_without_rendering()  # so that places are known
     taken = [_marked(axes, price) for price in found]
@@ -43,14 +46,14 @@ def plane(found: Sequence[Price]) -> Figure:
 
 def _marked(axes: Axes, price: Price) -> Bbox:
     """Return where the mark of a thief stands on the drawn figure."""
-    x, y = axes.transData.transform((price.cost, price.gain))
+    x, y = axes.transData.transform((price.work, price.gain))
     return Bbox([[x - 3, y - 3], [x + 3, y + 3]])
 
 
 def _written(axes: Axes, together: Sequence[Price], taken: Sequence[Bbox]) -> Bbox:
     """Write the names of the thieves at one place where no others stand; return where that is."""
     names = _label([price.thief for price in together])
-    point = together[0].cost, together[0].gain
+    point = together[0].work, together[0].gain
     label = axes.annotate(names, point, _PLACES[0], textcoords="offset points", fontsize=8)
     for place in [*_PLACES, _PLACES[0]]:  # where none is free: the best one all the same
         label.xyann = place
@@ -74,11 +77,11 @@ def _label(thieves: Sequence[str]) -> str:
 
 def _neighbours(found: Sequence[Price]) -> list[list[Price]]:
     """Return the thieves by place: those whose labels would lie on each other share one."""
-    wide = _NEAR[0] * max((price.cost for price in found), default=0.0)
+    wide = _NEAR[0] * max((price.work for price in found), default=0.0)
     places: list[list[Price]] = []
-    for price in sorted(found, key=lambda price: price.cost):
+    for price in sorted(found, key=lambda price: price.work):
         for place in places:
-            if price.cost - place[0].cost <= wide and abs(price.gain - place[0].gain) <= _NEAR[1]:
+            if price.work - place[0].work <= wide and abs(price.gain - place[0].gain) <= _NEAR[1]:
                 place.append(price)
                 break
         else:

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from arena.runs.judge.request import ComparedModel, Findings
 from arena.view.judge import verdicts
+from arena.view.plain_table import PlainTable
 from arena.view.results.markdown import as_text, markdown
-from arena.view.results.tables import plain_table
 from arena.world.json_values import Raw
 
 REPORT, PAGE, RADAR = "report.json", "report.md", "radar.png"
@@ -121,7 +121,7 @@ def show(findings: Findings, out: Path, console: Console) -> None:
         console.print(f"{name:<10} {value}", markup=False)
     lines = verdicts.lines_of(verdict)
     if lines:
-        console.print(plain_table(verdicts.COLUMNS, [line.cells() for line in lines]))
+        console.print(PlainTable(verdicts.COLUMNS, [line.cells() for line in lines]))
     for metric, why in verdicts.silent(verdict).items():
         console.print(f"{metric} does not apply: {why}", markup=False)
     for name, said in _stages(findings).items():

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Group
-from rich.table import Table
 
 from arena.runs.learn.double_oracle import Iteration
 from arena.runs.learn.solution import Solution
 from arena.view.console import Console
+from arena.view.plain_table import PlainTable, titled
 from arena.view.results.markdown import markdown
-from arena.view.results.tables import plain_table, titled
 
 
 def said(number: int, found: Iteration) -> str:
@@ -73,11 +72,11 @@ def comparison(solution: Solution) -> str:
 
 
 def _iterations(solution: Solution) -> Group:
-    table = plain_table(("", "value", "owner\ngains", "thief\ngains", "exploit-\nability", "added"))
+    heads = ("", "value", "owner\ngains", "thief\ngains", "exploit-\nability", "added")
+    table = PlainTable(heads, words=("added",))
     for number, found in enumerate(solution.iterations, start=1):
         figures = (found.value, found.owner_gain, found.thief_gain, found.exploitability)
         table.add_row(str(number), *(f"{value:.3f}" for value in figures), ", ".join(found.added))
-    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     return titled("Restricted games, and what best responses would gain", table)
 
 
@@ -89,7 +88,7 @@ def _mixture(side: str, mixture: Mapping[str, float]) -> Group:
     rows = [
         (name, f"{share:.3f}") for name, share in sorted(mixture.items(), key=lambda one: -one[1])
     ]
-    return titled(f"Mixture of {side}", plain_table((side, "share"), rows))
+    return titled(f"Mixture of {side}", PlainTable((side, "share"), rows))
 
 
 def _scripts(solution: Solution) -> Group:
@@ -97,7 +96,7 @@ def _scripts(solution: Solution) -> Group:
     rows = [("the mixture", f"{solution.worst_case:.3f}", "")] + [
         (name, f"{worst:.3f}", f"{solution.worst_case - worst:+.3f}") for name, worst in ranked
     ]
-    table: Table = plain_table(("thief", "worst case", "mixture's lead"), rows)
+    table = PlainTable(("thief", "worst case", "mixture's lead"), rows)
     return titled("What thieves take from the owner who holds best against them", table)
 
 

@@ -20,7 +20,7 @@ from arena.view.commands.run_options import Order, prepare
 from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
 from arena.view.learn.lesson_board import lesson_board
-from arena.view.results.tables import plain_table, titled
+from arena.view.plain_table import PlainTable, titled
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def print_learned(player: LearnedPlayer, out: Path, *, as_json: bool) -> None:
     rows = [(name, f"{payoff:.3f}") for name, payoff in player.payoffs.items()]
     rows.append(("mean", f"{player.payoff:.3f}"))
     title = "Its own pay-off against those that it learnt from"
-    console.print(titled(title, plain_table(("opponent", "pay-off"), rows)))
+    console.print(titled(title, PlainTable(("opponent", "pay-off"), rows)))
     key = "moves = [" if player.side == "thief" else "scheme = "
     end = "]" if player.side == "thief" else ""
     console.print("In a scenario it plays as")

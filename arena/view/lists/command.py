@@ -11,10 +11,9 @@ from rich.text import Text
 
 from arena.view.console import Console
 from arena.view.lists.lists import KINDS, Lines, lines_of
+from arena.view.plain_table import PlainTable
 from arena.world.json_values import Json
 
-_LEAST = 12  # characters for the last column of a list, however narrow the terminal is
-_BETWEEN = 3  # characters between two columns
 _WIDEST = 34  # characters for a setting and its default before they are folded
 
 
@@ -47,7 +46,7 @@ def _plain(kind: str | None, name: str | None) -> Json:
 
 def _print_kinds(console: Console) -> None:
     rows = [(f"arena list {kind}", what) for kind, (what, _) in KINDS.items()]
-    console.print(_one_liners(("command", "what it lists"), rows, console.width))
+    console.print(PlainTable(("command", "what it lists"), rows, words=("what it lists",)))
     console.print("With a name behind it, everything about that one; with --json, for programs.")
 
 
@@ -55,34 +54,8 @@ def _print_lines(console: Console, kind: str, lines: Lines) -> None:
     shown = lines.shown or lines.columns
     places = [lines.columns.index(column) for column in shown]
     rows = [[row[place] for place in places] for row in lines.rows]
-    console.print(_one_liners(shown, rows, console.width))
+    console.print(PlainTable(shown, rows, words=shown[-1:]))
     console.print(f"Everything about one: arena list {kind} NAME")
-
-
-def _one_liners(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
-    """Return a table of one line a row; the last column takes what is left, cut at a word."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="cyan", pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    first = [
-        max(len(cell) for cell in cells) for cells in list(zip(columns, *rows, strict=True))[:-1]
-    ]
-    room = max(_LEAST, width - sum(first) - _BETWEEN * len(first) - 2)
-    for *cells, last in rows:
-        table.add_row(*map(Text, cells), Text(cut(last, room)))
-    return table
-
-
-def cut(text: str, room: int) -> str:
-    """Return a text of at most so many characters, cut at a word if it is too long.
-
-    >>> cut("Adds noise to every weight.", 27), cut("Adds noise, and more to every weight.", 14)
-    ('Adds noise to every weight.', 'Adds noise …')
-    """
-    if len(text) <= room:
-        return text
-    whole = text[: room - 1].rpartition(" ")[0].rstrip(" ,;:")
-    return f"{whole or text[: room - 2]} …"
 
 
 def _print_page(console: Console, told: Mapping[str, Json]) -> None:

@@ -26,7 +26,7 @@ class Contents:
         key: its prefix of element ids. report, folder: what it is read from.
         story: the sentences on who won. sides: titles of the leaderboards.
         has_intervals: whether any pay-off on them has an interval over repeats.
-        prices: what thefts brought and cost. pictures: by section. methods: by side.
+        prices: what thefts brought, and at what price. pictures: by section. methods: by side.
         scenario, command: what plays it again. data: JSON for the script.
     """
 
@@ -54,7 +54,7 @@ def contents_of(report: Report, folder: Path, key: str) -> Contents:
         story=headline(report),
         sides=_SIDES,
         has_intervals=_has_intervals(report),
-        prices=sorted(prices(report), key=lambda price: (-price.gain, price.cost)),
+        prices=sorted(prices(report), key=lambda price: (-price.gain, price.work)),
         pictures=pictures(report),
         methods=methods(report),
         scenario=whole_scenario(report),

@@ -46,8 +46,8 @@ def _drawn(report: Report) -> Iterator[tuple[str, Picture | None]]:
         "plane",
         _picture(
             plane_figure(report),
-            "Gain against price",
-            "A point for each thief at the price and the gain of its thefts, and the Pareto front. "
+            "Gain against work",
+            "A point for each thief at the work and the gain of its thefts, and the Pareto front. "
             "The table below has the numbers.",
         ),
     )

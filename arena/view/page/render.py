@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 import arena
 from arena.view.page.contents import Contents
+from arena.view.results.prices import HOW_TO_READ
 from arena.view.results.tables import number
 
 GENERATOR = '<meta name="generator" content="arena page">'
@@ -36,6 +37,7 @@ def render_page(tournaments: Sequence[Contents]) -> str:
     script = (_FOLDER / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(
         tournaments=tournaments,
+        how_to_read=HOW_TO_READ,
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own
         script=Markup(script),  # noqa: S704 - our own
         data={each.key: Markup(each.data) for each in tournaments},  # noqa: S704 - `as_text`

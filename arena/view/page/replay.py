@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from arena.errors import StoreError
 from arena.view.results.report import Report
@@ -12,6 +12,7 @@ from arena.world.json_values import Json, Raw
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _APART = ("owner", "thief", "repeats", "experiment")
+_NAMED = ("name", "description")  # a cell has its own
 
 
 def toml_value(value: Raw) -> str:
@@ -42,14 +43,16 @@ def _written(value: str | float) -> str:
 def parts(report: Report) -> dict[str, Json]:
     """Return the pieces of which the scenario of one cell is made, as TOML.
 
-    It is `head`, `repeats = ` the number of repeats up to that of the cell, and lists of the one
-    owner and the one thief. Seeds hang on names, so the cell plays as it did among the others.
+    It is a name and a description of its own, which says the tournament's `name`, then `head`,
+    `repeats = ` the number of repeats up to that of the cell, and lists of the one owner and the
+    one thief. Seeds hang on the names of these two, so the cell plays as it did among the others.
     """
     scenario = report.facts["scenario"]
     owners = zip(report.owners, scenario["owner"], strict=True)
     thieves = zip(report.thieves, scenario["thief"], strict=True)
     return {
-        "head": _head(scenario),
+        "name": report.name,
+        "head": _head(scenario, (*_APART, *_NAMED)),
         "owners": {name: toml_value(table) for name, table in owners},
         "thieves": {
             name: toml_value({key: value for key, value in table.items() if key != "against"})
@@ -59,11 +62,12 @@ def parts(report: Report) -> dict[str, Json]:
     }
 
 
-def _head(scenario: Mapping[str, Raw]) -> str:
+def _head(scenario: Mapping[str, Raw], apart: Collection[str] = _APART) -> str:
+    """Return what a scenario says of itself, but for some fields."""
     lines = [
         f"{_key(name)} = {toml_value(value)}"
         for name, value in scenario.items()
-        if name not in _APART and value is not None
+        if name not in apart and value is not None
     ]
     return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, Self
@@ -21,8 +22,9 @@ from rich.progress import (
 from rich.text import Text
 
 from arena.runs.tournament import Event
+from arena.view.progress.heartbeat import EVERY_S, Heartbeat, UnderWay, seconds_since
 
-_SHOWN = 8  # running steps with a line of their own
+_SHOWN = 8  # running steps that are told by name
 _SMOOTH_S = 600.0  # steps differ in length: the pace is the mean over this long
 
 
@@ -65,20 +67,53 @@ class NullBoard:
 
 
 class PlainBoard(NullBoard):
-    """Writes one line for each finished match: for files, pipes and CI."""
+    """Writes one line for each finished match, and where a run stands: for files, pipes and CI.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: where. every_s: seconds without a line before the board says what is under way.
+    """
+
+    def __init__(self, console: Console, every_s: float = EVERY_S) -> None:
         self._console = console
+        self._running: dict[str, UnderWay] = {}
+        self._n_done = self._n_total = 0
+        self._began = time.monotonic()
+        self._heartbeat = Heartbeat(self._beat, every_s)
+
+    def __enter__(self) -> Self:
+        self._heartbeat.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._heartbeat.__exit__(*error)
 
     def __call__(self, event: Event) -> None:
         """Write down the beginning and every match that this run finished."""
+        self._n_done, self._n_total = event.n_done, event.n_total
         if event.kind == "planned":
             noun = "step" if event.n_total == 1 else "steps"
             self._say(f"{event.title}: {event.n_total or 'no'} {noun} to make")
-        elif event.kind == "match" and event.n_done:
+        elif event.kind == "began":
+            self._running[event.digest] = UnderWay(event.title)
+        elif event.kind == "ended":
+            self._running.pop(event.digest, None)
+        elif event.n_done:
             self._say(f"[{event.n_done}/{event.n_total}] {event.title}: {said(event)}")
 
+    def heard(self, digest: str, n_done: int, n_total: int) -> None:
+        """Take note of how much of a running step is done, for when it is asked."""
+        if digest in self._running and n_total:
+            self._running[digest].share = n_done / n_total
+
+    def _beat(self) -> None:
+        """Say how many steps are made, in what time, and which are being made."""
+        running = [str(step) for step in list(self._running.values())]
+        more = [f"{len(running) - _SHOWN} more"] if len(running) > _SHOWN else []
+        steps = "; ".join((*running[:_SHOWN], *more)) or "between two steps"
+        self._say(f"[{self._n_done}/{self._n_total}] {seconds_since(self._began)} so far: {steps}")
+
     def _say(self, line: str) -> None:
+        self._heartbeat.put_off()
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -123,6 +158,7 @@ class _Lines:
             TextColumn("  {task.description}"),
             BarColumn(bar_width=20),
             TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
         )
     )
 

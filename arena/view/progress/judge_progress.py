@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from arena.runs.judge.judge import Milestone
+from arena.view.progress.heartbeat import EVERY_S, Heartbeat, UnderWay
 
 
 class Stages(Protocol):
@@ -27,24 +28,36 @@ class Stages(Protocol):
 
 
 class LineStages:
-    """Writes a line a stage: for files, pipes and CI."""
+    """Writes a line a stage, and where a long one stands: for files, pipes and CI.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: where. every_s: seconds without a line before the stage is told again.
+    """
+
+    def __init__(self, console: Console, every_s: float = EVERY_S) -> None:
         self._console = console
+        self._stage = UnderWay("preparations")
+        self._heartbeat = Heartbeat(lambda: self._say(str(self._stage)), every_s)
 
     def begin(self, stage: Milestone) -> None:
         """Write the stage down."""
-        line = f"[{stage.n_done + 1}/{stage.n_total}] {stage.title}"
+        self._stage = UnderWay(f"[{stage.n_done + 1}/{stage.n_total}] {stage.title}")
+        self._say(self._stage.title)
+
+    def _say(self, line: str) -> None:
+        self._heartbeat.put_off()
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def within(self, n_done: int, n_total: int) -> None:
-        """Take no note."""
+        """Take note of how much of the stage is done, for when it is asked."""
+        self._stage.share = n_done / n_total if n_total else 0.0
 
     def __enter__(self) -> Self:
+        self._heartbeat.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        pass
+        self._heartbeat.__exit__(*error)
 
 
 class BarStages:

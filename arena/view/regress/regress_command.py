@@ -25,10 +25,10 @@ from arena.runs.tournament import task_of
 from arena.view.commands.overrides import parse_changes
 from arena.view.console import Console
 from arena.view.exit_codes import ExitCode
+from arena.view.plain_table import PlainTable
 from arena.view.progress.judge_progress import choose_stages
 from arena.view.protect.passphrase import passphrase_from
 from arena.view.regress import words
-from arena.view.results.tables import plain_table
 from arena.world.compute import Compute
 from arena.world.files.cache_folder import cache_folder
 from arena.world.json_values import Json
@@ -209,7 +209,7 @@ def _console() -> Console:
 def _show(cells: Sequence[Cell], path: Path) -> None:
     said = _console()
     rows = [(cell.thief.name, words.value_of(cell), words.caught(cell)) for cell in cells]
-    said.print(plain_table(("thief", "mean (95 %)", "caught"), rows))
+    said.print(PlainTable(("thief", "mean (95 %)", "caught"), rows))
     for cell in cells:
         if words.saturated(cell):
             said.print(f"{cell.thief.name}: the mark is whole; a harsher thief shows more")
@@ -222,7 +222,7 @@ def _report(found: Sequence[Compared], *, as_json: bool) -> None:
         rows: list[Json] = [{"thief": one.name, **one.plain()} for one in found]
         said.print_json(data={"test": words.TEST, "cells": rows}, indent=2)
         return
-    said.print(plain_table(words.COLUMNS, map(words.row_of, found)))
+    said.print(PlainTable(words.COLUMNS, map(words.row_of, found)))
     said.print(words.TEST)
     worst = [one for one in found if one.status in ("weaker", "missing")]
     for one in worst:

@@ -8,13 +8,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from rich.table import Table
-
 from arena.errors import ArenaError, did_you_mean
 from arena.game.match.rows import RoundRow
+from arena.view.plain_table import PlainTable
 from arena.view.results.markdown import markdown
 from arena.view.results.selection import plain, text_of
-from arena.view.results.tables import plain_table
 
 FORMATS = ("table", "json", "csv", "latex", "markdown")
 _BETWEEN = 3  # characters between two columns of a printed table
@@ -76,7 +74,9 @@ WRITERS: Mapping[str, Callable[[Sequence[RoundRow], Sequence[str]], str]] = Mapp
 """What writes rows and the names of their columns in each format of text."""
 
 
-def fitting(rows: Sequence[RoundRow], names: Sequence[str], width: int) -> tuple[Table, list[str]]:
+def fitting(
+    rows: Sequence[RoundRow], names: Sequence[str], width: int
+) -> tuple[PlainTable, list[str]]:
     """Return a table of the first columns that fit a width, and the names of the others.
 
     A column that is the same dash in all rows is left out unless it is all that there is.
@@ -90,9 +90,8 @@ def fitting(rows: Sequence[RoundRow], names: Sequence[str], width: int) -> tuple
         if shown and used > width:
             break
         shown.append(name)
-    table = plain_table(shown, zip(*(texts[name] for name in shown), strict=True))
-    for name, column in zip(shown, table.columns, strict=True):
-        column.justify = "right" if _has_numbers(rows, name) else "left"
+    words = [name for name in shown if not _has_numbers(rows, name)]
+    table = PlainTable(shown, zip(*(texts[name] for name in shown), strict=True), words)
     return table, [name for name in known if name not in shown]
 
 

@@ -6,18 +6,16 @@ import json
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from arena.errors import ArenaError, did_you_mean
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import Figure, figures
 from arena.game.rules.threat import ThreatModel
+from arena.view.plain_table import PlainTable
 from arena.view.results.report import Report
-from arena.view.results.tables import plain_table
 
 _FIGURES = figures(RoundRow)
-_LABEL, _WIDE = 36, 16  # characters of a figure's name, and of a round's column
 
 
 def rounds_of(report: Report, title: str) -> list[RoundRow]:
@@ -33,31 +31,28 @@ def rounds_of(report: Report, title: str) -> list[RoundRow]:
     return report.matches[title]
 
 
-def match_page(rows: Sequence[RoundRow], width: int) -> Group:
-    """Return what is printed of a match, in tables that fit a width."""
+def match_page(rows: Sequence[RoundRow]) -> Group:
+    """Return what is printed of a match."""
     first = rows[0]
     head = Text(
         f"{first.match}: thief {first.thief} against owner {first.owner} ({first.scheme}), "
         f"repeat {first.repeat}, seed {first.seed}",
         style="bold",
     )
-    n = max(1, (width - _LABEL) // _WIDE)
-    blocks = [rows[i : i + n] for i in range(0, len(rows), n)]
-    parts: list[RenderableType] = [head, Text(f"granted: {_granted(first)}")]
-    parts += [_block(block) for block in blocks]
+    parts: list[RenderableType] = [head, Text(f"granted: {_granted(first)}"), _figures(rows)]
     parts += [Text(line) for line in _sentences(rows)]
     return Group(*parts)
 
 
-def _block(rows: Sequence[RoundRow]) -> Table:
-    table = plain_table(["", *(f"round {row.round}" for row in rows)])
-    table.add_row(Text("move"), *(Text(_move(row)) for row in rows))
-    table.add_row(Text("status"), *(Text(row.status) for row in rows))
+def _figures(rows: Sequence[RoundRow]) -> PlainTable:
+    table = PlainTable(["", *(f"round {row.round}" for row in rows)], words=("",))
+    table.add_row("move", *map(_move, rows))
+    table.add_row("status", *(row.status for row in rows))
     for name, figure in _FIGURES.items():
         values = [getattr(row, name) for row in rows]
         if figure.says and any(value is not None for value in values):
             cells = ["-" if value is None else f"{value:{figure.form}}" for value in values]
-            table.add_row(Text(_label(figure)), *map(Text, _worded(values, cells)))
+            table.add_row(_label(figure), *_worded(values, cells))
     return table
 
 

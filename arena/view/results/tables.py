@@ -5,22 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.runs.standings.leaderboard import Interval, Side, Standing
-from arena.view.plain_output import visible
-from arena.view.results.prices import Price, prices
+from arena.view.plain_table import PlainTable, titled
+from arena.view.results.prices import HOW_TO_READ, Price, prices
 from arena.view.results.report import Alarms, Cells, Honesty, Report
 
 _COSTS = {name: figures(RoundRow)[name] for name in ("fidelity_loss", "protect_s", "judge_s")}
-_NARROW = 9  # characters at least for a column of numbers
 _LIVE = 6  # lines of a leaderboard while a tournament is played
-_NAME = 24  # characters at most for a column's name before it is folded
 
 
 def number(value: float | None, form: str = ".3f") -> str:
@@ -28,45 +24,14 @@ def number(value: float | None, form: str = ".3f") -> str:
     return "-" if value is None or math.isnan(value) else format(value, form)
 
 
-def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> Table:
-    """Return a table whose first column is text and whose others are numbers.
-
-    No cell is broken into lines; a column's name may hold line breaks, to keep it narrow.
-    """
-    table = Table(box=box.SIMPLE_HEAD, header_style="cyan", pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(visible(column), justify="left" if i == 0 else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    return table
-
-
-def titled(title: str, *tables: RenderableType) -> Group:
-    """Return tables under a title, which may be wider than they are."""
-    return Group(Text(title, style="bold"), *tables)
-
-
-def payoff_tables(payoffs: Cells, width: int) -> list[Table]:
-    """Return the thieves' pay-offs, a row for each thief, in as many tables as fit the width."""
-    names = max(len(name) for name in ("thief", *payoffs.thieves))
-    room = max(width - min(names, _NAME) - 4, _NARROW)
-    blocks: list[list[int]] = [[]]
-    used = 0
-    for i, owner in enumerate(payoffs.owners):
-        wide = max(min(len(owner), _NAME), _NARROW) + 3
-        if blocks[-1] and used + wide > room:
-            blocks.append([])
-            used = 0
-        blocks[-1].append(i)
-        used += wide
-    return [_payoff_block(payoffs, block) for block in blocks]
-
-
-def _payoff_block(payoffs: Cells, block: Sequence[int]) -> Table:
-    table = plain_table(["thief", *(payoffs.owners[i] for i in block)])
+def payoff_table(payoffs: Cells) -> PlainTable:
+    """Return the thieves' pay-offs, a row for each thief and a column for each owner."""
+    table = PlainTable(["thief", *payoffs.owners])
     for j, thief in enumerate(payoffs.thieves):
-        cells = [_cell(payoffs.values[i, j], payoffs.words[i][j]) for i in block]
-        table.add_row(Text(thief), *cells)
+        cells = [
+            _cell(payoffs.values[i, j], payoffs.words[i][j]) for i in range(len(payoffs.owners))
+        ]
+        table.add_row(thief, *cells)
     return table
 
 
@@ -102,7 +67,7 @@ def leaderboard_table(
     ]
     title = {"owner": "Owners", "thief": "Thieves"}[side]
     return titled(
-        f"{title}: their own pay-offs, best worst case first", plain_table(columns, rows[:most])
+        f"{title}: their own pay-offs, best worst case first", PlainTable(columns, rows[:most])
     )
 
 
@@ -140,8 +105,8 @@ def honesty_table(owners: Sequence[Honesty]) -> Group:
     ]
     says = ("owner", *(_COSTS[name].says.replace(" ", "\n") for name in _COSTS))
     return Group(
-        titled("Owners: false alarms (! beyond the level)", plain_table(columns, rows)),
-        titled("Owners: what protection costs", plain_table(says, costs)),
+        titled("Owners: false alarms (! beyond the level)", PlainTable(columns, rows)),
+        titled("Owners: what protection costs", PlainTable(says, costs)),
     )
 
 
@@ -156,30 +121,27 @@ def _share(found: Alarms) -> str:
 
 
 def price_table(found: Sequence[Price]) -> Group:
-    """Return what thefts brought and what they cost, those on the Pareto front marked."""
-    columns = ("thief", "gain", "caught", "price", "queries", "Pareto\nfront")
+    """Return what thefts brought and at what price, those on the Pareto front marked."""
+    columns = ("thief", "gain", "caught", "work", "queries", "Pareto\nfront")
     rows = [
         (
             price.thief,
             number(price.gain, ".2f"),
             number(price.caught, ".2f"),
-            number(price.cost, ".2f"),
+            number(price.work, ".2f"),
             number(price.queries, ",.0f"),
             "x" if price.best else "",
         )
-        for price in sorted(found, key=lambda price: (-price.gain, price.cost))
+        for price in sorted(found, key=lambda price: (-price.gain, price.work))
     ]
-    title = "Thefts: gain over what the thief could have alone, and price (victim trainings)"
-    return titled(title, plain_table(columns, rows))
+    title = "Thefts: gain over what the thief could have alone; price: work and queries"
+    return titled(title, PlainTable(columns, rows), Text(HOW_TO_READ))
 
 
 def failed_table(rows: Iterable[RoundRow]) -> Group:
     """Return the rounds without a score, each with its reason."""
-    table = plain_table(("match", "round", "status", "reason"))
-    for row in rows:
-        cells = (row.match, str(row.round), row.status, row.message)
-        table.add_row(*map(Text, cells))
-    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+    cells = [(row.match, str(row.round), row.status, row.message) for row in rows]
+    table = PlainTable(("match", "round", "status", "reason"), cells, words=("reason",))
     return titled("Rounds without a score", table)
 
 
@@ -190,15 +152,15 @@ def live_standings(report: Report) -> RenderableType:
     return Group(done, *boards)
 
 
-def results(report: Report, width: int) -> list[Group]:
+def results(report: Report) -> list[Group]:
     """Return everything that is printed of a tournament, in its order."""
     boards = [
         leaderboard_table(side, lines, marked=report.faults)
         for side, lines in report.standings.items()
         if lines
     ]
-    payoffs = payoff_tables(report.payoffs, width)
-    tables = [*boards, titled("Pay-off of each thief against each owner", *payoffs)]
+    payoffs = payoff_table(report.payoffs)
+    tables = [*boards, titled("Pay-off of each thief against each owner", payoffs)]
     tables.append(honesty_table(report.honesty))
     points = prices(report)
     if points:

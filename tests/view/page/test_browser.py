@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +132,17 @@ def test_a_cell_opens_with_its_evidence_as_text_and_closes_by_escape(browser: Ch
         assert said in dialog.text, said
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert dialog.get_attribute("open") is None
+
+
+def test_a_cell_plays_again_under_a_name_of_its_own(browser: Chrome) -> None:
+    browser.execute_script("document.querySelector('button.open').click()")
+    text = browser.find_element(By.ID, "cell-toml").get_attribute("textContent")
+    told = tomllib.loads(str(text))
+    assert re.fullmatch(
+        r"script-script-document\.title-stolen-script-+vs-[A-Za-z0-9._-]*", told["name"]
+    )
+    assert len(told["name"]) <= 64
+    assert told["description"] == "one cell of made"
 
 
 def test_the_heat_map_leads_to_the_cells_of_a_pair(browser: Chrome) -> None:

@@ -20,7 +20,8 @@ def test_a_cell_plays_again_as_it_did(arena: Command, report: Report, tmp_path: 
     owners, thieves = told["owners"], told["thieves"]
     assert isinstance(owners, dict)
     assert isinstance(thieves, dict)
-    text = f"{told['head']}repeats = 1\nowner = [{owners['none']}]\nthief = [{thieves['tune']}]\n"
+    players = f"owner = [{owners['none']}]\nthief = [{thieves['tune']}]\n"
+    text = f"name = 'a-cell'\n{told['head']}repeats = 1\n{players}"
     (tmp_path / "cell.toml").write_text(text, encoding="utf-8")
     done = arena("run", tmp_path / "cell.toml", "--out", tmp_path / "again", "--jobs", 1)
     assert done.code == 0, done.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from arena.runs.tournament import Event
 from arena.view.progress.boards import Board, NullBoard, PlainBoard, RichBoard, choose_board
+from tests.view.progress.waiting import wait_for
 
 EVENTS = (
     Event("planned", "small", n_total=4),
@@ -80,6 +82,28 @@ def test_lines_are_silent_about_what_an_earlier_run_played() -> None:
     assert written(screen).splitlines() == ["small: no steps to make"]
 
 
+@pytest.mark.parametrize(("heard", "share"), [(3, "30 %, "), (0, "")])
+def test_a_quiet_run_says_where_it_stands(heard: int, share: str) -> None:
+    screen = console()
+    with PlainBoard(screen, every_s=0.01) as board:
+        for event in EVENTS[:4]:
+            board(event)
+        board.heard("bb", heard, 10)
+        wait_for(lambda: written(screen).count("so far") > 1)
+    last = written(screen).splitlines()[-1]
+    assert re.fullmatch(rf"\[1/4\] .+ so far: tune against bits \({share}for .+ seconds\)", last)
+    assert "train victim" not in written(screen)  # it had ended before it was quiet
+
+
+def test_a_run_of_many_steps_at_a_time_names_some() -> None:
+    screen = console()
+    with PlainBoard(screen, every_s=0.01) as board:
+        for i in range(20):
+            board(Event("began", f"step {i}", str(i), n_total=20))
+        wait_for(lambda: "12 more" in written(screen))
+    assert "step 8" not in written(screen)
+
+
 def test_standings_are_not_computed_for_those_who_do_not_show_them() -> None:
     asked = []
 
@@ -110,7 +134,7 @@ def test_the_picture_has_the_bars_of_running_steps_and_the_standings() -> None:
     assert "small" in text
     assert "1/4 steps" in text
     assert "tune against bits" in text
-    assert "30 %" in text
+    assert re.search(r"30 % 0:00:0\d$", text, re.MULTILINE)  # and since when
     assert "train victim" not in text
     assert "first: a" in text
 

@@ -44,8 +44,8 @@ def test_the_tags_are_the_ledger(played: Path, report: Report) -> None:
         "owner/rescaled": "rescaled",
         "score/thief_payoff": "payoff",
         "score/owner_payoff": "owner_payoff",
-        "cost/multiple_of_training": "cost",
-        "cost/move_s": "move_s",
+        "spent/multiple_of_training": "cost",
+        "spent/move_s": "move_s",
         **{f"meters/{meter}": meter for meter in METERS},
     }
     runs = {owner: events(boards(played) / safe_name(owner)) for owner in report.owners}
@@ -96,7 +96,14 @@ def test_the_table_of_runs_has_what_defines_an_owner_and_how_its_matches_ended(
     assert hparams["matches"].number_value == 3
     ended = [final.payoff for final in report.finals if final.owner == "bits+32"]
     known = [payoff for payoff in ended if payoff is not None]
-    assert found.Scalars("final/payoff")[0].value == np.float32(np.mean(known))
+    assert found.Scalars("final/thief_payoff")[0].value == np.float32(np.mean(known))
+
+
+def test_how_matches_ended_is_called_as_the_rounds_are(played: Path) -> None:
+    tags = events(boards(played) / "none").Tags()["scalars"]
+    ends = {tag.removeprefix("final/") for tag in tags if tag.startswith("final/")}
+    assert "multiple_of_training" in ends  # a thief's price; cost is an owner's
+    assert ends <= {tag.split("/")[1] for tag in tags if not tag.startswith("final/")}
 
 
 def test_reasons_and_failures_can_be_read(played: Path, report: Report) -> None:
@@ -121,7 +128,7 @@ def test_the_summary_has_figures_tables_and_the_layout(played: Path) -> None:
 def test_the_groups_that_tensorboard_opens_first_are_the_whole_tournament(played: Path) -> None:
     tags = {tag for run in boards(played).iterdir() for tag in events(run).Tags()["scalars"]}
     groups = {tag.partition("/")[0] for tag in tags}
-    assert min(groups) == "arena"
+    assert sorted(groups)[:2] == ["arena", "final"]
     assert {tag for tag in tags if tag.startswith("arena/")} == {"arena/training_loss"}
 
 

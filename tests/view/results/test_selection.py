@@ -12,7 +12,7 @@ from arena.game.match.rows import RoundRow
 from arena.game.rules.figures import figures
 from arena.view.results.formats import as_csv, as_latex, as_markdown, fitting
 from arena.view.results.selection import Wanted, columns, select
-from tests.view.conftest import row
+from tests.view.conftest import printed, row
 
 ROWS = [
     row("adi", "ft-al", 0.5),
@@ -84,7 +84,9 @@ def test_texts_are_escaped_where_they_must_be() -> None:
 def test_a_table_holds_the_columns_that_fit_and_names_the_others() -> None:
     names = ["owner", "thief", "payoff", "utility", "metric"]
     table, left = fitting(ROWS, names, 32)
-    assert [column.header for column in table.columns] == ["owner", "thief", "payoff"]
-    assert [column.justify for column in table.columns] == ["left", "left", "right"]
+    heads, _, *rows = printed(table, 32).strip().splitlines()
+    assert heads.split() == ["owner", "thief", "payoff"]
+    assert rows[0].index("ft-al") == rows[1].index("prune") == heads.index("thief") + 1
+    assert rows[0].rstrip().endswith("   0.50")
     assert left == ["utility", "metric"]
     assert fitting(ROWS, names, 200)[1] == []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import math
+import re
 
 import pytest
 from rich.console import Console, RenderableType
 
 from arena.view.results.markdown import markdown, summary_texts
+from arena.view.results.prices import Price
 from arena.view.results.report import Report
 from arena.view.results.tables import (
     failed_table,
@@ -16,7 +18,8 @@ from arena.view.results.tables import (
     leaderboard_table,
     live_standings,
     number,
-    payoff_tables,
+    payoff_table,
+    price_table,
     results,
 )
 from tests.view.conftest import innocent, made_report, row
@@ -57,8 +60,9 @@ def test_a_leaderboard_can_be_cut_short() -> None:
 
 def test_pay_offs_have_a_row_for_each_thief_and_a_column_for_each_owner() -> None:
     report = made_report([row("a", "t", 0.25), row("b", "t", None), row("a", "u", 1.0)])
-    (table,) = payoff_tables(report.payoffs, 100)
-    lines = [line.split() for line in shown(table).splitlines() if line.strip()]
+    lines = [
+        line.split() for line in shown(payoff_table(report.payoffs)).splitlines() if line.strip()
+    ]
     assert lines[0] == ["thief", "a", "b"]
     assert lines[2:] == [["t", "0.25", "ERROR"], ["u", "1.00", "·"]]
 
@@ -67,7 +71,7 @@ def test_pay_offs_have_a_row_for_each_thief_and_a_column_for_each_owner() -> Non
 def test_a_wide_table_is_divided_and_nothing_is_lost(width: int) -> None:
     owners = [f"owner-number-{i}" for i in range(12)]
     report = made_report([row(owner, "t", i / 100) for i, owner in enumerate(owners)])
-    text = shown(*payoff_tables(report.payoffs, width), width=width)
+    text = shown(payoff_table(report.payoffs), width=width)
     assert max(len(line) for line in text.splitlines()) <= width
     assert all(owner in text for owner in owners)
     assert all(f"{i / 100:.2f}" in text for i in range(12))
@@ -97,15 +101,29 @@ def test_failures_are_said_with_their_reason() -> None:
 
 
 def test_the_results_of_a_played_tournament(report: Report) -> None:
-    text = shown(*results(report, 100))
+    text = shown(*results(report))
     for title in ("Owners: their own", "Thieves: their own", "Pay-off of each", "false alarms"):
         assert title in text
     assert "Rounds without a score" in text
     assert "bits+32-vs-poor-0" in text
 
 
+@pytest.mark.parametrize("width", [40, 60])
+def test_no_figure_is_cut_in_a_narrow_place(report: Report, width: int) -> None:
+    text = shown(*results(report), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert set(re.findall(r"\S*\d\S*", shown(*results(report)))) <= set(text.split())
+
+
+def test_the_price_of_a_theft_says_what_the_front_leaves_out() -> None:
+    said = " ".join(shown(price_table([Price("ft", 0.9, 0.1, 20, 0.5, best=True)])).split())
+    assert "price: work and queries" in said
+    assert "whether it was caught, are not part of it" in said
+    assert "cost" not in said  # what an owner's protection takes
+
+
 def test_there_is_no_table_of_failures_without_one() -> None:
-    assert "without a score" not in shown(*results(made_report([row("a", "t")]), 100))
+    assert "without a score" not in shown(*results(made_report([row("a", "t")])))
 
 
 def test_markdown_cells_cannot_break_the_table() -> None:

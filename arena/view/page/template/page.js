@@ -4,7 +4,7 @@
   const SHORT = 8; // characters of a head that is not broken
   const GROUPS = [
     ["", "Round and victim"], ["owner", "Verdict"], ["score", "Score"], ["thief", "Theft"],
-    ["meters", "Asked, answered and spent"], ["cost", "Cost"],
+    ["meters", "Asked, answered and spent"], ["cost", "Time, price and cost"],
   ];
   const WORDS = ["message", "reason", "outcome", "reference", "findings", "rule", "winner", "reasons", "failed", "statistic_name"];
   const MACHINES = ["figures", "training_losses", "digest", "hardware", "versions"]; // what a program reads
@@ -301,10 +301,13 @@
   function again(game, cell) {
     const [owner, thief] = ["owner", "thief"].map((name) => game.value(cell, name));
     const secret = game.replay.secret ? " --secret FILE" : "";
-    const text = `${game.replay.head}repeats = ${game.value(cell, "repeat") + 1}\nowner = [${game.replay.owners[owner]}]\nthief = [${game.replay.thieves[thief]}]\n`;
+    const match = game.value(cell, "match");
+    const name = match.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 64); // what a scenario may be called
+    const head = `name = "${name}"\ndescription = "one cell of ${game.replay.name}"\n`;
+    const text = `${head}${game.replay.head}repeats = ${game.value(cell, "repeat") + 1}\nowner = [${game.replay.owners[owner]}]\nthief = [${game.replay.thieves[thief]}]\n`;
     return make("section", {}, make("h3", {}, "Play this cell again"),
       make("p", {}, "Save the text as cell.toml, then"),
-      make("pre", { tabindex: "0" }, make("code", {}, `$ arena run cell.toml --out again${secret}\n$ arena show again ${game.value(cell, "match")}`)),
+      make("pre", { tabindex: "0" }, make("code", {}, `$ arena run cell.toml --out again${secret}\n$ arena show again ${match}`)),
       make("details", {}, make("summary", {}, "cell.toml"), make("pre", { tabindex: "0", id: "cell-toml" }, text)));
   }
 
