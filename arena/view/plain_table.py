@@ -50,8 +50,18 @@ class PlainTable:
         for columns in self._parts(options.max_width):
             yield self._drawn(columns, folded=self._width(columns) > options.max_width)
 
-    def _parts(self, room: int) -> Iterator[list[int]]:
-        """Yield the columns of each part by number, the first in every one."""
+    def _parts(self, room: int) -> list[list[int]]:
+        """Return the columns of each part by number, the first in every one; parts are even."""
+        parts = list(self._filled(room))
+        for narrower in range(room - 1, 0, -1):
+            more = list(self._filled(narrower))
+            if len(more) > len(parts):
+                break
+            parts = more
+        return parts
+
+    def _filled(self, room: int) -> Iterator[list[int]]:
+        """Yield the columns of each part where each takes as many as there is room for."""
         part = [0]
         for column in range(1, len(self._heads)):
             if len(part) > 1 and self._width([*part, column]) > room:

@@ -46,3 +46,11 @@ def test_a_head_of_a_stranger_is_measured_as_it_is_written() -> None:
     text = printed(PlainTable(("\x1b[31mred", "n"), [("a", "0.25")]), 30)
     assert "0.25" in text
     assert r"\u001b[31mred" in text
+
+
+def test_parts_are_even() -> None:
+    """Where five columns do not fit, the last is not left alone."""
+    heads = ("thief", *(f"owner-{i}" for i in range(5)))
+    text = printed(PlainTable(heads, [("prune", *["0.50"] * 5)]), 55)
+    widths = [len(line.split()) for line in text.splitlines() if "thief" in line]
+    assert widths == [4, 3]
