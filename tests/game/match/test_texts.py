@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from arena import testing
 from arena.game.match.play import Pools
+from arena.game.match.reports import Innocents
+from arena.game.match.steps.innocents_step import InnocentsStep
+from arena.game.match.steps.step_cache import MemoryMemo, Setting, resolve
 from arena.game.rules.threat import preset
 from arena.world.kinds.language import SMALL_WRITER
 from arena.world.task import TaskSpec
@@ -25,3 +28,14 @@ def test_a_text_is_accused_until_nothing_of_it_is_left() -> None:
     assert one.verdict.p_value < 1e-20
     assert not other.caught
     assert 0 <= other.utility <= one.utility <= 1
+
+
+def test_no_two_innocents_write_by_the_same_chance() -> None:
+    """One model, judged twice, writes two texts: false positives are over both."""
+    grants = preset("reads_texts").model_copy(update={"length": 100})
+    match = testing.match(testing.spec("sbw"), "reader", grants, SPEC, POOLS)
+    twice = (match.reporting()[0],) * 2
+    step = InnocentsStep(match.protect(), twice, match.verification)
+    found = Innocents.model_validate(resolve(step, "verdicts", MemoryMemo(), Setting()).data)
+    first, second = (each.verdict.statistic for each in found.verdicts)
+    assert first != second

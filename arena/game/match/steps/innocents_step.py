@@ -12,6 +12,7 @@ from arena.game.match.visit import visit
 from arena.game.rules.keys import Key
 from arena.game.serving.wrapper import unpack_wrappers
 from arena.game.sides.defense import defenses
+from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.suspect import Suspect
 from arena.world.bundle import Bundle
 from arena.world.json_values import Json
@@ -57,7 +58,8 @@ class InnocentsStep(Step):
         for i in rng.child("order").numpy().permutation(len(self.innocents)).tolist():
             innocent = self.innocents[i]
             model = unpack(inputs(innocent, "model"))
-            suspect = Suspect.bare(model, task.compute, self.verification)
+            chance = rng.child("suspect", i)  # what an innocent writes is as random as its key
+            suspect = Suspect.of(Deliverable(model), self.verification, task.compute, chance)
             verdict = scheme.verify(key, suspect, rng.child("innocent", i))
             trained = TrainReport.model_validate(inputs(innocent, "report").data)
             found[i] = InnocentVerdict(kind=innocent.kind, utility=trained.utility, verdict=verdict)
