@@ -72,8 +72,8 @@ class DeepJudge(Defense):
     calibration innocents that are nearest to the suspect in utility (one far from all has "no
     reference") and of that against all of them; the vote is reported beside it and rests on those
     that were trained as the victim was; distances have the lecture's scale; PGD's step is
-    eps / n_steps; alpha is our setting; a quarter of the innocents of the victim's own recipe
-    choose the generator and set no threshold.
+    eps / n_steps; alpha is our setting; 20 seeds of white-box tests (100); a quarter of the
+    innocents of the victim's own recipe choose the generator and set no threshold.
     Reference: Chen, Wang, Peng, Sun, Ma, Wang, Song: Copy, right? A testing framework for copyright
     protection of deep learning models, 2022.
     Versions: 2 (what is not rare among all innocents is no proof).

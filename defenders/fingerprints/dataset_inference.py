@@ -41,9 +41,10 @@ class DatasetInference(Inference):
     "true" class, from which an image that is answered wrongly has no way to go, or the suspect's
     "own"); stride (of the paper's steps: noise of 0.005 in pixel values of [0, 1]); n_steps.
     Cost: 30 n_steps queries for each of the n_points that judge, at most.
-    Differences to the paper: one row for each image, in place of rows that mix thirty; one Welch
-    test over all points, in place of the harmonic mean of a hundred, which is no p-value; beside it
-    the null of six or more models of other data, and the larger p counts.
+    Differences to the paper: walks end after 50 multiples (51); one row for each image, in place of
+    rows that mix thirty; one Welch test over all points, in place of the harmonic mean of a
+    hundred, which is no p-value; beside it the null of six or more models of other data, and the
+    larger p counts.
     Reference: Maini, Yaghini, Papernot: Dataset inference: ownership resolution in machine
     learning, 2021; false accusations: Szyller et al.: On the robustness of dataset inference, 2023.
     Versions: 2 (what is not rare among all null models is no proof).

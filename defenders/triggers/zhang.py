@@ -63,7 +63,8 @@ class Zhang(Defense):
     Cost: per_batch more images a step, and n_beside * 24 images for each null model; verification
     is one label query for each source-class image and for each of the exam.
     Differences to the paper: the pattern is random (the paper writes a word); half of the class is
-    marked, as small tasks have few images (the DeepJudge baseline marks 10 %, the SoK all).
+    marked, as small tasks have few images (the DeepJudge baseline marks 10 %, the SoK all); its
+    side is a share of the image's, so that it is the same at every size.
     Reference: Zhang et al.: Protecting intellectual property of deep neural networks with
     watermarking, 2018; settings after the DeepJudge baseline.
     Versions: 2 (what is not rare among all null models is no proof).

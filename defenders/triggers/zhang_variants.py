@@ -25,8 +25,8 @@ class ZhangNoise(Zhang):
     image in place of a small pattern in a corner.
     Parameters: size (deviation of the noise, of pixel values in [0, 1]); source, target and
     the others as for zhang.
-    Differences to the paper: none beside those of zhang; the same noise on every image, as in the
-    DeepJudge baseline (the SoK draws it afresh).
+    Differences to the paper: those of zhang; the same noise on every image, as in the DeepJudge
+    baseline (the SoK draws it afresh), at a deviation between its .1 and the SoK's .4.
     """
 
     form: ClassVar[type[ZhangKey]] = NoiseKey

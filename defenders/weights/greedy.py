@@ -82,7 +82,7 @@ class Greedy(WhiteBox):
     signature check.
     Differences to the paper: RSA of 2048 bits (512 in its code); 64 rows of 64 columns in one layer
     (256 of 253, upsampled from fewer weights); the margin follows the weights' size (0.1 there,
-    which larger layers have).
+    which larger layers have); strength 1 (.01 on its command line), as trainings here are short.
     Reference: Liu, Weng, Zhu: Watermarking deep neural networks with greedy residuals, 2021.
     Versions: 1.
     """

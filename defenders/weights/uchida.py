@@ -76,7 +76,8 @@ class Uchida(WhiteBox):
     are matched by).
     Cost: one projection a training step; verification is one matrix product.
     Differences to the paper: bits are random (the demo code uses all ones); fewer bits by default,
-    for small models; the p-value decides, BER = 0 is reported beside it.
+    for small models, at five times its strength (.01), as trainings here are short; the p-value
+    decides, BER = 0 is reported beside it.
     Reference: Uchida, Nagai, Sakazawa, Satoh: Embedding watermarks into deep neural networks, 2017.
     Versions: 2 (aligned reading, three ways to embed).
     """
