@@ -21,7 +21,8 @@ Row = tuple[str, ...]
 _PAGE = (
     "Written by `arena board --markdown` from results of `arena bench`; docs/bench.md says what\n"
     "each figure is. In brackets: 95 % intervals, with the victim as the unit. The best headline\n"
-    "is first; of equal ones, the protection of which the best thieves take least on average."
+    "is first; of equal ones, the protection of which the best thieves take least on average. What\n"
+    "is marked ! has a flag, which stands below the tables and is to be read before the numbers."
 )
 
 
@@ -90,7 +91,7 @@ def blocks(found: Sequence[Result]) -> tuple[Block, ...]:
     gains = tuple(
         (
             result.subject.name,
-            percent(result.robust) if result.status == "OK" else "-",
+            _headline(result),
             *(_gain(_of(result, family)) for family in families),
         )
         for result in found
@@ -139,6 +140,13 @@ def _origins(found: Sequence[Result]) -> Block:
 
 def _of(result: Result, family: str) -> FamilyScore | None:
     return next((one for one in result.families if one.family == family), None)
+
+
+def _headline(result: Result) -> str:
+    """Return robust ownership; "!" where a flag must be read before it."""
+    if result.status != "OK":
+        return "-"
+    return percent(result.robust) + (" !" if result.flags else "")
 
 
 def _gain(score: FamilyScore | None) -> str:

@@ -38,3 +38,12 @@ def test_a_board_has_one_form(arena: Command, tmp_path: Path) -> None:
     done = arena("board", tmp_path, "--json", "--markdown")
     assert (done.code, done.out) == (2, "")
     assert done.err == "arena: expected one format, found json and markdown; leave one out\n"
+
+
+def test_a_flag_is_seen_beside_the_headline(arena: Command, tmp_path: Path) -> None:
+    flag = Flag(name="recoverable-key", says="3 of 4 keys are no secrets")
+    write_result(tmp_path / "a.json", result("flagged", flags=(flag,)))
+    write_result(tmp_path / "b.json", result("plain"))
+    lines = arena("board", tmp_path).out.splitlines()
+    marked = {name: next(line for line in lines if name in line) for name in ("flagged", "plain")}
+    assert ("!" in marked["flagged"], "!" in marked["plain"]) == (True, False)
