@@ -21,8 +21,8 @@ Row = tuple[str, ...]
 _PAGE = (
     "Written by `arena board --markdown` from results of `arena bench`; docs/bench.md says what\n"
     "each figure is. In brackets: 95 % intervals, with the victim as the unit. The best headline\n"
-    "is first; of equal ones, the protection of which the best thieves take least on average. What\n"
-    "is marked ! has a flag, which stands below the tables and is to be read before the numbers."
+    "is first; of equal ones, the protection of which the best thieves take least on average. A\n"
+    "headline with ! has a flag, which stands below the tables and is to be read before it."
 )
 
 
