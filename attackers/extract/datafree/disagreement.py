@@ -142,8 +142,8 @@ class Clone:
         self.learn(*self.known[chosen])
 
     def disagreement(self, images: Tensor, answers: Tensor) -> Tensor:
-        """Return the loss (N,) on answered images; the clone is asked in eval mode."""
-        return self.loss(answers, self.lab.logits(self.model, images))
+        """Return the loss (N,) on answered images; the clone is asked in eval mode and float32."""
+        return self.loss(answers, self.lab.float32.logits(self.model, images))
 
 
 @dataclass(frozen=True)
