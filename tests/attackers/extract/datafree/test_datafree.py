@@ -21,6 +21,7 @@ from attackers.extract.datafree.disagreement import (
     Clone,
     Differences,
     PixelGenerator,
+    ask_all,
     divergence,
     guessed_gradient,
     logit_distance,
@@ -104,6 +105,21 @@ def test_under_autocast_the_guess_at_the_usual_settings_is_that_of_float32(
     )
     assert rounded == pytest.approx(exactly, abs=0.01)
     assert exactly > (move.n_directions / 64) ** 0.5 / 2  # as much as so few directions can tell
+
+
+@pytest.mark.parametrize(
+    ("output", "decimals", "least"),
+    [("probabilities", None, 1e-7), ("probabilities", 2, 0.005), ("logits", 2, 1e-7)],
+)
+def test_an_answer_of_zero_counts_as_half_a_unit_of_the_last_decimal(
+    thief: Thief, output: str, decimals: int | None, least: float
+) -> None:
+    """Of rounded logits no probability was cut."""
+    access = thief(GRANTS.model_copy(update={"output": output, "decimals": decimals})).access
+    images = torch.rand(50, 1, 8, 8, generator=Rng(0).torch())
+    rows = access.soft_answers(images)
+    assert torch.equal(ask_all(access, images), rows.clamp_min(least))
+    assert bool((rows < 0.005).any())
 
 
 @each
