@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -64,6 +64,15 @@ class Compute:
         if device != "cpu" and torch.cuda.is_available():
             return cls("cuda", "float32" if precision == "float32" else "bfloat16")
         return cls("cpu", "bfloat16" if precision == "bfloat16" else "float32")
+
+    @property
+    def float32(self) -> Compute:
+        """The layer without autocast, in which answers, keys and verdicts are computed.
+
+        Rounding to bfloat16 is good enough to train in; a difference of two answers, or which of
+        two classes comes first, may be nothing but that rounding.
+        """
+        return replace(self, precision="float32")
 
     def place(self, model: nn.Module) -> nn.Module:
         """Move a model (in place) to the device and into the memory format that is fast there."""

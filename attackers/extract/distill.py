@@ -12,15 +12,22 @@ from arena.game.sides.access import Access
 from arena.game.sides.attack import Attack, attack
 from arena.game.sides.deliverable import Deliverable
 from arena.game.sides.player import Dial
+from arena.world.kinds.interface import Interface
 from arena.world.rng import Rng
 from arena.world.training import Augment, Examples, Recipe
+from attackers.extract.queries import floor_of
 
 _LEAST = 1e-7  # of a probability whose logarithm is taken: what float32 answers tell apart
 
 
-def logits_of(answers: Tensor, output: str) -> Tensor:
-    """Return logits (N, C) that softmax turns into the answers: rows are known up to a constant."""
-    return answers if output == "logits" else answers.clamp_min(_LEAST).log()
+def logits_of(answers: Tensor, interface: Interface) -> Tensor:
+    """Return logits (N, C) that softmax turns into the answers: rows are known up to a constant.
+
+    A probability of zero counts as `floor_of` says.
+    """
+    if interface.output == "logits":
+        return answers
+    return answers.clamp_min(floor_of(interface, _LEAST)).log()
 
 
 @attack("distill")
@@ -76,7 +83,7 @@ class Distill(Attack):
         """Ask once, then learn from what was answered."""
         images = access.data().images
         answers = access.query(images)
-        targets = logits_of(answers, access.grants.output).float()
+        targets = logits_of(answers, access.grants).float()
         examples = Examples(images[: len(targets)], targets)
         streams = (rng.child("model"), rng.child("training"))
         return Deliverable(access.lab.surrogate(access.card, examples, self.recipe(), *streams))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from arena.errors import BudgetExceeded
 from arena.game.sides.access import Access
+from arena.world.kinds.interface import Interface
 from arena.world.rng import Rng
 from arena.world.training import Examples
 
@@ -33,6 +34,22 @@ def exact(access: Access, images: Tensor) -> Tensor:
     """Return the probabilities (M, C) in the precision in which they were answered, as float64."""
     answers = access.query(images).double()
     return answers.softmax(1) if access.grants.output == "logits" else answers
+
+
+def floor_of(interface: Interface, least: float) -> float:
+    """Return what stands for a probability of zero whose logarithm is taken.
+
+    Half a unit of the last decimal of rounded answers; `least` where that is less, and where no
+    probabilities were rounded: it is what the numbers themselves tell from zero.
+
+    >>> floor_of(Interface(output="probabilities", decimals=2), 1e-7)
+    0.005
+    >>> floor_of(Interface(output="logits", decimals=2), 1e-7)
+    1e-07
+    """
+    if interface.output == "logits" or interface.decimals is None:
+        return least
+    return max(least, 0.5 * 10.0**-interface.decimals)
 
 
 def probes(access: Access, n: int, rng: Rng) -> Tensor:

@@ -154,12 +154,9 @@ class Case:
         return Measurement(values, {}, {**others, self.layer: values["all"]}, findings)
 
     def _outputs(self, suspect: Suspect) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return the neurons (T, N) of the victim's hidden layers, and the suspect's alike ones.
-
-        In float32 whatever the autocast.
-        """
-        compute, images = replace(suspect.compute, precision="float32"), self.whitebox.images
-        model = self._aligned(suspect.model(), suspect.compute)
+        """Return the neurons (T, N) of the victim's hidden layers, and the suspect's alike ones."""
+        compute, images = suspect.compute, self.whitebox.images
+        model = self._aligned(suspect.model(), compute)
         there = set(layers.calls(model, model.card.input_shape))
         hidden = layers.activations(self.victim, self.victim.card.input_shape)
         common = [name for name in hidden if name in there]

@@ -112,7 +112,7 @@ class DeepJudge(Defense):
             PlayerError: too few innocents to calibrate on, or a victim without a correct answer.
         """
         victim, seed = task.base(), fresh_seed(rng)
-        lab, pool, nulls = _exact(task.lab), Examples.of(task.probe), task.nulls()
+        lab, pool, nulls = task.lab.float32, Examples.of(task.probe), task.nulls()
         candidates = self._candidates()
         kinds = (*task.null_kinds, *("Neg-1" for _ in nulls))
         chosen_on, judged_on = _shared(kinds[: len(nulls)], choose=len(candidates) > 1)
@@ -241,11 +241,6 @@ class DeepJudge(Defense):
     def trigger_images(self, key: Key) -> Tensor:
         """Return the black-box tests."""
         return Contents.read(key).case.blackbox.images
-
-
-def _exact(lab: Lab) -> Lab:
-    """Return the laboratory without autocast: tests are grown in float32."""
-    return dataclasses.replace(lab, compute=dataclasses.replace(lab.compute, precision="float32"))
 
 
 def _shared(kinds: Sequence[str], *, choose: bool) -> tuple[list[int], list[int]]:

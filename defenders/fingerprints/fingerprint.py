@@ -53,8 +53,9 @@ class Fingerprint(Defense):
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Find the points and let the null models answer them; the model is released as it is."""
         victim, seed, pool = task.base(), fresh_seed(rng), self.pool(task)
-        points = self.sample(victim, pool, seed, task.lab)
-        answers = self._answers(victim, points, task.lab)
+        lab = task.lab.float32  # as `rederive` has it
+        points = self.sample(victim, pool, seed, lab)
+        answers = self._answers(victim, points, lab)
         nulls = task.nulls()
         secret = PrintKey(
             **origin(victim, pool),

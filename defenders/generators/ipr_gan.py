@@ -95,7 +95,7 @@ class IprGan(WhiteBox):
         model = task.trained([hook])
         real = task.data.images[:_NULL_IMAGES].float() / 255
         asked = base.kind.probes(base.card, _NULL_IMAGES, rng.child("null images"))
-        unmarked = torch.cat([real, task.lab.logits(base, asked)])
+        unmarked = torch.cat([real, task.lab.float32.logits(base, asked)])
         found = agreements(corner(unmarked, secret.side), secret.logo)
         return Protected(model, replace(secret, null_agreements=found).into(Key(self.name, seed)))
 

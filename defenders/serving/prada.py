@@ -147,7 +147,7 @@ class Prada(Answering):
     def answers(self, task: OwnerTask, rng: Rng) -> Wrapper:
         """Set the threshold on honest clients and return the wrapper."""
         images, victim = floats(task.data.images), task.base()
-        labels, least = task.lab.labels(victim, images), []
+        labels, least = task.lab.float32.labels(victim, images), []
         for number in range(self.n_clients):
             order = torch.randperm(len(images), generator=rng.child("client", number).torch())
             seen, found = Seen.nothing(images[0].numel()), 1.0

@@ -65,13 +65,13 @@ class DeepSignsBlackBox(Defense):
         """Fine-tune on candidates and keep those that were learnt."""
         seed = fresh_seed(rng)
         n, card = self.n_keys * self.oversampling, task.card
-        drawn = candidates(seed, n, card.input_shape, card.n_classes)
+        drawn, lab = candidates(seed, n, card.input_shape, card.n_classes), task.lab.float32
         images, labels = drawn["images"], drawn["labels"]
-        fresh = task.lab.labels(task.base(), images) != labels
+        fresh = lab.labels(task.base(), images) != labels
         model = embedded(
             task, [TriggerFeed(images[fresh], labels[fresh], self.per_batch)], self.embed
         )
-        learnt = fresh & (task.lab.labels(model, images) == labels)
+        learnt = fresh & (lab.labels(model, images) == labels)
         kept = learnt.nonzero()[: self.n_keys, 0]
         if not len(kept):
             raise PlayerError(

@@ -118,14 +118,15 @@ class FrontierStitching(Defense):
     def protect(self, task: OwnerTask, rng: Rng) -> Protected:
         """Find adversaries of the unmarked model and fine-tune on them."""
         seed, base, pool = fresh_seed(rng), task.base(), Examples.of(task.probe)
-        points = self.points(base, pool, seed, task.lab)
+        lab = task.lab.float32  # as `rederive` has it
+        points = self.points(base, pool, seed, lab)
         secret = FrontierKey(
             **origin(base, pool),
             n_classes=task.card.n_classes,
             points=points.images,
             wanted=points.targets,
         )
-        model, nulls = embedded(task, [self.feed(secret, task.lab)], self.embed), task.nulls()
+        model, nulls = embedded(task, [self.feed(secret, lab)], self.embed), task.nulls()
         hits = [self.hits(secret, null) for null in nulls]
         secret = dataclasses.replace(secret, null_hits=hits)
         if self.protocol == "none":  # the seed is thrown away: nothing ties the key to a time

@@ -121,8 +121,8 @@ def count_p_value(count: int, n: int, null_counts: Sequence[int], readings: int 
         count: of the suspect.
         n: answers of each model.
         null_counts: of the null models.
-        readings: counts of each null model, which may be read in several ways. All of them say what
-            a reading is like; how much they leave open is a matter of how many models there are.
+        readings: counts of each null model, one model's after the other, where models are read in
+            several ways. They count as so many as `worth_of` says.
 
     Student's t over the rates, in its place, called more than 3 % of models rare at .01 where rates
     are skewed (tests/game/court/test_statistics.py).
@@ -132,14 +132,12 @@ def count_p_value(count: int, n: int, null_counts: Sequence[int], readings: int 
     >>> fair = [33, 30, 35, 28, 31, 36, 32, 29]
     >>> count_p_value(64, 64, fair) < 1e-6 < 0.2 < count_p_value(34, 64, fair)
     True
-    >>> count_p_value(50, 64, fair) < count_p_value(50, 64, fair, readings=4)
-    True
     """
-    n_nulls = len(null_counts) // readings
-    if n_nulls < 2 or not n:
+    if len(null_counts) < 2 * readings or not n:
         return 1.0
+    n_nulls = worth_of(null_counts, readings)
     n_shown = n * n_nulls
-    mean = (sum(null_counts) / readings + 0.5) / (n_shown + 1)
+    mean = (sum(null_counts) / len(null_counts) * n_nulls + 0.5) / (n_shown + 1)
     limit = (n_nulls - 1) / float(scipy.stats.chi2.ppf(_LEFT_OUT, n_nulls - 1))
     rates = np.asarray(null_counts, dtype=np.float64) / n
     variance = float(rates.var(ddof=1)) * limit * (1 + 1 / n_nulls)
@@ -148,9 +146,31 @@ def count_p_value(count: int, n: int, null_counts: Sequence[int], readings: int 
     size = 1 / correlation - 1
     tail = np.arange(count, n + 1)  # summed: scipy's own tail is 1 - cdf, which ends at 1e-16
     p = float(scipy.stats.betabinom.pmf(tail, n, mean * size, (1 - mean) * size).sum())
-    extreme = sum(found >= count for found in null_counts) / readings
-    rank = (1 + extreme) / (1 + n_nulls) if extreme else 0.0
+    extreme = sum(found >= count for found in null_counts) / len(null_counts)
+    rank = (1 + extreme * n_nulls) / (1 + n_nulls) if extreme else 0.0
     return min(1.0, max(p, rank))
+
+
+def worth_of(values: Sequence[float], readings: int) -> float:
+    """Return how many independent values those of several models are worth.
+
+    The readings of one model are alike: by Kish's design effect (Survey sampling, 1965), with the
+    intraclass correlation of an analysis of variance.
+
+    Args:
+        values: of at least two models, one model's after the other.
+        readings: how many each model has.
+
+    >>> worth_of([3, 5, 4, 6], 1), worth_of([5, 5, 5, 9, 9, 9], 3), worth_of([1, 9, 1, 9], 2)
+    (4.0, 2.0, 4.0)
+    """
+    each = np.asarray(values, dtype=np.float64).reshape(-1, readings)
+    if readings == 1:
+        return float(len(each))
+    between, within = readings * each.mean(1).var(ddof=1), each.var(1, ddof=1).mean()
+    total = between + (readings - 1) * within
+    alike = max((between - within) / total, 0.0) if total else 0.0
+    return float(each.size / (1 + (readings - 1) * alike))
 
 
 def null_threshold(nulls: Sequence[float], level: float, *, high: bool) -> float:

@@ -1,6 +1,7 @@
 """The gatekeeper: the referee's side of the channel through which a thief asks.
 
-It checks the threat model, charges the meters and answers; the thief's side is `access`.
+It checks the threat model, charges the meters and answers, in float32 or float64 whatever the
+autocast; the thief's side is `access`.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ class Gatekeeper:
         if double:
             self._exact = victim = self._exact or victim.copy().double()
         rng = self.client.child("round", int(self.meters.reading().rounds))
-        return victim.kind.answer(victim, inputs, self.compute, rng, double=double)
+        return victim.kind.answer(victim, inputs, self.compute.float32, rng, double=double)
 
     def _on_verify(self, given: Bundle) -> Bundle:
         self.meters.charge({"verifier_calls": 1})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor, nn
 
@@ -26,6 +26,11 @@ class Lab:
     meter: Meter = field(default_factory=Free)
     progress: Progress = lambda done, total: None
     trained: Callable[[Model, History], None] = lambda model, history: None
+
+    @property
+    def float32(self) -> Lab:
+        """The same laboratory without autocast, on the same meter; see `Compute.float32`."""
+        return replace(self, compute=self.compute.float32)
 
     def build(self, card: ModelCard, rng: Rng) -> Model:
         """Return a fresh model; counts as one more model."""

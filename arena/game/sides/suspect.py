@@ -34,6 +34,7 @@ class Suspect:
         answer: inputs -> what a model of its kind serves: of a classifier, probabilities (N, C).
         grants: the most that may be read ("labels", "probabilities", "weights").
         card: what goes in and comes out; behind a foreign interface, that of the task.
+        compute: where models run that a verifier reads; never under autocast.
         n_queries: inputs answered so far.
         half: of the referee's own models, whose data it learnt from.
         delivered: texts or images alone, where there is no model to ask.
@@ -49,6 +50,9 @@ class Suspect:
     delivered: Outputs | None = None
     writer: Callable[[Tensor, int], Tensor] | None = None
     _model: Model | None = None
+
+    def __post_init__(self) -> None:
+        self.compute = self.compute.float32
 
     @property
     def kind(self) -> Kind:

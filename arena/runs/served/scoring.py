@@ -33,7 +33,7 @@ def score_upload(blob: bytes, client: str, victim: Model, victims: Victims, at: 
     """
     model = read_model(blob, victims.task)
     sha256 = hashlib.sha256(blob).hexdigest()
-    compute = victims.task.compute
+    compute = victims.task.compute.float32
     public, private = (_scores(model, victim, part, compute) for part in victims.parts)
     write_whole(_kept(victims.folder, sha256), blob, private=True)
     return Upload(client, at, sha256, *public, *private)

@@ -95,7 +95,7 @@ class Service(ABC):
     ) -> Tensor:
         """Return what a model says: probabilities (N, C) as it is allowed, or labels (N,)."""
         with self._one_pass:
-            rows = self.compute.probabilities(model, images)
+            rows = self.compute.float32.probabilities(model, images)
         if answers == "labels":
             return rows.argmax(1)
         return rows if decimals is None else rows.round(decimals=decimals)

@@ -233,8 +233,11 @@ class Kind(ABC):
         """Return the information in one revealed answer, in bits."""
 
     def serve(self, model: nn.Module, inputs: Tensor, compute: Compute, rng: Rng) -> Tensor:
-        """Return what a model answers to the referee and to verifiers: the `served` level."""
-        answer = self.answer(model, inputs, compute, rng)
+        """Return what a model answers to the referee and to verifiers: the `served` level.
+
+        In float32, whatever the autocast.
+        """
+        answer = self.answer(model, inputs, compute.float32, rng)
         return self.reveal(answer, Interface(output=self.served))
 
     def labels(self, outputs: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from arena.game.sides.lab import Lab
 from arena.world.global_rng import lent
 from arena.world.models import Model
 from arena.world.rng import Rng
+from attackers.extract.queries import floor_of
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(the victim's probabilities (N, C), the clone's logits (N, C)) -> one value each, (N,)."""
@@ -87,7 +88,7 @@ def new_pixel_generator(lab: Lab, shape: tuple[int, ...], latent: int, rng: Rng)
 
 
 def ask_all(access: Access, images: Tensor) -> Tensor:
-    """Return the victim's probabilities (N, C) of all images.
+    """Return the victim's probabilities (N, C) of all images, none below `floor_of`.
 
     Raises:
         BudgetExceeded: the budget ends before the last of them.
@@ -95,7 +96,7 @@ def ask_all(access: Access, images: Tensor) -> Tensor:
     answers = access.soft_answers(images)
     if len(answers) < len(images):
         raise BudgetExceeded("images_queried", len(answers), len(images))
-    return answers
+    return answers.clamp_min(floor_of(access.grants, _LEAST))
 
 
 @dataclass
@@ -142,8 +143,8 @@ class Clone:
         self.learn(*self.known[chosen])
 
     def disagreement(self, images: Tensor, answers: Tensor) -> Tensor:
-        """Return the loss (N,) on answered images; the clone is asked in eval mode."""
-        return self.loss(answers, self.lab.logits(self.model, images))
+        """Return the loss (N,) on answered images; the clone is asked in eval mode and float32."""
+        return self.loss(answers, self.lab.float32.logits(self.model, images))
 
 
 @dataclass(frozen=True)

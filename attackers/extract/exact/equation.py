@@ -21,7 +21,7 @@ from arena.world.json_values import Json
 from arena.world.models import Model, ModelCard
 from arena.world.rng import Rng
 from arena.world.training import Recipe
-from attackers.extract.queries import ask, contrasts, exact, probes
+from attackers.extract.queries import ask, contrasts, exact, floor_of, probes
 
 _TINY = 1e-300  # the logarithm of what float64 rounded to zero is not wanted
 
@@ -39,11 +39,6 @@ def softmax_solution(inputs: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     system = torch.cat([inputs, ones], 1)  # (N, D + 1)
     solution = torch.linalg.lstsq(system, logs, driver="gelsd").solution  # (D + 1, C)
     return solution[:-1].T, solution[-1]
-
-
-def floor_of(decimals: int | None) -> float:
-    """Return what stands for an answer of zero: half a unit of the last decimal."""
-    return _TINY if decimals is None else 0.5 * 10.0**-decimals
 
 
 @attack("equation-softmax")
@@ -76,7 +71,7 @@ class EquationSoftmax(Attack):
         """Ask once and solve."""
         n = math.ceil(self.factor * (prod(access.card.input_shape) + 1))
         images = probes(access, n, rng.child("probes"))
-        rows = exact(access, images).clamp_min(floor_of(access.grants.decimals))
+        rows = exact(access, images).clamp_min(floor_of(access.grants, _TINY))
         card = access.card.model_copy(update={"architecture": "softmax", "arguments": {}})
         model = access.lab.build(card, rng.child("model"))
         with torch.no_grad():

@@ -10,6 +10,7 @@ import torch
 from arena.errors import BudgetExceeded
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.world.data import load
+from arena.world.kinds.interface import Interface
 from arena.world.models import Model, ModelCard, build
 from arena.world.rng import Rng
 from arena.world.training import Examples, Trainer
@@ -22,14 +23,19 @@ SHORT = Distill(epochs=2)
 
 def test_probabilities_give_the_logits_up_to_a_constant(trained: Model) -> None:
     logits = torch.randn(20, 10, generator=torch.Generator().manual_seed(0)) * 3
-    found = logits_of(logits.softmax(1), "probabilities")
+    found = logits_of(logits.softmax(1), OWN)
     shift = found - logits
     torch.testing.assert_close(shift, shift[:, :1].expand_as(shift), atol=1e-3, rtol=0)
-    assert torch.equal(logits_of(logits, "logits"), logits)
+    assert torch.equal(logits_of(logits, Interface(output="logits")), logits)
 
 
-def test_an_answer_of_zero_has_a_finite_logit() -> None:
-    assert bool(torch.isfinite(logits_of(torch.tensor([[1.0, 0.0]]), "top-k")).all())
+@pytest.mark.parametrize(("decimals", "least"), [(None, 1e-7), (2, 0.005), (9, 1e-7)])
+def test_an_answer_of_zero_counts_as_half_a_unit_of_the_last_decimal(
+    decimals: int | None, least: float
+) -> None:
+    rounded = Interface(output="top-k", decimals=decimals)
+    (found,) = logits_of(torch.tensor([[1.0, 0.0]]), rounded).exp().tolist()
+    assert found == pytest.approx([1.0, least])
 
 
 @pytest.mark.parametrize("output", ["probabilities", "logits", "weights"])

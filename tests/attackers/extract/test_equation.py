@@ -19,7 +19,6 @@ from arena.world.training.engine import History
 from attackers.extract.exact.equation import (
     EquationMlp,
     EquationSoftmax,
-    floor_of,
     softmax_solution,
 )
 from tests.attackers.conftest import COMPUTE, Thief, World
@@ -139,11 +138,6 @@ def test_what_is_common_to_all_classes_is_set_to_zero() -> None:
     weight, bias = softmax_solution(inputs, inputs[:, :3].softmax(1))
     torch.testing.assert_close(weight.sum(0), torch.zeros(4, dtype=torch.float64))
     assert abs(float(bias.sum())) < 1e-9
-
-
-def test_an_answer_of_zero_counts_as_half_a_unit() -> None:
-    assert floor_of(2) == pytest.approx(0.005)
-    assert 0 < floor_of(None) < 1e-200
 
 
 def test_of_another_victim_it_is_the_linear_model_that_fits(thief: Thief) -> None:

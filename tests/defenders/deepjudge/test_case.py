@@ -41,7 +41,7 @@ def test_the_victim_is_at_distance_0_in_every_metric(case: Case, victim: Model) 
 
 
 def test_under_autocast_the_victim_is_still_at_distance_0(case: Case, victim: Model) -> None:
-    """Both models answer with the same rounding, and hidden layers are read in float32."""
+    """Both models are read in float32."""
     shown = Suspect.bare(victim, Compute(precision="bfloat16"))
     assert dict(case.measure(shown, "weights").values["all"]) == dict.fromkeys(METRICS, 0.0)
 

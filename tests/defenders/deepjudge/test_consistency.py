@@ -9,14 +9,20 @@ import pytest
 import torch
 
 from arena.game.court.evidence import Consistency
+from arena.game.sides.suspect import Suspect
+from arena.world.compute import Compute
 from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from arena.world.training import Examples
 from attackers.modify.finetune import FineTuneLast
+from attackers.rewrite.invariant import AllThree
+from defenders.deepjudge.case import Case
 from defenders.deepjudge.consistency import consistency
+from defenders.deepjudge.report import first_stage
+from defenders.deepjudge.scheme.key import Contents
 from tests.defenders.conftest import COMPUTE
-from tests.defenders.deepjudge.conftest import Thieves
+from tests.defenders.deepjudge.conftest import PLAN, Thieves
 from tests.defenders.weights.rewritings import OTHER_SHAPE, SAME_SHAPE
 
 Compare = Callable[[Model], Consistency]
@@ -46,6 +52,13 @@ def test_the_victim_rewritten_is_equivalent(compare: Compare, victim: Model, nam
     found = compare(SAME_SHAPE[name](victim, Rng(5)))
     assert found.kind == "equivalent"
     assert found.difference <= 1e-3
+
+
+def test_the_victim_rewritten_is_equivalent_under_autocast_as_well(
+    case: Case, pool: Examples, stolen: Thieves
+) -> None:
+    shown = Suspect.bare(stolen(AllThree()), Compute(precision="bfloat16"))
+    assert first_stage(Contents(PLAN, case, pool, {}, {}), shown).kind == "equivalent"
 
 
 @pytest.mark.parametrize("name", OTHER_SHAPE)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena import testing
 from arena.errors import PlayerError
 from arena.game.court.dispute import Court, Party
 from arena.game.court.nulls import Nulls, NullTest, Side
@@ -20,6 +21,7 @@ from arena.game.sides.defense import Defense, OwnerTask
 from arena.game.sides.suspect import Suspect
 from arena.world.models import Model
 from arena.world.rng import Rng
+from arena.world.task import Task
 from arena.world.training import Examples
 from defenders.fingerprints.akh import AKH
 from defenders.fingerprints.cka import Reef
@@ -150,6 +152,17 @@ def test_the_points_follow_from_the_committed_seed(scheme: Fingerprint, mark: Ma
     secret = PrintKey.of(key)
     other = replace(secret, points=1 - secret.points).into(key)
     assert scheme.rederive(other).commitment() != other.commitment()
+
+
+@pytest.mark.parametrize("scheme", [AKH(), LabelSAC()], ids=lambda scheme: scheme.name)
+def test_points_follow_from_the_seed_whatever_the_autocast(
+    scheme: Fingerprint, task: Task, trained: Model
+) -> None:
+    """Rounding to bfloat16 decides which of two classes is first of some images."""
+    rough = replace(task, spec=task.spec.model_copy(update={"precision": "bfloat16"}))
+    for seed in range(5):
+        key = scheme.protect(testing.owner_task(rough, trained), Rng(seed)).key
+        assert scheme.rederive(key).commitment() == key.commitment()
 
 
 def test_labels_are_enough_for_labels_alone(mark: Marking) -> None:

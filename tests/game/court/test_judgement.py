@@ -166,6 +166,16 @@ def test_a_strange_suspect_is_not_comparable(owner: Protected, call: Callable[..
         call(Suspect.bare(owner.model, COMPUTE))
 
 
+def test_a_suspect_is_read_in_float32_whatever_the_autocast(task: Task, owner: Protected) -> None:
+    """What it answers, what is read inside it, and what a verifier holds beside it."""
+    images, rough = task.splits.test.images[:20], Compute(precision="bfloat16")
+    exact, shown = (Suspect.bare(owner.model, compute) for compute in (COMPUTE, rough))
+    assert shown.compute == COMPUTE
+    assert torch.equal(shown.probabilities(images), exact.probabilities(images))
+    inside = [suspect.activations("body.relu1", images) for suspect in (exact, shown)]
+    assert torch.equal(*inside)
+
+
 def test_a_suspect_is_read_by_value(owner: Protected) -> None:
     before = owner.model.digest()
     suspect = Suspect.bare(owner.model, COMPUTE)

@@ -54,6 +54,13 @@ def test_each_level_shows_what_it_says(
         torch.testing.assert_close(answers, logits)
 
 
+def test_answers_are_computed_in_float32_whatever_the_autocast(trained: Model, task: Task) -> None:
+    gate = testing.gatekeeper(task, trained, ThreatModel(output="logits"))
+    rough = replace(gate, compute=Compute(precision="bfloat16"))
+    answers = testing.access(task, rough).query(pictures(6))
+    assert torch.equal(answers, Compute().logits(trained, pictures(6)))
+
+
 def test_rounded_answers_have_that_many_decimals(trained: Model, task: Task) -> None:
     access, _ = granted(trained, task, decimals=2)
     answers = access.query(pictures(20)).double() * 100

@@ -179,6 +179,13 @@ def test_health_metrics_and_description_are_there(url: str, course: Course) -> N
     assert ask(url, "GET", "/query").status == 405
 
 
+def test_a_server_answers_in_float32_whatever_the_autocast(trained: Model) -> None:
+    service = OpenService(trained, compute=Compute(precision="bfloat16"))
+    images = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    said = service.said(trained, images, "probabilities")
+    assert torch.equal(said, Compute().probabilities(trained, images))
+
+
 def test_large_bodies_and_bodies_that_drip_are_cut_off(tiny: Model) -> None:
     service = OpenService(tiny)
     service.most_batch = 10

@@ -40,6 +40,11 @@ def scores(table: Floats) -> tuple[Floats, Floats]:
     return filled(table) @ found.thieves, found.owners @ filled(table)
 
 
+_SLACK = np.array(  # where a solver leaves 5e-8 on players that have nothing
+    [[1, 0, 1, 1], [0.25, 1, 1, 1], [1, 1, 1, 1], [0.5, 1, 0, 0.5], [1, 0.75, 1, 0]]
+)
+
+
 def some_maximin(gains: Floats, value: float, direction: Floats) -> Floats:
     """Another equilibrium mixture: the farthest one in a direction, by a program of its own."""
     result = linprog(
@@ -49,7 +54,8 @@ def some_maximin(gains: Floats, value: float, direction: Floats) -> Floats:
         A_eq=np.ones((1, len(gains))),
         b_eq=[1.0],
     )
-    return np.asarray(result.x)
+    found = np.where(result.x < 1e-6, 0.0, result.x)  # what the solver's own tolerance leaves
+    return np.asarray(found / found.sum())
 
 
 def test_a_two_by_two_game_has_its_closed_form() -> None:
@@ -113,6 +119,7 @@ def test_nobody_does_better_by_leaving_an_equilibrium(table: Floats) -> None:
     assert (table @ found.thieves).min() >= found.value - 1e-7
 
 
+@example(_SLACK, np.zeros(5))
 @given(TABLES, arrays(np.float64, 5, elements=st.floats(-1, 1)))
 def test_no_equilibrium_is_more_even(table: Floats, direction: Floats) -> None:
     found = equilibrium(table)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -11,7 +13,7 @@ from arena import testing
 from arena.errors import BudgetExceeded
 from arena.game.rules.threat import Budget, ThreatModel
 from arena.game.sides.lab import Lab
-from arena.world.models import build
+from arena.world.models import Model, build
 from arena.world.rng import Rng
 from arena.world.task import Task
 from attackers.extract.datafree.dfme import Dfme
@@ -19,6 +21,7 @@ from attackers.extract.datafree.disagreement import (
     Clone,
     Differences,
     PixelGenerator,
+    ask_all,
     divergence,
     guessed_gradient,
     logit_distance,
@@ -77,6 +80,46 @@ def test_the_guessed_gradient_is_that_of_autograd(task: Task) -> None:
     likeness = torch.cosine_similarity(found.flatten(1), wanted.flatten(1))
     assert float(likeness.min()) > 0.85
     assert float(found.norm() / wanted.norm()) == pytest.approx(1, abs=0.3)
+
+
+@pytest.mark.parametrize("move", [Maze(), Dfme()], ids=lambda move: move.name)
+def test_under_autocast_the_guess_at_the_usual_settings_is_that_of_float32(
+    task: Task, trained: Model, move: ByDisagreement
+) -> None:
+    """A difference of 1e-3 is far below the rounding of bfloat16, in answers and in the copy."""
+    copy, guesses, loss = build(task.card, Rng(1)).eval(), [], type(move).loss
+    maps = torch.randn(move.batch, 1, 8, 8, generator=Rng(2).torch())
+    point = maps.clone().requires_grad_(True)
+    exact = loss(trained(shown(point)).softmax(1), copy(shown(point))).sum()
+    (wanted,) = torch.autograd.grad(exact, point)
+    for precision in ("float32", "bfloat16"):
+        spec = task.spec.model_copy(update={"precision": precision})
+        access = testing.thief(replace(task, spec=spec), trained, GRANTS).access
+        sgd = torch.optim.SGD(copy.parameters(), move.lr)
+        clone, answers = Clone(access.lab, copy, sgd, loss), access.query(shown(maps))
+        how = Differences(move.n_directions, move.length)
+        guesses.append(guessed_gradient(access, clone, maps, answers, how, Rng(3)))
+    exactly, rounded = (
+        float(torch.cosine_similarity(guess.flatten(1), wanted.flatten(1)).mean())
+        for guess in guesses
+    )
+    assert rounded == pytest.approx(exactly, abs=0.01)
+    assert exactly > (move.n_directions / 64) ** 0.5 / 2  # as much as so few directions can tell
+
+
+@pytest.mark.parametrize(
+    ("output", "decimals", "least"),
+    [("probabilities", None, 1e-7), ("probabilities", 2, 0.005), ("logits", 2, 1e-7)],
+)
+def test_an_answer_of_zero_counts_as_half_a_unit_of_the_last_decimal(
+    thief: Thief, output: str, decimals: int | None, least: float
+) -> None:
+    """Of rounded logits no probability was cut."""
+    access = thief(GRANTS.model_copy(update={"output": output, "decimals": decimals})).access
+    images = torch.rand(50, 1, 8, 8, generator=Rng(0).torch())
+    rows = access.soft_answers(images)
+    assert torch.equal(ask_all(access, images), rows.clamp_min(least))
+    assert bool((rows < 0.005).any())
 
 
 @each
