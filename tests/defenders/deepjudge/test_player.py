@@ -256,7 +256,7 @@ def test_a_weak_innocent_is_compared_with_weak_innocents(
         assert verdict.outcome in ("not shown", "no reference")
         assert not verdict.is_copy
         assert SCHEME.verify(alone.key, suspect(model), Rng(0)).outcome == "no reference"
-    assert "8 weak" in SCHEME.verify(beside.key, suspect(nulls[0]), Rng(0)).reference
+    assert "8 x weak" in SCHEME.verify(beside.key, suspect(nulls[0]), Rng(0)).reference
     assert SCHEME.verify(beside.key, suspect(beside.model), Rng(0)).is_copy
 
 
