@@ -107,7 +107,7 @@ class RoundRow:
             bounds=(-1.0, 1.0),
             better="low",
             of="protection",
-            tag="cost/fidelity_loss",
+            tag="spent/fidelity_loss",
             form="+.3f",
         ),
     )
@@ -240,7 +240,7 @@ class RoundRow:
             "multiple of the victim's training",
             bounds=COUNT,
             better="high",
-            tag="cost/multiple_of_training",
+            tag="spent/multiple_of_training",
             final=True,
             form=".2f",
         ),
@@ -251,16 +251,16 @@ class RoundRow:
     versions: Mapping[str, Json] = column(lambda record: dict(record.versions), default={})
     move_s: float | None = _report(
         lambda report: report.move_s,
-        Figure("move", "s", COUNT, tag="cost/move_s", form=".1f", lasts=False),
+        Figure("move", "s", COUNT, tag="spent/move_s", form=".1f", lasts=False),
     )
     judge_s: float | None = _judged(
         lambda judged: judged.judge_s,
-        Figure("judge", "s", COUNT, "low", tag="cost/judge_s", form=".2f", lasts=False),
+        Figure("judge", "s", COUNT, "low", tag="spent/judge_s", form=".2f", lasts=False),
     )
     protect_s: float | None = _protection(
         lambda protection: protection.meters.wall_s,
         Figure(
-            "protect", "s", COUNT, "low", "protection", "cost/protect_s", form=".1f", lasts=False
+            "protect", "s", COUNT, "low", "protection", "spent/protect_s", form=".1f", lasts=False
         ),
     )
     hardware: str = column(lambda record: record.hardware, Figure(lasts=False), "")

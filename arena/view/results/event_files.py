@@ -12,13 +12,12 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from arena.game.match.rows import RoundRow
-from arena.game.rules.figures import Figure, figures, values
+from arena.game.rules.figures import figures, values
 from arena.view.figures.plots import pixels
 from arena.view.progress.stamps import safe_name
 from arena.world.json_values import canonical
 
 _FIRST = "arena"  # a group of tags that sorts before all roles: TensorBoard opens the first two
-_LATER = {"cost": "spent"}  # groups that would be opened first, in place of what came of it
 _LAYOUT = {
     "every thief": {
         "pay-off": ["Multiline", [r"score/thief_payoff/"]],
@@ -33,15 +32,10 @@ def scalars(row: RoundRow) -> dict[str, float]:
     """Return the tags of a round and their values; what the ledger does not know is left out."""
     known = values(row)
     return {
-        _tag(figure): figure.drawn(known[name])
+        figure.tag: figure.drawn(known[name])
         for name, figure in figures(RoundRow).items()
         if figure.tag and known[name] is not None
     }
-
-
-def _tag(figure: Figure) -> str:
-    group, _, name = figure.tag.partition("/")
-    return f"{_LATER.get(group, group)}/{name}"
 
 
 def mean_scalars(rows: Iterable[RoundRow]) -> dict[str, float]:

@@ -4,7 +4,7 @@
   const SHORT = 8; // characters of a head that is not broken
   const GROUPS = [
     ["", "Round and victim"], ["owner", "Verdict"], ["score", "Score"], ["thief", "Theft"],
-    ["meters", "Asked, answered and spent"], ["cost", "Time, price and cost"],
+    ["meters", "Asked, answered and spent"], ["spent", "Time, price and cost"],
   ];
   const WORDS = ["message", "reason", "outcome", "reference", "findings", "rule", "winner", "reasons", "failed", "statistic_name"];
   const MACHINES = ["figures", "training_losses", "digest", "hardware", "versions"]; // what a program reads
