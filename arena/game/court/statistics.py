@@ -155,7 +155,7 @@ def worth_of(values: Sequence[float], readings: int) -> float:
     """Return how many independent values those of several models are worth.
 
     The readings of one model are alike: by Kish's design effect (Survey sampling, 1965), with the
-    intraclass correlation of an analysis of variance.
+    intraclass correlation of an analysis of variance; where all agree they are worth their models.
 
     Args:
         values: of at least two models, one model's after the other.
@@ -169,7 +169,7 @@ def worth_of(values: Sequence[float], readings: int) -> float:
         return float(len(each))
     between, within = readings * each.mean(1).var(ddof=1), each.var(1, ddof=1).mean()
     total = between + (readings - 1) * within
-    alike = max((between - within) / total, 0.0) if total else 0.0
+    alike = max((between - within) / total, 0.0) if total else 1.0
     return float(each.size / (1 + (readings - 1) * alike))
 
 

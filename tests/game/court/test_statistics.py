@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from arena.game.court.statistics import count_p_value, dealt_tail, holm, null_p_value
+from arena.game.court.statistics import (
+    count_p_value,
+    dealt_tail,
+    holm,
+    null_p_value,
+    worth_of,
+)
 
 null_sets = st.lists(st.integers(0, 30), min_size=2, max_size=15)
 
@@ -45,16 +51,32 @@ def test_readings_of_a_model_that_says_one_thing_are_no_more_models() -> None:
     )
 
 
-@pytest.mark.parametrize("between", [0.0, 0.05, 0.08])
-def test_the_p_value_holds_where_models_are_read_in_many_ways(between: float) -> None:
-    """Of 600 new models at most 2 % at .01: as if readings were models it is twice as many."""
+def drawn(rng: np.random.Generator, between: float, within: float) -> list[list[int]]:
+    """Return 16 counts of 64 for each of five models, whose rates differ, and those of readings."""
+    rates = rng.normal(0.5, between, 5)[:, None] + rng.normal(0, within, (5, 16))
+    counts: list[list[int]] = rng.binomial(64, rates.clip(0.02, 0.98)).tolist()
+    return counts
+
+
+@pytest.mark.parametrize(("between", "within"), [(0.0, 0.05), (0.05, 0.04), (0.1, 0.0)])
+def test_the_p_value_holds_where_models_are_read_in_many_ways(
+    between: float, within: float
+) -> None:
+    """Of 1,500 new models at most 2 % are rare at .01, however alike the readings of one are."""
     rng = np.random.default_rng(7)
-    n_rare = 0
-    for _ in range(600):
-        own = rng.normal(0.5, between, 5)[:, None] + rng.normal(0, 0.02, (5, 16))
-        counts = rng.binomial(64, own.clip(0.02, 0.98))
-        n_rare += count_p_value(int(counts[-1, 0]), 64, counts[:-1].flatten().tolist(), 16) <= 0.01
-    assert n_rare <= 12
+    n_rare = n_as_models = 0
+    for _ in range(1500):
+        *nulls, (count, *_) = drawn(rng, between, within)
+        known = [each for model in nulls for each in model]
+        n_rare += count_p_value(count, 64, known, 16) <= 0.01
+        n_as_models += count_p_value(count, 64, known) <= 0.01
+    assert n_rare <= 30
+    if between == 0.1:  # as if each reading were a model
+        assert n_as_models > 2 * n_rare
+
+
+def test_where_all_readings_agree_nothing_says_that_they_are_more_than_models() -> None:
+    assert worth_of([32] * 48, 16) == 3.0
 
 
 def test_models_that_do_not_differ_leave_the_pooled_predictive() -> None:
